@@ -1,0 +1,473 @@
+package events
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestInstanceProblem(t *testing.T) {
+	tests := []struct {
+		id   string
+		want Problem
+		why  string
+	}{
+		{"i-bp1abcdefghijklmnopq", "", "ids of today"},
+		{"i-25k35abcd", "", "ids of before 2016 are shorter: nine characters"},
+		{"i-25k35abc", Placeholder, "eight are too few"},
+		{"i-" + strings.Repeat("ab", 20), "", "forty characters"},
+		{"i-" + strings.Repeat("ab", 20) + "c", Placeholder, "forty-one are too many"},
+		{"i-bp1ecr********5go2go", Placeholder, "masked in a document"},
+		{"<resource-id>", Placeholder, "the console's debug event"},
+		{"{instanceId}", Placeholder, "SendDryRunSystemEvent"},
+		{"i-12345", Placeholder, "the 2018 edition of document 60714"},
+		{"i-1234567890", Placeholder, "counted up"},
+		{"i-1234567891", "", "not counted up"},
+		{"i-testhost", Placeholder, "the subscription's sample"},
+		{"i-testinstance01", Placeholder, "a test word"},
+		{"i-bp1testabcdefghijk", "", "the word is no beginning: real ids are random"},
+		{"i-bp1xxxxabcdefghijk", "", "four x may happen"},
+		{"i-bp1xxxxxabcdefghij", Placeholder, "five x do not"},
+		{"i-000000000", Placeholder, "one character only"},
+		{"i-000000001", "", "not one character only"},
+		{"i-BP1ABCDEFGHIJKLMNO", Placeholder, "capitals"},
+		{"i-bp1abcdefghijklmno\n", Placeholder, "a line break"},
+		{"i-bp1abcdefg/../hijkl", Placeholder, "a path"},
+		{"i-", Placeholder, "nothing behind the prefix"},
+		{"ibp1abcdefghijklmnopq", Placeholder, "no hyphen"},
+		{"rm-bp1abcdefghijklmno", NotECS, "an RDS instance"},
+		{"d-bp1abcdefghijklmnop", NotECS, "a disk"},
+		{"", Placeholder, "nothing"},
+	}
+	for _, test := range tests {
+		if got := instanceProblem(test.id); got != test.want {
+			t.Errorf("%q: %q, want %q: %s", test.id, got, test.want, test.why)
+		}
+	}
+}
+
+func TestIsRegion(t *testing.T) {
+	tests := []struct {
+		region string
+		want   bool
+		why    string
+	}{
+		{"cn-hangzhou", true, "a region"},
+		{"ap-southeast-1", true, "with a number"},
+		{"cn-north-2-gov-1", true, "with many words"},
+		{"cn", false, "one word"},
+		{"c-hangzhou", false, "a first word of one letter"},
+		{"c1-hangzhou", false, "a digit in the first word"},
+		{"cn-", false, "an empty word"},
+		{"cn--hangzhou", false, "an empty word in the middle"},
+		{"-cn-hangzhou", false, "an empty first word"},
+		{"cn-Hangzhou", false, "a capital"},
+		{"cn-hangzhou.evil.example", false, "a host name"},
+		{"cn-hangzhou/x", false, "a path"},
+		{"cn-hangzhou\x00", false, "NUL"},
+		{"cn-" + strings.Repeat("a", 37), true, "forty bytes"},
+		{"cn-" + strings.Repeat("a", 38), false, "forty-one bytes"},
+		{"", false, "nothing"},
+	}
+	for _, test := range tests {
+		if got := isRegion(test.region); got != test.want {
+			t.Errorf("%q: %v: %s", test.region, got, test.why)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	tests := []struct{ in, want, why string }{
+		{"20190409T121826.922+0800", "2019-04-09T04:18:26.922Z", "a notification's eventTime"},
+		{"20190409T121826+0800", "2019-04-09T04:18:26Z", "without a fraction"},
+		{"20190409T041826Z", "2019-04-09T04:18:26Z", "in UTC"},
+		{"2019-04-09T04:18:26Z", "2019-04-09T04:18:26Z", "RFC 3339"},
+		{"2019-04-09T12:18:26.5+08:00", "2019-04-09T04:18:26.5Z", "RFC 3339 with an offset"},
+		{"2019-04-09T12:18:26+0800", "2019-04-09T04:18:26Z", "an offset without colon"},
+		{"2019-11-11T11:00Z", "2019-11-11T11:00:00Z", "minutes"},
+		{"2019-11-11T19:00+08:00", "2019-11-11T11:00:00Z", "minutes with an offset"},
+		{"2020-11-19T21:04:42.179PRC", "2020-11-19T13:04:42.179Z", "EventBridge"},
+		{"2020-11-19T21:04:42.179", "", "no zone: could be either"},
+		{"2020-11-19 21:04:42", "", "no zone"},
+		{"1508136760", "2017-10-16T06:52:40Z", "ten digits are seconds"},
+		{"1508136760000", "2017-10-16T06:52:40Z", "thirteen are milliseconds"},
+		{"1.534736160000E12", "2018-08-20T03:36:00Z", "a float of whole milliseconds"},
+		{"1508136760.5", "", "a float that is not whole"},
+		{"999999999", "", "nine digits: 2001 and before"},
+		{"1000000000", "2001-09-09T01:46:40Z", "the first second of ten digits"},
+		{"9999999999", "2286-11-20T17:46:39Z", "the last one"},
+		{"10000000000", "", "eleven digits: neither"},
+		{"999999999999", "", "twelve digits: neither"},
+		{"1000000000000", "2001-09-09T01:46:40Z", "the first millisecond of thirteen digits"},
+		{"9999999999999", "2286-11-20T17:46:39.999Z", "the last one"},
+		{"10000000000000", "", "fourteen digits: neither"},
+		{"-1508136760", "", "negative"},
+		{"NaN", "", "no number"},
+		{"1e400", "", "no number that fits"},
+		{"0001-01-01T00:00:00Z", "", "how Go and ARMS write no time"},
+		{"yesterday", "", "no time"},
+		{"", "", "nothing"},
+	}
+	for _, test := range tests {
+		got := parseTime(test.in)
+		if test.want == "" && got.IsZero() {
+			continue
+		}
+		if text := got.Format(time.RFC3339Nano); text != test.want || got.Location() != time.UTC {
+			t.Errorf("%q: %s, want %q: %s", test.in, text, test.want, test.why)
+		}
+	}
+}
+
+// callback is a threshold callback with some of its parameters replaced; an empty value drops one.
+func callback(t *testing.T, changes ...string) string {
+	t.Helper()
+	form, err := url.ParseQuery(sample(t, "threshold-form-cpu-firing"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(changes); i += 2 {
+		form.Set(changes[i], changes[i+1])
+		if changes[i+1] == "" {
+			form.Del(changes[i])
+		}
+	}
+	return form.Encode()
+}
+
+func TestThreshold(t *testing.T) {
+	dims := func(s string) []string { return []string{"dimensions", s} }
+	tests := []struct {
+		name    string
+		changes []string
+		state   State
+		problem Problem
+	}{
+		{"ALERT", nil, Firing, ""},
+		{"ALARM", []string{"alertState", "ALARM"}, Firing, ""},
+		{"OK", []string{"alertState", "OK", "triggerLevel", "OK"}, Resolved, ""},
+		{"OK with the level that it had", []string{"alertState", "OK"}, Resolved, ""},
+		{"no data", []string{"alertState", "INSUFFICIENT_DATA"}, InsufficientData, ""},
+		{"another state", []string{"alertState", "ALERTING"}, UnknownState, ""},
+		{"the word null", []string{"alertState", "null"}, UnknownState, ""},
+		{"ALERT, but the level is OK", []string{"triggerLevel", "OK"}, Firing, Contradiction},
+		{"ALERT, no level", []string{"triggerLevel", "NULL"}, Firing, ""},
+		{"both spellings of ECS", []string{"namespace", "acs_ecs", "metricProject", "acs_ecs_dashboard"}, Firing, ""},
+		{"no namespace, but the project", []string{"namespace", "null"}, Firing, ""},
+		{"neither", []string{"namespace", "", "metricProject", ""}, Firing, NotECS},
+		{"another service", []string{"namespace", "acs_slb_dashboard"}, Firing, NotECS},
+		{"another service by the project only", []string{"metricProject", "acs_slb"}, Firing, NotECS},
+		{"a probe", []string{"namespace", "acs_cms_detect"}, Firing, NoInstance},
+		{"a probe by the project only", []string{"metricProject", "acs_networkmonitor"}, Firing, NoInstance},
+		{"no region", []string{"regionId", ""}, Firing, ""},
+		{"no valid region", []string{"regionId", "cn-hangzhou.evil.example"}, Firing, Contradiction},
+		{"other order, more keys", dims("{device=/dev/vda1, instanceId=" + instance + ",userId=" + account + "}"), Firing, ""},
+		{"no brackets", dims("instanceId=" + instance), Firing, ""},
+		{"a value with an equals sign", dims("{state=a=b, instanceId=" + instance + "}"), Firing, ""},
+		{"the same instance twice", dims("{instanceId=" + instance + ", instanceId=" + instance + "}"), Firing, ""},
+		{"two instances", dims("{instanceId=" + instance + ", instanceId=" + other + "}"), Firing, Contradiction},
+		{"two instances, no blank", dims("{device=x,instanceId=" + other + ",instanceId=" + instance + "}"), Firing, Contradiction},
+		{"keys that differ in case", dims("{instanceId=" + instance + ", InstanceId=" + other + "}"), Firing, Contradiction},
+		{"only another case", dims("{InstanceId=" + instance + "}"), Firing, NoInstance},
+		{"the word null as the instance", dims("{instanceId=null}"), Firing, NoInstance},
+		{"empty", dims("{}"), Firing, NoInstance},
+		{"none", []string{"dimensions", ""}, Firing, NoInstance},
+		{"JSON object", dims(`{"instanceId":"` + instance + `"}`), Firing, ""},
+		{"JSON object, two instances", dims(`{"instanceId":"` + instance + `","instanceId":"` + other + `"}`), Firing, Contradiction},
+		{"JSON array", dims(`[{"instanceId":"` + instance + `"}]`), Firing, ""},
+		{"JSON array, one instance twice", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + instance + `"}]`), Firing, ""},
+		{"JSON array, two instances", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + other + `"}]`), Firing, Contradiction},
+		{"JSON array of nothing", dims(`[]`), Firing, NoInstance},
+		{"an endless JSON array", dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 200) + `{}]`), Firing, Contradiction},
+		{"cut-off JSON is read as the map that it is not", dims(`{"instanceId":"` + instance), Firing, NoInstance},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, callback(t, test.changes...))
+		if a.Format != Threshold || a.State != test.state || a.Problem != test.problem {
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+		}
+		if (a.Problem == "") != (a.Instance == instance) && a.Problem != Contradiction {
+			t.Errorf("%s: instance %q with problem %q", test.name, a.Instance, a.Problem)
+		}
+	}
+}
+
+// What url.ParseQuery would drop or refuse must neither be guessed nor take anything else with it.
+func TestFormPitfalls(t *testing.T) {
+	form := sample(t, "threshold-form-cpu-firing")
+	tests := []struct {
+		name, payload string
+		problem       Problem
+	}{
+		{"unit=% at the end", form + "&unit=%", ""},
+		{"unit=% at the beginning", "unit=%&" + form, ""},
+		{"a broken name", "%zz=1&" + form, ""},
+		{"a semicolon in a field that nobody reads", form + "&instanceName=a;b", ""},
+		{"pairs without value, empty pairs", "&&x&=&" + form + "&", ""},
+		{"the same field twice, same value", form + "&alertState=ALERT", ""},
+		{"the same field twice", form + "&alertState=OK", Contradiction},
+		{"the same field in another case", form + "&AlertState=OK", Contradiction},
+		{"the same field, escaped", form + "&%61lertState=OK", Contradiction},
+		{"a second, broken state", form + "&alertState=%", Contradiction},
+		{"a broken account", form + "&userId=%f", Contradiction},
+		{"a broken instance", form + "&dimensions=%", Contradiction},
+		{"a semicolon in the dimensions", form + "&dimensions=a;b", Contradiction},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, test.payload)
+		if a.Problem != test.problem || (a.Instance == instance) != (test.problem == "") {
+			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note, a.Instance, test.problem)
+		}
+	}
+}
+
+func TestMetricMNS(t *testing.T) {
+	tests := []struct {
+		name, old, new string
+		state          State
+		problem        Problem
+	}{
+		{"CRITICAL", "", "", Firing, ""},
+		{"WARN", `"CRITICAL"`, `"WARN"`, Firing, ""},
+		{"INFO", `"CRITICAL"`, `"INFO"`, Firing, ""},
+		{"OK", `"CRITICAL"`, `"OK"`, Resolved, ""},
+		{"P2 is a level of the alert log only", `"CRITICAL"`, `"P2"`, UnknownState, ""},
+		{"an event name that says OK", `"eventType"`, `"eventName": "AlertOk", "eventType"`, Firing, Contradiction},
+		{"another event name", `"eventType"`, `"eventName": "Alert", "eventType"`, Firing, ""},
+		{"resources and metricData differ", `\"instanceId\": \"` + instance, `\"instanceId\": \"` + other, Firing, Contradiction},
+		{"resources name none, metricData does", `\"instanceId\"`, `\"groupId\"`, Firing, ""},
+		{"resources is an object", `"{\"instanceId\": \"` + instance + `\"}"`, `{"instanceId": "` + instance + `"}`, Firing, ""},
+		{"another namespace", "acs_ecs_dashboard", "acs_kvstore", Firing, NotECS},
+	}
+	for _, test := range tests {
+		payload := sample(t, "metric-mns-firing")
+		changed := strings.Replace(payload, test.old, test.new, 1)
+		if test.old != "" && changed == payload {
+			t.Fatalf("%s: the sample does not hold %s", test.name, test.old)
+		}
+		a := decodeOne(t, changed)
+		if a.Format != MetricMNS || a.State != test.state || a.Problem != test.problem {
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+		}
+	}
+}
+
+// notify is a system event with the name, the outer status and the content's fields given as JSON.
+func notify(name, status, content string) string {
+	return fmt.Sprintf(`{"product":"ECS","id":"1","name":%q,"status":%q,"resourceId":"acs:ecs:cn-hangzhou:%s:instance/%s",
+		"regionId":"cn-hangzhou","userId":%q,"eventTime":"20231115T101500.123+0800","content":{%s}}`,
+		name, status, account, instance, account, content)
+}
+
+func TestSystemEventState(t *testing.T) {
+	const reboot, hang = "Instance:SystemMaintenance.Reboot", "Instance:InstanceFailure.PerformanceImpact"
+	tests := []struct {
+		name, status, content string
+		state                 State
+		problem               Problem
+		why                   string
+	}{
+		{hang + ":Executing", "", `"eventStatus":"Executing"`, Firing, "", "the hang"},
+		{hang + ":Executing", "", ``, Firing, "", "the name alone says it"},
+		{hang + ":Executing", "Normal", `"eventStatus":"Executing"`, Firing, "", "Normal is neutral"},
+		{hang + ":Executing", "null", `"eventStatus":null`, Firing, "", "null is not given"},
+		{hang + ":Executing", "executing", `"eventStatus":"EXECUTING"`, Firing, "", "case is no contradiction"},
+		{hang + ":Executed", "", `"eventStatus":"Executed"`, Resolved, "", "over"},
+		{reboot + ":Scheduled", "", `"eventStatus":"Scheduled"`, Firing, "", "planned"},
+		{reboot + ":Inquiring", "", ``, Firing, "", "asking"},
+		{reboot + ":Avoided", "", ``, Resolved, "", "over"},
+		{reboot + ":Canceled", "", ``, Resolved, "", "over"},
+		{reboot + ":Failed", "", ``, Firing, "", "still there"},
+		{reboot + ":Postponed", "", ``, UnknownState, "", "a status that no document has"},
+		{"Instance:StateChange", "Normal", `"state":"Running"`, Firing, "", "a notification"},
+		{"Instance:StateChange", "", `"state":"Running"`, UnknownState, "", "content.state is not the status"},
+		{"Instance:StateChange", "Executing", ``, Firing, "", "the outer status is one"},
+		{"Instance:LiveMigrationAcrossDDH", "", `"status":"started"`, UnknownState, "", "content.status is not the status"},
+		{reboot + ":Scheduled", "", `"eventStatus":"Avoided"`, Firing, Contradiction, "the document's own sample"},
+		{hang + ":Executing", "Executed", `"eventStatus":"Executing"`, Firing, Contradiction, "the outer status disagrees"},
+		{hang + ":Executing", "", `"eventStatus":"Executing","eventStatus":"Executed"`, Firing, Contradiction, "given twice"},
+		{hang + ":Executing", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, Firing, Contradiction, "finished, but executing"},
+		{hang + ":Executing", "", `"executeFinishTime":""`, Firing, "", "not finished"},
+		{hang + ":Executing", "", `"executeFinishTime":null`, Firing, "", "not finished"},
+		{hang + ":Executed", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, Resolved, "", "finished and executed"},
+		{hang + ":Executing", "", `"eventType":"InstanceFailure.PerformanceImpact"`, Firing, "", "the type is the name's"},
+		{hang + ":Executing", "", `"eventType":"PerformanceImpact"`, Firing, Contradiction, "only a part of it"},
+		{hang + ":Executing", "", `"eventType":"SystemFailure.Reboot"`, Firing, Contradiction, "another event"},
+		{hang + ":Executing", "", `"instanceId":"` + instance + `"`, Firing, "", "the ARN's instance"},
+		{hang + ":Executing", "", `"instanceId":"` + other + `"`, Firing, Contradiction, "another instance"},
+		{hang + ":Executing", "", `"resourceId":"` + other + `"`, Firing, Contradiction, "another instance"},
+		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, Firing, Contradiction, "another instance"},
+		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, Firing, Placeholder, "masked"},
+		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, Firing, NotECS, "a disk"},
+		{"Agent_Status_Stopped", "stopped", ``, Firing, "", "the agent is gone"},
+		{"Agent_Status_Stopped", "Stopped", ``, Firing, "", "as the tables spell it"},
+		{"Agent_Status_Stopped", "", ``, Firing, "", "the name says it"},
+		{"Agent_Status_Running", "running", ``, Resolved, "", "it is back"},
+		{"Agent_Status_Stopped", "running", ``, Firing, Contradiction, "name and status disagree"},
+		{"Agent_Status_Running", "stopped", ``, Resolved, Contradiction, "name and status disagree"},
+		{"Agent_Status_Executing", "", ``, UnknownState, "", "no status of an agent"},
+		{"Instance:StateChange", "stopped", ``, UnknownState, "", "only an agent's status"},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, notify(test.name, test.status, test.content))
+		if a.Format != SystemEvent || a.State != test.state || a.Problem != test.problem {
+			t.Errorf("%s, status %q, content {%s}: %s, problem %q (%s); want %s, %q: %s", test.name, test.status, test.content,
+				a.State, a.Problem, a.Note, test.state, test.problem, test.why)
+		}
+	}
+}
+
+func TestEventNames(t *testing.T) {
+	tests := []struct{ name, event, rule, status string }{
+		{"Instance:SystemFailure.Reboot:Failed", "Instance:SystemFailure.Reboot", "Instance:SystemFailure.Reboot", "Failed"},
+		{"Instance:StateChange", "Instance:StateChange", "Instance:StateChange", ""},
+		{"Agent_Status_Stopped", "Agent_Status_Stopped", "Agent_Status", "stopped"},
+		{"Agent_Status_Running", "Agent_Status_Running", "Agent_Status", "running"},
+		{"Group_Failed", "Group_Failed", "Group_Failed", ""},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, notify(test.name, "", ""))
+		if a.Name != test.name || a.Event != test.event || a.Rule != test.rule || a.EventStatus != test.status {
+			t.Errorf("%s: name %q, event %q, rule %q, status %q", test.name, a.Name, a.Event, a.Rule, a.EventStatus)
+		}
+	}
+}
+
+func TestResourceNames(t *testing.T) {
+	tests := []struct {
+		resource string
+		want     Problem
+		why      string
+	}{
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance, "", "the ARN of an instance"},
+		{"acs:ecs:::instance/" + instance, "", "region and account may be missing"},
+		{"acs:ecs:*:1234567890123456:instance/" + instance, Contradiction, "a star is no region"},
+		{instance, "", "a bare id"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/*", Placeholder, "a star is no instance"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance + "/x", Placeholder, "something behind the id"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/", NoInstance, "no id"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance", NoInstance, "no id, no slash"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:disk/" + instance, NotECS, "a disk, whatever its id"},
+		{"acs:rds:cn-hangzhou:1234567890123456:instance/" + instance, NotECS, "an instance of another product"},
+		{"acs:ecs:cn-hangzhou:instance/" + instance, Placeholder, "a part is missing"},
+		{"null", NoInstance, "the word null"},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, `{"product":"ECS","name":"Instance:StateChange","resourceId":`+quoteJSON(test.resource)+`}`)
+		named := test.want == "" || test.want == Contradiction
+		if a.Problem != test.want || (a.Instance == instance) != named {
+			t.Errorf("%s: problem %q (%s), instance %q; want %q: %s",
+				test.resource, a.Problem, a.Note, a.Instance, test.want, test.why)
+		}
+	}
+}
+
+func TestSubscription(t *testing.T) {
+	payload := sample(t, "subscription-agent-stopped")
+	tests := []struct {
+		name, old, new string
+		state          State
+		problem        Problem
+	}{
+		{"as it is", "", "", Firing, ""},
+		{"resolved", `"TRIGGERED"`, `"RESOLVED"`, Resolved, ""},
+		{"another alert status", `"TRIGGERED"`, `"ESCALATED"`, UnknownState, ""},
+		{"no alert status", `"alertStatus"`, `"alertState"`, UnknownState, ""},
+		{"the event inside has ended", `Agent_Status_Stopped`, `Agent_Status_Running`, Firing, Contradiction},
+		{"two products", `"product": "CloudMonitor"`, `"product": "ECS"`, Firing, Contradiction},
+		{"another product", `"product": "CloudMonitor"`, `"product": "RDS"`, Firing, NotECS},
+		{"another source", `"source": "SYS_EVENT"`, `"source": "METRIC"`, UnknownState, NotAnAlarm},
+		{"no event", `"eventName"`, `"eventTitle"`, UnknownState, NotAnAlarm},
+	}
+	for _, test := range tests {
+		changed := strings.Replace(payload, test.old, test.new, 1)
+		if test.old != "" && changed == payload {
+			t.Fatalf("%s: the sample does not hold %s", test.name, test.old)
+		}
+		a := decodeOne(t, changed)
+		if a.Format != Subscription || a.State != test.state || a.Problem != test.problem {
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+		}
+	}
+}
+
+// A key that cannot be kept as it is must still tell two alarms apart.
+func TestLongKeysAreHashed(t *testing.T) {
+	long := strings.Repeat("x", 600)
+	a, b := decodeOne(t, callback(t, "transId", long+"a")), decodeOne(t, callback(t, "transId", long+"b"))
+	if a.Key == b.Key || len(a.Key) > 100 {
+		t.Errorf("keys %q and %q", a.Key, b.Key)
+	}
+}
+
+// Readers differ in which of two equal keys they take, and encoding/json folds their case. Whoever can write one of them
+// must not be able to choose the machine.
+func TestFieldsGivenTwice(t *testing.T) {
+	arn := func(region, id string) string { return `"acs:ecs:` + region + `:` + account + `:instance/` + id + `"` }
+	head := `"product":"ECS","name":"Instance:InstanceFailure.PerformanceImpact:Executing","content":{},`
+	tests := []struct {
+		name, fields string
+		problem      Problem
+	}{
+		{"once", `"resourceId":` + arn("cn-hangzhou", instance), ""},
+		{"twice the same", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), ""},
+		{"two instances", `"resourceId":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), Contradiction},
+		{"two regions", `"resourceId":` + arn("cn-beijing", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), Contradiction},
+		{"another case", `"RESOURCEID":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), Contradiction},
+		{"another case, behind", `"resourceId":` + arn("cn-hangzhou", instance) + `,"ResourceId":` + arn("cn-hangzhou", other), Contradiction},
+		{"an escaped key", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resource\u0049d":` + arn("cn-hangzhou", other), Contradiction},
+		{"only another case is no field", `"ResourceId":` + arn("cn-hangzhou", instance), NotAnAlarm},
+		{"unknown fields may be given twice", `"x":1,"x":2,"resourceId":` + arn("cn-hangzhou", instance), ""},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, `{`+head+test.fields+`}`)
+		if a.Problem != test.problem || (a.Instance == instance) != (test.problem == "") {
+			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note, a.Instance, test.problem)
+		}
+	}
+}
+
+func TestAccount(t *testing.T) {
+	const second = "9999999999999999"
+	agent := sample(t, "system-event-agent-stopped")
+	bus := sample(t, "eventbridge-performance-impact")
+	tests := []struct{ name, payload, want string }{
+		{"the ARN's and userId agree", agent, account},
+		{"they do not", strings.Replace(agent, `"userId": "`+account, `"userId": "`+second, 1), ""},
+		{"only the ARN", strings.Replace(agent, `"userId"`, `"otherId"`, 1), account},
+		{"only userId", callback(t, "dimensions", "{instanceId="+instance+"}"), account},
+		{"only the dimensions", callback(t, "userId", ""), account},
+		{"dimensions and userId disagree", callback(t, "userId", second), ""},
+		{"only the bus", strings.Replace(sample(t, "eventbridge-without-subject"), account, second, 1), second},
+		{"subject and bus disagree", strings.Replace(bus, `"aliyunaccountid": "`+account, `"aliyunaccountid": "`+second, 1), ""},
+		{"masked", callback(t, "dimensions", "{instanceId="+instance+"}", "userId", "1234****"), "1234****"},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, test.payload)
+		if a.Account != test.want || a.Problem != "" || a.Instance != instance || (a.Note == "") != (test.want != "") {
+			t.Errorf("%s: account %q, problem %q, note %q; want %q", test.name, a.Account, a.Problem, a.Note, test.want)
+		}
+	}
+}
+
+// Where an alarm cannot be used for several reasons, the one that says most about it wins.
+func TestProblemsInOrder(t *testing.T) {
+	disk := `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc",`
+	tests := []struct {
+		name, payload string
+		want          Problem
+	}{
+		{"given twice before not ECS", notify("Disk:Stalled", "", disk+`"eventStatus":"Executing","eventStatus":"Executed"`), Contradiction},
+		{"not ECS before a placeholder", notify("Disk:Stalled", "", disk+`"instanceId":"i-****"`), NotECS},
+		{"a probe before a placeholder", callback(t, "namespace", "acs_cms_detect", "dimensions", "{instanceId=i-****}"), NoInstance},
+		{"a placeholder before a state that disagrees", callback(t, "triggerLevel", "OK", "dimensions", "{instanceId=i-****}"), Placeholder},
+		{"a placeholder before another instance", notify("Instance:StateChange", "", `"instanceId":"i-****"`), Placeholder},
+	}
+	for _, test := range tests {
+		if a := decodeOne(t, test.payload); a.Problem != test.want {
+			t.Errorf("%s: %q (%s), want %q", test.name, a.Problem, a.Note, test.want)
+		}
+	}
+}

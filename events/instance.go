@@ -1,0 +1,263 @@
+package events
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// claim is what one field says.
+type claim struct{ in, field, value string }
+
+func (c claim) String() string { return c.in + c.field + " says " + quote(c.value) }
+
+// claims collects what all the fields of one alarm say about the same few things. An alarm names its instance up to four
+// times, and only if all of them agree is it known which machine is meant.
+type claims struct {
+	instances, regions, accounts []claim
+
+	foreign   string   // why it is not about an ECS instance
+	nobody    string   // why the instance that it names is not the one that the alarm is about
+	bad       []string // fields from which nothing may be guessed
+	conflicts []string // other contradictions
+}
+
+func (c *claims) use(o object) { c.bad = append(c.bad, o.bad...) }
+
+func put(list *[]claim, in, field, value string) {
+	if value != "" {
+		*list = append(*list, claim{in, field, value})
+	}
+}
+
+// resource takes an ARN such as acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1..., or the bare id that some contents
+// give instead.
+func (c *claims) resource(in, field, value string) {
+	if !strings.HasPrefix(value, "acs:") {
+		put(&c.instances, in, field, value)
+		return
+	}
+	parts := strings.SplitN(value, ":", 5)
+	if len(parts) < 5 {
+		put(&c.instances, in, field, value) // not well-formed, which settle notices
+		return
+	}
+	kind, id, _ := strings.Cut(parts[4], "/")
+	if parts[1] != "ecs" || kind != "instance" {
+		c.foreign = fmt.Sprintf("%s%s is %s, not an ECS instance", in, field, quote(value))
+		return
+	}
+	put(&c.regions, in, field, parts[2])
+	put(&c.accounts, in, field, parts[3])
+	put(&c.instances, in, field, id)
+}
+
+// dimensions takes the object that a metric alarm is about, in every spelling that was ever documented: Java's Map.toString
+// (document 60714), a JSON array of objects (its 2018 edition), a JSON object, and strings of these (document 119889).
+func (c *claims) dimensions(o object, name string) {
+	in := name + "."
+	one := func(d object) {
+		c.use(d)
+		put(&c.instances, in, "instanceId", d.text("instanceId"))
+		put(&c.accounts, in, "userId", d.text("userId"))
+	}
+	switch raw := o.json(name); {
+	case raw == "":
+		one(javaMap(o.text(name), o.level+1))
+	case raw[0] == '{':
+		one(readObject(raw, o.level+1))
+	case raw[0] == '[':
+		n := 0
+		for element := range elements(raw) {
+			if element[0] == '{' {
+				one(readObject(element, o.level+2))
+			}
+			if n++; n > 100 { // a rule watches one object; more can only be abuse
+				c.bad = append(c.bad, name)
+				return
+			}
+		}
+	}
+}
+
+// javaMap reads {userId=1, instanceId=i-1}. Nothing in it is escaped, so a value may forge a second instanceId; a key given
+// twice is then bad, whichever came first.
+func javaMap(text string, level int) object {
+	o := object{level: level, form: true}
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
+	for pair := range strings.SplitSeq(text, ",") {
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			o.add(strings.TrimSpace(key), strings.TrimSpace(value))
+		}
+	}
+	return o
+}
+
+// settle decides what all claims together say, and keeps the first of the problems in the order that Problem documents.
+func (c *claims) settle(a *Alarm) {
+	problem := func(p Problem, note string) {
+		if a.Problem == "" {
+			a.Problem, a.Note = p, note
+		}
+	}
+	if len(c.bad) > 0 {
+		problem(Contradiction, badFields(c.bad))
+	}
+	if c.foreign != "" {
+		problem(NotECS, c.foreign)
+	}
+	if c.nobody != "" {
+		problem(NoInstance, c.nobody)
+	}
+	if len(c.instances) == 0 {
+		problem(NoInstance, "no field names an instance")
+	}
+	for _, instance := range c.instances {
+		if p := instanceProblem(instance.value); p != "" {
+			problem(p, fmt.Sprintf("%s, which is no instance id", instance))
+		}
+	}
+	instance, conflict := agree(c.instances)
+	if conflict != "" {
+		problem(Contradiction, conflict)
+	}
+	if a.Problem == "" {
+		a.Instance = strings.Clone(instance)
+	}
+
+	region, conflict := agree(c.regions)
+	switch {
+	case conflict != "":
+		problem(Contradiction, conflict)
+	case region != "" && !isRegion(region):
+		problem(Contradiction, fmt.Sprintf("%s, which is no region id", c.regions[0]))
+	default:
+		a.Region = strings.Clone(region)
+	}
+	for _, conflict := range c.conflicts {
+		problem(Contradiction, conflict)
+	}
+
+	account, conflict := agree(c.accounts)
+	if conflict == "" {
+		a.Account = clean(account)
+	} else {
+		if a.Note != "" {
+			a.Note += "; "
+		}
+		a.Note += "the account is not known: " + conflict
+	}
+	a.Note = clean(a.Note)
+}
+
+// agree returns what all claims say, or the first two that disagree.
+func agree(list []claim) (value, conflict string) {
+	for _, c := range list {
+		if c.value != list[0].value {
+			return "", fmt.Sprintf("%s, but %s", list[0], c)
+		}
+	}
+	if len(list) == 0 {
+		return "", ""
+	}
+	return list[0].value, ""
+}
+
+func badFields(names []string) string {
+	return "given twice with different values, or not decodable: " + strings.Join(names, ", ")
+}
+
+// instanceProblem says why id is not the id of an instance that can exist; empty if it can. Real ids are "i-" and 17 to 20
+// lower-case letters and digits; those of before 2016 are shorter.
+func instanceProblem(id string) Problem {
+	prefix, rest, ok := strings.Cut(id, "-")
+	if !ok || prefix == "" || !only(prefix, "az") || !only(rest, "az", "09") {
+		return Placeholder // <resource-id>, {instanceId}, i-bp1****
+	}
+	if prefix != "i" {
+		return NotECS // rm-, lb-, d-, eni-
+	}
+	if len(rest) < 9 || len(rest) > 40 {
+		return Placeholder // i-12345, i-testhost
+	}
+	for _, word := range []string{"test", "example", "sample", "demo", "instance", "resource", "placeholder"} {
+		if strings.HasPrefix(rest, word) { // real ids begin with a code of the region, such as bp1 or 2ze
+			return Placeholder
+		}
+	}
+	if strings.Contains(rest, "xxxxx") || strings.Count(rest, rest[:1]) == len(rest) ||
+		strings.HasPrefix("1234567890123456789012345678901234567890", rest) {
+		return Placeholder
+	}
+	return ""
+}
+
+// isRegion reports whether s is a region id: words of lower-case letters and digits, joined by hyphens, no more.
+func isRegion(s string) bool {
+	if len(s) > 40 {
+		return false
+	}
+	words := strings.Split(s, "-")
+	if len(words) < 2 || len(words[0]) < 2 || !only(words[0], "az") {
+		return false
+	}
+	for _, word := range words[1:] {
+		if word == "" || !only(word, "az", "09") {
+			return false
+		}
+	}
+	return true
+}
+
+// only reports whether every byte of s is in one of the ranges, each given as its first and last byte.
+func only(s string, ranges ...string) bool {
+	for i := range len(s) {
+		in := false
+		for _, r := range ranges {
+			in = in || r[0] <= s[i] && s[i] <= r[1]
+		}
+		if !in {
+			return false
+		}
+	}
+	return true
+}
+
+const maxString = 512 // bytes of a string in an Alarm
+
+// clean makes a string that strangers wrote fit to be kept and printed: valid, bounded, no control characters and no marks
+// that reorder text on a terminal. What is replaced stays visible, so that no name turns into another one. The result shares
+// no memory with the payload.
+func clean(s string) string {
+	if len(s) <= maxString && only(s, " ~") {
+		return strings.Clone(s)
+	}
+	s = clip(s, maxString)
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+	return clip(s, maxString) // a replacement is longer than the byte that it replaces
+}
+
+// clip cuts s to n bytes without cutting a character.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// quote shows a value in a note.
+func quote(s string) string {
+	if len(s) > 60 {
+		return fmt.Sprintf("%q...", clip(s, 60))
+	}
+	return fmt.Sprintf("%q", s)
+}

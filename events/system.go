@@ -1,0 +1,242 @@
+package events
+
+import "strings"
+
+// event is a system event while its fields are collected, whichever envelope brought it.
+type event struct {
+	claims
+	format   Format
+	names    []claim // the event's name, with its status where it has one
+	types    []claim // content.eventType: the name without its resource and status
+	statuses []claim // the status outside of the name
+	products []claim
+	id       string // of the notification
+	eventID  string // of the event: the same for all of its notifications
+	level    string
+	at       string
+	finished string // executeFinishTime
+}
+
+// systemEvent decodes what an event rule sends (ECS documents "Overview of event notifications" and 143663; CloudMonitor's
+// own events, document "DescribeSystemEventAttribute", have the same fields).
+func systemEvent(o object) Alarm {
+	e := event{format: SystemEvent}
+	e.notification("", o)
+	a := e.alarm()
+	a.State = e.state(a.EventStatus)
+	a.RawState = a.EventStatus
+	e.settle(&a)
+	a.Key = e.key(&a)
+	return a
+}
+
+// subscription decodes the push channel of an event subscription (document "Configure callbacks for system event-triggered
+// alerts"): JSON, or a form whose alert parameter is JSON. The event is inside, once as alert and once as sysEventMeta.
+func subscription(o object, text string) Alarm {
+	alert := o.object("alert")
+	meta := alert.object("meta").object("sysEventMeta")
+	if !alert.has("eventName") || first(alert.text("source"), "SYS_EVENT") != "SYS_EVENT" {
+		a := notAnAlarm("a subscription's message that holds no system event", text)
+		a.Format = Subscription
+		return a
+	}
+	e := event{format: Subscription}
+	e.use(o)
+	e.notification("alert.meta.sysEventMeta.", meta)
+	e.use(alert)
+	put(&e.names, "alert.", "eventName", alert.text("eventName"))
+	put(&e.products, "alert.", "product", alert.text("product"))
+	put(&e.accounts, "alert.", "userId", alert.text("userId"))
+	put(&e.accounts, "", "userId", o.text("userId"))
+	e.resource("alert.", "arn", alert.text("arn"))
+	e.content("alert.eventContentMap.", alert.object("eventContentMap"))
+	e.content("alert.eventRawContent.", alert.object("eventRawContent")) // "{}" in the document's sample
+	e.id = first(e.id, alert.text("dedupId"), alert.text("traceId"))
+	e.level = first(e.level, alert.text("severity"), o.text("severity"))
+	e.at = first(e.at, alert.text("timestamp"), o.text("time"))
+
+	a := e.alarm()
+	a.RawState = clean(alert.text("alertStatus"))
+	switch a.RawState {
+	case "TRIGGERED":
+		a.State = e.state(a.EventStatus)
+	case "RESOLVED":
+		a.State = Resolved
+	default:
+		a.State = UnknownState
+	}
+	e.settle(&a)
+	a.Key = e.key(&a)
+	if a.RawState == "RESOLVED" {
+		a.Key = key(a.Key, a.RawState) // the event inside may still say Executing
+	}
+	return a
+}
+
+// eventBridge decodes an event of ECS from the default bus (EventBridge document "ECS events"). Its type has no status, and
+// data is the content of a notification; a transformation in the rule may have kept the whole notification.
+func eventBridge(o object) Alarm {
+	e := event{format: EventBridge}
+	e.use(o)
+	data := o.object("data")
+	if data.has("name", "content") {
+		e.notification("data.", data)
+	} else {
+		e.content("data.", data)
+	}
+	kind := strings.TrimPrefix(o.text("type"), "ecs:")
+	if len(e.statuses) == 0 {
+		kind, _ = splitName(kind) // only data.eventStatus gives the status; a suffix alone is not documented
+	}
+	put(&e.names, "", "type", kind)
+	e.resource("", "subject", o.text("subject"))
+	put(&e.products, "", "source", "ECS")
+	put(&e.regions, "", "aliyunregionid", o.text("aliyunregionid"))
+	put(&e.accounts, "", "aliyunaccountid", o.text("aliyunaccountid"))
+	e.at = first(e.at, o.text("time"))
+
+	a := e.alarm()
+	a.Name = clean(o.text("type"))
+	a.State = e.state(a.EventStatus)
+	a.RawState = a.EventStatus
+	e.settle(&a)
+	if e.eventID == "" && e.id == "" && o.text("id") != "" {
+		a.Key = key(o.text("source"), o.text("id"))
+	} else {
+		a.Key = e.key(&a)
+	}
+	return a
+}
+
+// notification reads the fields of a notification; in says where they are.
+func (e *event) notification(in string, o object) {
+	e.use(o)
+	put(&e.names, in, "name", o.text("name"))
+	put(&e.products, in, "product", o.text("product"))
+	e.resource(in, "resourceId", o.text("resourceId"))
+	put(&e.regions, in, "regionId", o.text("regionId"))
+	put(&e.accounts, in, "userId", o.text("userId"))
+	e.content(in+"content.", o.object("content"))
+	put(&e.statuses, in, "status", o.text("status"))
+	e.id = o.text("id")
+	e.level = o.text("level")
+	e.at = first(o.text("eventTime"), o.text("time"))
+}
+
+// content reads the part that differs from event to event.
+func (e *event) content(in string, o object) {
+	e.use(o)
+	put(&e.types, in, "eventType", o.text("eventType"))
+	put(&e.statuses, in, "eventStatus", o.text("eventStatus"))
+	put(&e.instances, in, "instanceId", o.text("instanceId"))
+	e.resource(in, "resourceId", o.text("resourceId"))
+	if len(e.instances) > 0 { // a disk's event names the instance that the disk is attached to; it is not about the instance
+		put(&e.instances, in, "ecsInstanceId", o.text("ecsInstanceId"))
+	}
+	e.eventID = first(e.eventID, o.text("eventId"))
+	e.finished = first(e.finished, o.text("executeFinishTime"))
+}
+
+const agentRule = "Agent_Status" // Agent_Status_Stopped fires what Agent_Status_Running resolves
+
+// alarm settles the event's name and status.
+func (e *event) alarm() Alarm {
+	a := Alarm{Format: e.format, Level: alarmLevel(e.level), Time: parseTime(e.at)}
+	for _, product := range e.products {
+		if product.value != "ECS" && product.value != "CloudMonitor" {
+			e.foreign = product.String() + ", neither ECS nor CloudMonitor"
+			a.Product = clean(product.value)
+		}
+	}
+	if product, conflict := agree(e.products); a.Product == "" {
+		a.Product = clean(product)
+		if conflict != "" {
+			e.conflicts = append(e.conflicts, conflict)
+		}
+	}
+
+	var all []claim // what is said about the status, the name's suffix first
+	for _, name := range e.names {
+		event, status := splitName(name.value)
+		if a.Event == "" {
+			a.Name, a.Event = clean(name.value), clean(event)
+		} else if event := clean(event); event != a.Event {
+			e.conflicts = append(e.conflicts, e.names[0].String()+", but "+name.String())
+		}
+		put(&all, name.in, name.field, status)
+	}
+	for _, kind := range e.types {
+		if a.Event != "" && a.Event != kind.value && !strings.HasSuffix(a.Event, ":"+kind.value) {
+			e.conflicts = append(e.conflicts, e.names[0].String()+", but "+kind.String())
+		}
+	}
+	a.Rule = a.Event
+	agent := strings.HasPrefix(a.Event, agentRule+"_")
+	if agent {
+		a.Rule = agentRule
+	}
+	all = append(all, e.statuses...)
+	for _, status := range all {
+		// Normal says that the notification is an ordinary one; it does not contradict the status that the event has.
+		if strings.EqualFold(status.value, "Normal") && a.EventStatus != "" {
+			continue
+		}
+		if a.EventStatus == "" || strings.EqualFold(a.EventStatus, "Normal") {
+			a.EventStatus = clean(status.value)
+		} else if !strings.EqualFold(a.EventStatus, status.value) {
+			e.conflicts = append(e.conflicts, all[0].String()+", but "+status.String())
+		}
+	}
+	if agent {
+		a.EventStatus = strings.ToLower(a.EventStatus) // documents print both, payloads only this
+	}
+	return a
+}
+
+// state maps the status of an event. A notification such as StateChange is Normal and counts as firing: whether an event is
+// one that a restart can cure is for others to say.
+func (e *event) state(status string) State {
+	agent := len(e.names) > 0 && strings.HasPrefix(e.names[0].value, agentRule+"_")
+	switch lower := strings.ToLower(status); {
+	case agent && lower == "stopped":
+		return Firing
+	case agent && lower == "running":
+		return Resolved
+	case agent:
+		return UnknownState
+	case lower == "executing" || lower == "scheduled" || lower == "inquiring":
+		// ECS keeps the name "...:Executing" in the notification that an event of a disk has ended.
+		if e.finished != "" {
+			e.conflicts = append(e.conflicts, "the status is "+quote(status)+", but executeFinishTime is "+quote(e.finished))
+		}
+		return Firing
+	case lower == "failed" || lower == "normal":
+		return Firing
+	case lower == "executed" || lower == "avoided" || lower == "canceled":
+		return Resolved
+	}
+	return UnknownState
+}
+
+// key recognises a notification: the id alone does not do, because the documents show one id in successive states.
+func (e *event) key(a *Alarm) string {
+	switch {
+	case e.eventID != "":
+		return key(e.eventID, a.EventStatus)
+	case e.id != "":
+		return key(e.id, a.Name, a.EventStatus)
+	}
+	return e.fieldsKey(a)
+}
+
+// splitName cuts the status off a name: "Instance:SystemFailure.Reboot:Executing", and the end of "Agent_Status_Stopped",
+// which stays part of the event's name.
+func splitName(name string) (event, status string) {
+	if rest, ok := strings.CutPrefix(name, agentRule+"_"); ok {
+		return name, rest
+	}
+	if i := strings.LastIndexByte(name, ':'); i > strings.IndexByte(name, ':') {
+		return name[:i], name[i+1:]
+	}
+	return name, ""
+}
