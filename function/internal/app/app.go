@@ -1,0 +1,153 @@
+// Package app wires the program: configuration in, a function that handles invocations out. main, the CLI and the tests share
+// it; it is the only package that knows the adapters.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"ecs-remedy/events"
+	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/ecs"
+	"ecs-remedy/function/internal/handle"
+	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/report"
+)
+
+// Seams are where time, randomness and the network come in. The zero Seams are the real ones.
+type Seams struct {
+	Clock     handle.Clock      // nil: RealClock
+	Transport http.RoundTripper // to ECS; nil: the network
+	Store     ledger.Store      // nil: the configured one
+	Watcher   handle.Watcher    // nil: nobody watches
+	Name      func() string     // names of owners; nil: random
+}
+
+// Function handles invocations; one per process, safe for concurrent use.
+type Function struct {
+	config config.Config
+	seams  Seams
+	out    io.Writer
+	store  ledger.Store // nil where every invocation opens its own, with its own credentials
+}
+
+// New wires a function that writes its audit lines to out. The error names what could not be opened, and the cure.
+func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
+	if seams.Clock == nil {
+		seams.Clock = RealClock{}
+	}
+	if seams.Name == nil {
+		seams.Name = rand.Text
+	}
+	f := &Function{config: c, seams: seams, out: out, store: seams.Store}
+	if f.store == nil && c.Ledger.Kind != "ots" {
+		store, err := OpenStore(c, ecs.Credentials{})
+		if err != nil {
+			return nil, err
+		}
+		f.store = store
+	}
+	return f, nil
+}
+
+// Close closes the ledger.
+func (f *Function) Close() error {
+	if f.store == nil {
+		return nil
+	}
+	return f.store.Close()
+}
+
+// OpenStore opens the configured ledger. Only Tablestore needs credentials: those of the invocation, or of the operator.
+func OpenStore(c config.Config, credentials ecs.Credentials) (ledger.Store, error) {
+	limit := c.Policy.CallLimit()
+	switch c.Ledger.Kind {
+	case "mem":
+		return ledger.NewMem(), nil
+	case "bolt":
+		return ledger.OpenBolt(c.Ledger.Path)
+	case "redis":
+		return ledger.OpenRedis(c.Ledger.URL.Reveal(), limit)
+	case "ots":
+		return ledger.OpenTablestore(ledger.TablestoreOptions{
+			Instance: c.Ledger.Instance, Region: c.Ledger.Region, Table: c.Ledger.Table, VPC: c.VPC,
+			AccessKeyID: credentials.AccessKeyID, AccessKeySecret: credentials.AccessKeySecret,
+			SecurityToken: credentials.SecurityToken, Limit: limit,
+		})
+	}
+	return nil, fmt.Errorf("ledger kind %q is not known", c.Ledger.Kind)
+}
+
+// Invocation is what the platform says of one delivery of an event.
+type Invocation struct {
+	RequestID   string
+	Credentials ecs.Credentials
+	Account     string
+	Region      string
+	Retry       int
+	Deadline    time.Time
+}
+
+// Invoke handles one event. What it returns is encoded as JSON: a handle.Response, or a handle.HTTPResponse for an event of an
+// HTTP trigger. Its error is *handle.Pending, *handle.Malformed, or one of the set-up (no credentials, no ledger), which also
+// asks for the event again.
+func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []byte) (any, error) {
+	handler, done, err := f.handler(invocation)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if request, ok := events.HTTP(payload); ok {
+		return handler.HandleHTTP(ctx, invocation.about(), request, payload), nil
+	}
+	return handler.Handle(ctx, invocation.about(), payload)
+}
+
+// Explain says what would be done about one event now, and does nothing: see handle.Handler.Explain. The error is
+// *handle.Malformed or one of the set-up.
+func (f *Function) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) ([]handle.Explanation, error) {
+	handler, done, err := f.handler(invocation)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return handler.Explain(ctx, invocation.about(), payload, rehearse)
+}
+
+// about is the part of the invocation that the path knows of.
+func (i Invocation) about() handle.Invocation {
+	return handle.Invocation{Account: i.Account, Region: i.Region, Retry: i.Retry, Deadline: i.Deadline}
+}
+
+// handler makes what handles one invocation, with its own credentials. The returned func closes what only it used.
+func (f *Function) handler(invocation Invocation) (*handle.Handler, func(), error) {
+	cloud, err := ecs.New(ecs.Options{
+		Credentials: invocation.Credentials, Endpoint: f.config.Endpoint, VPC: f.config.VPC,
+		CallLimit: f.config.Policy.CallLimit(), Now: f.seams.Clock.Now, Base: f.seams.Transport,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	store, done := f.store, cloud.Close
+	if store == nil {
+		if store, err = OpenStore(f.config, invocation.Credentials); err != nil {
+			cloud.Close()
+			return nil, nil, err
+		}
+		done = func() {
+			cloud.Close()
+			store.Close() // nothing is lost with it: every write was answered before
+		}
+	}
+	book := ledger.New(store, f.config.Policy, f.seams.Clock.Now)
+	return &handle.Handler{
+		Policy: f.config.Policy, Reserve: f.config.Reserve, Clock: f.seams.Clock,
+		Ledger: book, Owner: book, Resolver: book, Cloud: cloud, Rebooter: cloud,
+		Reporter: report.New(f.out, invocation.RequestID), Watcher: f.seams.Watcher, Name: f.seams.Name,
+		HTTPToken: f.config.HTTPToken.Reveal(),
+	}, done, nil
+}

@@ -1,0 +1,133 @@
+package app_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/ecssim"
+	"ecs-remedy/function/internal/handle"
+	"ecs-remedy/function/internal/remedy"
+)
+
+const token = "a-token-of-sixteen-characters"
+
+// httpEvent is what Function Compute makes of an HTTP request.
+func httpEvent(body string, header, query map[string]string) string {
+	if header == nil {
+		header = map[string]string{}
+	}
+	if query == nil {
+		query = map[string]string{}
+	}
+	text, _ := json.Marshal(map[string]any{
+		"version": "v1", "rawPath": "/", "body": body, "isBase64Encoded": false, "headers": header, "queryParameters": query,
+		"requestContext": map[string]any{"accountId": account, "http": map[string]any{"method": "POST", "path": "/"}},
+	})
+	return string(text)
+}
+
+// request hands an HTTP event to the function and returns its answer, which must come while CloudMonitor still waits.
+func (s *setting) request(f *app.Function, event string) (handle.HTTPResponse, handle.Response) {
+	s.t.Helper()
+	start := time.Now()
+	answer, err := f.Invoke(s.t.Context(), delivery(0), []byte(event))
+	if err != nil {
+		s.t.Fatalf("an HTTP request ended in an error of the function: %v", err)
+	}
+	response := answer.(handle.HTTPResponse)
+	if spent := time.Since(start); spent > 4500*time.Millisecond {
+		s.t.Errorf("the answer took %v; CloudMonitor hangs up after 5s", spent)
+	}
+	var body handle.Response
+	if err := json.Unmarshal([]byte(response.Body), &body); err != nil || response.Headers["Content-Type"] != "application/json" {
+		s.t.Fatalf("the body is not JSON: %s", response.Body)
+	}
+	s.lawful(body.Results)
+	if strings.Contains(response.Body+s.written(), token) {
+		s.t.Error("the token was written")
+	}
+	return response, body
+}
+
+func TestHTTPToken(t *testing.T) {
+	for _, row := range []struct {
+		why           string
+		configured    string
+		header, query map[string]string
+		want          int
+	}{
+		{"no token is configured: nobody gets in", "", nil, map[string]string{"token": ""}, http.StatusUnauthorized},
+		{"none is given", token, nil, nil, http.StatusUnauthorized},
+		{"a wrong one", token, nil, map[string]string{"token": token + "x"}, http.StatusUnauthorized},
+		{"the beginning of the right one", token, nil, map[string]string{"token": token[:16]}, http.StatusUnauthorized},
+		{"in the query, as a callback's URL has it", token, nil, map[string]string{"token": token}, http.StatusOK},
+		{"as a bearer token", token, map[string]string{"Authorization": "Bearer " + token}, nil, http.StatusOK},
+		{"another scheme", token, map[string]string{"Authorization": "Basic " + token}, nil, http.StatusUnauthorized},
+		{"in its own header, whatever its case", token, map[string]string{"x-REMEDY-token": token}, nil, http.StatusOK},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + row.configured}, optedIn(ecssim.Guest{}))
+				body := threshold(instance, "diskusage_utilization", "ALERT", time.Now())
+				answer, _ := s.request(s.function, httpEvent(body, row.header, row.query))
+				if answer.StatusCode != row.want {
+					t.Errorf("status %d, want %d: %s", answer.StatusCode, row.want, answer.Body)
+				}
+				if row.want == http.StatusUnauthorized && (s.store.trips > 0 || len(s.world.Calls()) > 0) {
+					t.Error("a stranger cost a call")
+				}
+			})
+		})
+	}
+}
+
+func TestHTTPAnswers(t *testing.T) {
+	for _, row := range []struct {
+		why    string
+		world  func(s *setting)
+		body   func() string
+		want   int
+		ending string
+		sent   string
+	}{
+		{"the incident goes on after the answer", nil, func() string { return kernelHang(instance, time.Now()) }, http.StatusAccepted, "pending/out-of-time", "G"},
+		{"a verdict at once", func(s *setting) {
+			s.world.Change(instance, ecssim.AtTime(time.Now()), func(i *ecssim.Instance) { i.Locks = []string{"security"} })
+		}, func() string { return kernelHang(instance, time.Now()) }, http.StatusOK, "refused/security-locked", ""},
+		{"nothing to do", nil, func() string { return threshold(instance, "CPUUtilization", "OK", time.Now(), "triggerLevel", "OK") }, http.StatusOK, "ignored/resolved", ""},
+		{"not an alarm by any reading", nil, func() string { return "hello" }, http.StatusBadRequest, "", ""},
+		{"ECS cannot be reached: CloudMonitor is to try again", func(s *setting) {
+			s.world.Inject(ecssim.Fault{Kind: ecssim.DialError, Times: -1})
+		}, func() string { return kernelHang(instance, time.Now()) }, http.StatusServiceUnavailable, "pending/", ""},
+		{"ECS is slow: no attempt is begun that nobody could wait for", func(s *setting) { s.world.Latency = 1600 * time.Millisecond },
+			func() string { return kernelHang(instance, time.Now()) }, http.StatusServiceUnavailable, "pending/out-of-time", ""},
+		{"ECS is a little slow: there is still time for the first attempt", func(s *setting) { s.world.Latency = 1400 * time.Millisecond },
+			func() string { return kernelHang(instance, time.Now()) }, http.StatusAccepted, "pending/out-of-time", "G"},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token}, optedIn(ecssim.Guest{}))
+				if row.world != nil {
+					row.world(s)
+				}
+				answer, body := s.request(s.function, httpEvent(row.body(), nil, map[string]string{"token": token}))
+				if answer.StatusCode != row.want || s.sent(instance) != row.sent {
+					t.Errorf("status %d after %q, want %d after %q: %s", answer.StatusCode, s.sent(instance), row.want, row.sent, answer.Body)
+				}
+				if row.ending != "" && (len(body.Results) != 1 || !strings.HasPrefix(verdicts(body.Results)[0], row.ending)) {
+					t.Errorf("ended %v, want %s", verdicts(body.Results), row.ending)
+				}
+				if row.want != http.StatusAccepted {
+					return
+				}
+				// The lease is free: the timer's sweep goes on at once, and sends nothing again.
+				results := s.deliver(`{"triggerTime":"2026-11-21T00:00:00Z","triggerName":"sweep"}`)
+				check(t, s, results, ending{remedy.Restarted, remedy.Recovered, "G"})
+			})
+		})
+	}
+}

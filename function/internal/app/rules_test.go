@@ -1,0 +1,137 @@
+package app_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "ecs-remedy"
+
+// listed is a package as go list shows it.
+type listed struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T, patterns ...string) map[string]listed {
+	t.Helper()
+	command := exec.Command("go", append([]string{"list", "-json=ImportPath,Standard,Imports,Deps"}, patterns...)...)
+	command.Dir = "../../.."
+	out, err := command.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		errors.As(err, &exit)
+		t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+	}
+	packages := map[string]listed{}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages[strings.TrimPrefix(p.ImportPath, module+"/")] = p
+	}
+}
+
+// mayImport is the house's table: which of our own packages each package may import. What is not in it may import none, and
+// every package must be in it.
+var mayImport = map[string][]string{
+	"events":                              {},
+	"function":                            {"function/internal/app", "function/internal/config", "function/internal/ecs"},
+	"function/cmd/remedy":                 {"*"},
+	"function/internal/app":               {"*", "!function/internal/ecssim", "!function/internal/fcsim"},
+	"function/internal/config":            {"function/internal/remedy"},
+	"function/internal/ecs":               {"function/internal/remedy"},
+	"function/internal/ecssim":            {},
+	"function/internal/fcsim":             {},
+	"function/internal/handle":            {"events", "function/internal/remedy"},
+	"function/internal/ledger":            {"function/internal/remedy"},
+	"function/internal/ledger/ledgertest": {"function/internal/ledger"},
+	"function/internal/remedy":            {"events"},
+	"function/internal/report":            {"function/internal/remedy"},
+}
+
+// breaches lists what breaks the table.
+func breaches(packages map[string]listed) []string {
+	var found []string
+	for name, p := range packages {
+		allowed, known := mayImport[name]
+		if !known {
+			found = append(found, name+" is not in the table of packages")
+		}
+		for _, imported := range p.Imports {
+			ours, is := strings.CutPrefix(imported, module+"/")
+			if !is || slices.Contains(allowed, ours) || slices.Contains(allowed, "*") && !slices.Contains(allowed, "!"+ours) {
+				continue
+			}
+			found = append(found, name+" imports "+ours)
+		}
+	}
+	core := packages["function/internal/remedy"]
+	for _, banned := range []string{"context", "net", "net/http", "os", "log", "log/slog"} {
+		if slices.Contains(core.Imports, banned) {
+			found = append(found, "the core imports "+banned)
+		}
+	}
+	for _, banned := range []string{"net", "net/http", "log", "log/slog"} {
+		if slices.Contains(core.Deps, banned) {
+			found = append(found, "the core links "+banned)
+		}
+	}
+	for _, imported := range packages["events"].Imports {
+		if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
+			found = append(found, "events imports "+imported)
+		}
+	}
+	for _, dependency := range packages["function"].Deps {
+		ours, is := strings.CutPrefix(dependency, module+"/")
+		if is && (slices.Contains([]string{"function/internal/ecssim", "function/internal/fcsim"}, ours) || strings.HasPrefix(ours, "function/cmd/")) {
+			found = append(found, "the function's binary links "+ours)
+		}
+	}
+	for name := range packages {
+		if slices.Contains([]string{"util", "utils", "common", "types", "helpers", "models"}, path.Base(name)) {
+			found = append(found, name+" says nothing by its name")
+		}
+	}
+	return found
+}
+
+func TestHouseRules(t *testing.T) {
+	packages := list(t, "./...")
+	if len(packages) < 10 {
+		t.Fatalf("go list shows %d packages only", len(packages))
+	}
+	for _, breach := range breaches(packages) {
+		t.Error(breach)
+	}
+}
+
+// TestHouseRulesCanFail: each rule is broken on purpose, and noticed.
+func TestHouseRulesCanFail(t *testing.T) {
+	for _, row := range []struct{ broken, imports, links string }{
+		{"function/internal/handle", module + "/function/internal/ecs", ""},
+		{"function/internal/ledger", module + "/function/internal/ecs", ""},
+		{"function/internal/app", module + "/function/internal/ecssim", ""},
+		{"function/internal/remedy", "os", ""},
+		{"function/internal/remedy", "", "log"},
+		{"function", "", module + "/function/internal/ecssim"},
+		{"events", "gopkg.in/yaml.v3", ""},
+		{"function/internal/utils", "", ""},
+	} {
+		packages := map[string]listed{row.broken: {Imports: []string{row.imports}, Deps: []string{row.links}}}
+		if len(breaches(packages)) == 0 {
+			t.Errorf("nobody notices that %s imports %q and links %q", row.broken, row.imports, row.links)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+// Package config turns the environment into a Config, and reports everything that is wrong with it at once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ecs-remedy/function/internal/remedy"
+)
+
+// Config is what the environment says. It holds no open resource; its secrets are hidden however it is printed. Evidence and
+// notifications have no field yet: Load accepts nothing but their defaults.
+type Config struct {
+	Policy          remedy.Policy
+	Ledger          Ledger
+	EvidenceTimeout time.Duration // evidence never delays a reboot longer than this
+	HTTPToken       Secret        // empty: requests from an HTTP trigger are refused
+	Endpoint        string        // base URL of ECS, without a path; empty: by region
+	VPC             bool          // use the region's VPC endpoint
+	Reserve         time.Duration // kept back from the invocation's deadline
+	Warnings        []string      // what works but is risky, for the operator to read at start; no secrets
+}
+
+// Problem is one thing that is wrong with the environment. Its text is one line.
+type Problem struct {
+	Variable string
+	Value    string // as given; empty if it is unset, may hold a secret, or is quoted in Wrong
+	Wrong    string // what is wrong with it
+	Cure     string // what to set instead
+}
+
+// Error says all of it in one line: NAME="value": what is wrong; cure: what to do.
+func (p Problem) Error() string {
+	name := p.Variable
+	if p.Value != "" {
+		name += "=" + quoted(p.Value)
+	}
+	return name + ": " + p.Wrong + "; cure: " + p.Cure
+}
+
+// Load reads the REMEDY_* variables of environ, whose entries have the form of os.Environ; where a name is given twice the
+// last one counts. White space around a value is dropped, and an empty value is the same as none. The error joins every
+// Problem there is, one a line: those of single variables in the order of Variables, then those that lie between several,
+// then unknown names. With an error the Config is empty.
+func Load(environ []string) (Config, error) {
+	given := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, prefix) {
+			given[name] = strings.TrimSpace(value)
+		}
+	}
+	maps.DeleteFunc(given, func(_, value string) bool { return value == "" })
+
+	var c Config
+	l := loader{given: given, wrong: map[string]bool{}}
+	known := settings(&c)
+	for _, s := range known {
+		l.parse(s)
+	}
+	l.compare(&c)
+	l.refuseUnknown(known)
+	if len(l.problems) > 0 {
+		return Config{}, errors.Join(l.problems...)
+	}
+	c.Warnings = warnings(&c)
+	return c, nil
+}
+
+// prefix begins the name of every variable that is ours.
+const prefix = "REMEDY_"
+
+// loader collects the problems of one Load.
+type loader struct {
+	given    map[string]string
+	wrong    map[string]bool // the names of variables that have a problem
+	problems []error
+}
+
+func (l *loader) add(p Problem) {
+	l.wrong[p.Variable] = true
+	l.problems = append(l.problems, p)
+}
+
+// parse reads one variable, or its default.
+func (l *loader) parse(s setting) {
+	value, isSet := l.given[s.Name]
+	if !isSet {
+		if s.worded {
+			return
+		}
+		value = s.Default
+	}
+	shown := value
+	if s.hides != nil && s.hides(value) {
+		shown = ""
+	}
+	s.parse(value, func(cure, format string, args ...any) {
+		l.add(Problem{Variable: s.Name, Value: shown, Wrong: fmt.Sprintf(format, args...), Cure: cure})
+	})
+}
+
+// fine reports whether the variables were all parsed: a comparison with one that was not would only confuse.
+func (l *loader) fine(names ...string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return l.wrong[name] })
+}
+
+// compare looks at the variables that must fit each other.
+func (l *loader) compare(c *Config) {
+	p := &c.Policy
+	if _, isSet := l.given["REMEDY_LEDGER"]; !isSet && p.Mode == remedy.Enforce {
+		l.add(Problem{Variable: "REMEDY_LEDGER", Wrong: "not set, but mode enforce must know where its incidents are kept",
+			Cure: "set " + ledgerForms + "; mem: only where a single process runs"})
+	}
+	if l.fine("REMEDY_LEASE", "REMEDY_POLL") && p.Lease/2 < p.Poll {
+		l.add(Problem{Variable: "REMEDY_LEASE", Value: l.given["REMEDY_LEASE"],
+			Wrong: fmt.Sprintf("%v is shorter than 2 × REMEDY_POLL (%v): an owner at work would look silent, and lose its "+
+				"incident", p.Lease, p.Poll),
+			Cure: fmt.Sprintf("at least %v, or a shorter REMEDY_POLL", 2*p.Poll)})
+	}
+	if l.fine("REMEDY_ALARM_MAX_AGE", "REMEDY_INCIDENT_WINDOW") && p.AlarmMaxAge > p.KeyRetention() {
+		l.add(Problem{Variable: "REMEDY_ALARM_MAX_AGE", Value: l.given["REMEDY_ALARM_MAX_AGE"],
+			Wrong: fmt.Sprintf("an alarm that opened an incident is forgotten after %v (24h, or REMEDY_INCIDENT_WINDOW if "+
+				"longer): delivered again at the age of %v, it would open a second one", p.KeyRetention(), p.AlarmMaxAge),
+			Cure: fmt.Sprintf("at most %v, or a longer REMEDY_INCIDENT_WINDOW", p.KeyRetention())})
+	}
+}
+
+// refuseUnknown reports names that are nobody's: a typo must not switch a guard off. It never shows their values, which may
+// be a secret under a misspelt name.
+func (l *loader) refuseUnknown(known []setting) {
+	for _, s := range known {
+		delete(l.given, s.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.given)) {
+		nearest := slices.MinFunc(known, func(a, b setting) int { return distance(name, a.Name) - distance(name, b.Name) })
+		l.add(Problem{Variable: name, Wrong: "no such variable", Cure: "remove it; did you mean " + nearest.Name + "?"})
+	}
+}
+
+// distance is the Levenshtein distance of a and b in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// warnings says what is allowed but risky.
+func warnings(c *Config) []string {
+	var all []string
+	p := &c.Policy
+	if c.Ledger.Kind == Memory || c.Ledger.Kind == Bolt {
+		all = append(all, "REMEDY_LEDGER: with "+c.Ledger.Name+" only one process may run: several would not know of each "+
+			"other's incidents, and could reboot the same instance")
+	}
+	if p.SecondCheck && p.HeartbeatFresh < heartbeatPeriod {
+		all = append(all, fmt.Sprintf("REMEDY_HEARTBEAT_FRESH: Cloud Assistant reports about once a minute, so with %v a "+
+			"guest that lives can look silent, and be rebooted", p.HeartbeatFresh))
+	}
+	if p.Force && p.IncidentLimit/2 <= p.AttemptTimeout {
+		all = append(all, fmt.Sprintf("REMEDY_INCIDENT_LIMIT: two graceful attempts of REMEDY_ATTEMPT_TIMEOUT (%v) use up "+
+			"all of %v, so no incident gets as far as a forced reboot", p.AttemptTimeout, p.IncidentLimit))
+	}
+	return all
+}
+
+// heartbeatPeriod is the longest time between two heartbeats of Cloud Assistant (ECS API document
+// DescribeCloudAssistantStatus).
+const heartbeatPeriod = time.Minute
+
+// quoted is text from outside on one line, kept short.
+func quoted(s string) string {
+	const enough = 100
+	if runes := []rune(s); len(runes) > enough {
+		return strconv.Quote(string(runes[:enough])) + "…"
+	}
+	return strconv.Quote(s)
+}

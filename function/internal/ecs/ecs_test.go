@@ -1,0 +1,914 @@
+package ecs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ecs-remedy/function/internal/remedy"
+)
+
+const (
+	region     = "cn-beijing"
+	instanceID = "i-bp1aaaaaaaaaaaaaaaa1"
+	requestID  = "473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E"
+)
+
+var (
+	testKeys = Credentials{"STS.NTxAccessKeyForTests", "SecretForTestsOnly42", "CAIS+token/for=tests"}
+	noon     = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+)
+
+// newClient returns a client whose clock stands at noon, and which Cleanup closes.
+func newClient(t testing.TB, change func(*Options)) *Client {
+	t.Helper()
+	o := Options{Credentials: testKeys, CallLimit: 10 * time.Second, Now: func() time.Time { return noon }}
+	change(&o)
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// carried returns a client whose calls are carried by f.
+func carried(t testing.TB, f func(*http.Request) (*http.Response, error)) *Client {
+	return newClient(t, func(o *Options) { o.Base = roundTripper(f) })
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// served returns a client with connections of its own to a server on the loopback interface.
+func served(t testing.TB, h http.HandlerFunc) *Client {
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return newClient(t, func(o *Options) { o.Endpoint = server.URL })
+}
+
+func reply(status int, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: io.NopCloser(strings.NewReader(body)),
+		Header: http.Header{"Date": {"Mon, 23 Nov 2026 12:00:01 GMT"}, "Content-Type": {"application/json"}},
+	}
+}
+
+func always(status int, body string) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) { return reply(status, body), nil }
+}
+
+func machines(entries string) string {
+	return fmt.Sprintf(`{"RequestId":%q,"TotalCount":1,"Instances":{"Instance":[%s]}}`, requestID, entries)
+}
+
+// healthy is an instance as the API document of DescribeInstances shows it.
+func healthy(id string) string {
+	return fmt.Sprintf(`{"InstanceId":%q,"RegionId":"cn-beijing","InstanceName":"web","Status":"Running",
+		"OperationLocks":{"LockReason":[]},"InstanceChargeType":"PrePaid","ExpiredTime":"2026-12-10T16:00Z",
+		"StartTime":"2026-11-01T04:04Z","Tags":{"Tag":[{"TagKey":"auto-restart","TagValue":"true"}]}}`, id)
+}
+
+// asked returns the ids that a read names.
+func asked(q url.Values) (ids []string) {
+	if json.Unmarshal([]byte(q.Get("InstanceIds")), &ids) == nil {
+		return ids
+	}
+	for n := 1; q.Has(fmt.Sprintf("InstanceId.%d", n)); n++ {
+		ids = append(ids, q.Get(fmt.Sprintf("InstanceId.%d", n)))
+	}
+	return ids
+}
+
+// answerAll answers every call with success, and a read with all the ids it names.
+func answerAll(q url.Values) string {
+	var entries []string
+	switch q.Get("Action") {
+	case "DescribeInstances":
+		for _, id := range asked(q) {
+			entries = append(entries, healthy(id))
+		}
+		return machines(strings.Join(entries, ","))
+	case "DescribeCloudAssistantStatus":
+		for _, id := range asked(q) {
+			entries = append(entries, fmt.Sprintf(`{"InstanceId":%q,"LastHeartbeatTime":"2026-11-23T11:59:00Z"}`, id))
+		}
+		return vitals(strings.Join(entries, ","))
+	case "DescribeInstanceHistoryEvents":
+		return systemEvents("", "")
+	default:
+		return `{"RequestId":"` + requestID + `"}`
+	}
+}
+
+func vitals(entries string) string {
+	return fmt.Sprintf(`{"RequestId":%q,"InstanceCloudAssistantStatusSet":{"InstanceCloudAssistantStatus":[%s]}}`,
+		requestID, entries)
+}
+
+func systemEvents(entries, next string) string {
+	return fmt.Sprintf(`{"RequestId":%q,"NextToken":%q,"InstanceSystemEventSet":{"InstanceSystemEventType":[%s]}}`,
+		requestID, next, entries)
+}
+
+func order() remedy.Order {
+	return remedy.Order{Region: region, Instance: instanceID, SendBefore: noon.Add(10 * time.Second)}
+}
+
+func TestMachines(t *testing.T) {
+	const date = "Mon, 23 Nov 2026 12:00:01 GMT"
+	whole := remedy.Instance{
+		ID: instanceID, Region: region, Name: "web", Status: "Running", LocksKnown: true, ChargeType: "PrePaid",
+		ExpiredTime: time.Date(2026, 12, 10, 16, 0, 0, 0, time.UTC), StartTime: "2026-11-01T04:04Z",
+		Tags: map[string]string{"auto-restart": "true"},
+	}
+	with := func(change func(*remedy.Instance)) remedy.Instance {
+		i := whole
+		change(&i)
+		return i
+	}
+	replaced := func(old, new string) string { return machines(strings.Replace(healthy(instanceID), old, new, 1)) }
+	const locks = `"OperationLocks":{"LockReason":[]},`
+	tests := []struct {
+		why     string
+		body    string
+		want    remedy.Instance
+		failure remedy.Failure
+	}{
+		{why: "everything is there", body: replaced("", ""), want: whole},
+		{why: "a lock is a lock, whatever it is called", body: replaced(`[]`, `[{"LockReason":"Recycling","LockMsg":"x"}]`),
+			want: with(func(i *remedy.Instance) { i.Locks = []string{"Recycling"} })},
+		{why: "two locks are both kept", body: replaced(`[]`, `[{"LockReason":"financial"},{"LockReason":"security"}]`),
+			want: with(func(i *remedy.Instance) { i.Locks = []string{"financial", "security"} })},
+		{why: "no list of locks is not an empty one", body: replaced(locks, ""),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "null locks are not known", body: replaced(locks, `"OperationLocks":null,`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "a lock object without its list is not known", body: replaced(locks, `"OperationLocks":{},`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "a null list is not known", body: replaced(`[]`, `null`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "a list of another type, which the SDK's own decoding refuses, is not known", body: replaced(`[]`, `[{"LockReason":{}}]`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "a text for the locks is not known", body: replaced(locks, `"OperationLocks":"none",`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "a lock without a name hides what it is", body: replaced(`[]`, `[{"LockMsg":"x"}]`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "an expiry with seconds", body: replaced("2026-12-10T16:00Z", "2026-12-10T16:00:30Z"),
+			want: with(func(i *remedy.Instance) { i.ExpiredTime = i.ExpiredTime.Add(30 * time.Second) })},
+		{why: "an expiry that is no time is none", body: replaced("2026-12-10T16:00Z", "soon"),
+			want: with(func(i *remedy.Instance) { i.ExpiredTime = time.Time{} })},
+		{why: "no tags at all is an untagged instance", body: replaced(`{"Tag":[{"TagKey":"auto-restart","TagValue":"true"}]}`, `null`),
+			want: with(func(i *remedy.Instance) { i.Tags = map[string]string{} })},
+		{why: "a tag twice could mean either", body: replaced(`[{"TagKey"`, `[{"TagKey":"auto-restart","TagValue":"no"},{"TagKey"`),
+			failure: remedy.Garbled},
+		{why: "tags of another type", body: replaced(`"TagValue":"true"`, `"TagValue":true`), failure: remedy.Garbled},
+		{why: "no status", body: replaced(`"Status":"Running",`, ``), failure: remedy.Garbled},
+		{why: "another region", body: replaced(`"cn-beijing"`, `"cn-hangzhou"`), failure: remedy.Garbled},
+		{why: "no region", body: replaced(`"RegionId":"cn-beijing",`, ``), failure: remedy.Garbled},
+		{why: "the instance twice", body: machines(healthy(instanceID) + "," + healthy(instanceID)), failure: remedy.Garbled},
+		{why: "another instance only", body: machines(healthy("i-other")), failure: remedy.Missing},
+		{why: "an odd neighbour spoils nothing", body: machines(`null,{"InstanceId":5},` + healthy(instanceID)), want: whole},
+		{why: "nothing", body: machines(""), failure: remedy.Missing},
+		{why: "no list is no answer", body: `{"RequestId":"` + requestID + `"}`, failure: remedy.Unavailable},
+		{why: "no RequestId is no answer", body: `{"Instances":{"Instance":[]}}`, failure: remedy.Unavailable},
+		{why: "an empty body", body: "", failure: remedy.Unavailable},
+		{why: "a page of somebody else", body: "<html>Log in</html>", failure: remedy.Unavailable},
+		{why: "half an answer", body: replaced("", "")[:300], failure: remedy.Unavailable},
+		{why: "a list of another type", body: `{"RequestId":"` + requestID + `","Instances":[]}`, failure: remedy.Unavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			got := carried(t, always(200, tt.body)).Machines(t.Context(), region, []string{instanceID})[instanceID]
+			if got.Failure != tt.failure || (got.Note == "") != (tt.failure == "") {
+				t.Fatalf("failure %q, note %q; want failure %q", got.Failure, got.Note, tt.failure)
+			}
+			if !got.At.Equal(noon) {
+				t.Errorf("At = %v, want %v", got.At, noon)
+			}
+			if want, _ := http.ParseTime(date); !got.Date.Equal(want) {
+				t.Errorf("Date = %v, want %v", got.Date, want)
+			}
+			if diff := cmp.Diff(tt.want, got.Value); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	absent := carried(t, always(200, machines(""))).Machines(t.Context(), region, []string{instanceID})[instanceID]
+	if !strings.Contains(absent.Note, "ecs:DescribeInstances") {
+		t.Errorf("an empty list may be a missing permission, and the note does not name it: %q", absent.Note)
+	}
+}
+
+func TestDateOfAnAnswer(t *testing.T) {
+	tests := []struct {
+		why, header string
+		want        time.Time
+	}{
+		{"as RFC 9110 says", "Mon, 23 Nov 2026 12:00:01 GMT", noon.Add(time.Second)},
+		{"none", "", time.Time{}},
+		{"nonsense", "yesterday", time.Time{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			c := carried(t, func(*http.Request) (*http.Response, error) {
+				resp := reply(200, machines(healthy(instanceID)))
+				resp.Header.Set("Date", tt.header)
+				return resp, nil
+			})
+			got := c.Machines(t.Context(), region, []string{instanceID})[instanceID]
+			if !got.OK() || !got.Date.Equal(tt.want) {
+				t.Errorf("Date = %v (%s), want %v", got.Date, got.Note, tt.want)
+			}
+		})
+	}
+}
+
+// TestBatches counts the calls and the ids that each one names.
+func TestBatches(t *testing.T) {
+	many := make([]string, 201)
+	for i := range many {
+		many[i] = fmt.Sprintf("i-%04d", i)
+	}
+	tests := []struct {
+		why   string
+		ids   []string
+		calls []int // ids a call
+	}{
+		{"none: a call without ids would list the region", nil, nil},
+		{"an empty id, the same", []string{""}, nil},
+		{"one", many[:1], []int{1}},
+		{"a full call", many[:100], []int{100}},
+		{"one more", many[:101], []int{100, 1}},
+		{"two and one more", many, []int{100, 100, 1}},
+		{"an id twice is asked once", []string{"i-1", "i-1"}, []int{1}},
+		{"an empty id among others is left out", []string{"i-1", ""}, []int{1}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			var calls []int
+			c := carried(t, func(r *http.Request) (*http.Response, error) {
+				calls = append(calls, len(asked(r.URL.Query())))
+				return reply(200, answerAll(r.URL.Query())), nil
+			})
+			instances := c.Machines(t.Context(), region, tt.ids)
+			if diff := cmp.Diff(tt.calls, calls); diff != "" {
+				t.Errorf("DescribeInstances: %s", diff)
+			}
+			calls = nil
+			vitals := c.Heartbeats(t.Context(), region, tt.ids)
+			if diff := cmp.Diff(tt.calls, calls); diff != "" {
+				t.Errorf("DescribeCloudAssistantStatus: %s", diff)
+			}
+			for _, id := range tt.ids {
+				if want := id != ""; instances[id].OK() != want || vitals[id].OK() != want {
+					t.Errorf("%q: %+v, %+v", id, instances[id], vitals[id])
+				}
+			}
+		})
+	}
+}
+
+// TestOneBadIDHidesNoOther: DescribeCloudAssistantStatus refuses a whole call for one unknown id.
+func TestOneBadIDHidesNoOther(t *testing.T) {
+	ids := []string{"i-a", "i-b", "i-gone", "i-c", "i-d", "i-e"}
+	c := carried(t, func(r *http.Request) (*http.Response, error) {
+		if strings.Contains(strings.Join(asked(r.URL.Query()), ","), "i-gone") {
+			return reply(404, `{"RequestId":"R","Code":"InvalidInstance.NotFound","Message":"not found"}`), nil
+		}
+		return reply(200, answerAll(r.URL.Query())), nil
+	})
+	for id, got := range c.Heartbeats(t.Context(), region, ids) {
+		want := remedy.Failure("")
+		if id == "i-gone" {
+			want = remedy.Missing
+		}
+		if got.Failure != want {
+			t.Errorf("%s: %q (%s), want %q", id, got.Failure, got.Note, want)
+		}
+	}
+}
+
+func TestHeartbeats(t *testing.T) {
+	entry := func(fields string) string { return vitals(`{"InstanceId":"` + instanceID + `"` + fields + `}`) }
+	tests := []struct {
+		why, body string
+		want      time.Time
+		failure   remedy.Failure
+	}{
+		{"as documented", entry(`,"CloudAssistantStatus":"true","LastHeartbeatTime":"2026-11-23T11:58:59Z"`),
+			noon.Add(-61 * time.Second), ""},
+		{"without seconds", entry(`,"LastHeartbeatTime":"2026-11-23T11:58Z"`), noon.Add(-2 * time.Minute), ""},
+		{"never reported", entry(`,"CloudAssistantStatus":"false","LastHeartbeatTime":""`), time.Time{}, ""},
+		{"left out, as empty fields are", entry(`,"CloudAssistantStatus":"false"`), time.Time{}, ""},
+		{"connected but never reported is a contradiction", entry(`,"CloudAssistantStatus":"true"`), time.Time{}, remedy.Garbled},
+		{"not a time", entry(`,"LastHeartbeatTime":"1 minute ago"`), time.Time{}, remedy.Garbled},
+		{"a local time, of which nobody knows where", entry(`,"LastHeartbeatTime":"2026-11-23 19:58:59"`), time.Time{}, remedy.Garbled},
+		{"another type", entry(`,"LastHeartbeatTime":1763900000`), time.Time{}, remedy.Garbled},
+		{"not there", vitals(""), time.Time{}, remedy.Missing},
+		{"no list", `{"RequestId":"` + requestID + `"}`, time.Time{}, remedy.Unavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			got := carried(t, always(200, tt.body)).Heartbeats(t.Context(), region, []string{instanceID})[instanceID]
+			if got.Failure != tt.failure || !got.Value.Heartbeat.Equal(tt.want) {
+				t.Errorf("%v, %q (%s); want %v, %q", got.Value.Heartbeat, got.Failure, got.Note, tt.want, tt.failure)
+			}
+		})
+	}
+}
+
+func TestPlatformEvents(t *testing.T) {
+	event := func(id, kind, status, notBefore string) string {
+		return fmt.Sprintf(`{"EventId":"e-1","InstanceId":%q,"NotBefore":%q,"EventType":{"Name":%q,"Code":1},
+			"EventCycleStatus":{"Name":%q}}`, id, notBefore, kind, status)
+	}
+	tests := []struct {
+		why     string
+		pages   []string
+		want    []remedy.PlatformEvent
+		failure remedy.Failure
+	}{
+		{"none", []string{systemEvents("", "")}, nil, ""},
+		{"one, and its time", []string{systemEvents(event(instanceID, "SystemMaintenance.Reboot", "Scheduled", "2026-11-23T13:00:00Z"), "")},
+			[]remedy.PlatformEvent{{ID: "e-1", Type: "SystemMaintenance.Reboot", Status: "Scheduled", NotBefore: noon.Add(time.Hour)}}, ""},
+		{"a time that is none", []string{systemEvents(event(instanceID, "X", "Executing", "-"), "")},
+			[]remedy.PlatformEvent{{ID: "e-1", Type: "X", Status: "Executing"}}, ""},
+		{"two pages", []string{systemEvents(event(instanceID, "X", "Executing", ""), "p2"), systemEvents(event(instanceID, "Y", "Inquiring", ""), "")},
+			[]remedy.PlatformEvent{{ID: "e-1", Type: "X", Status: "Executing"}, {ID: "e-1", Type: "Y", Status: "Inquiring"}}, ""},
+		{"the last page allowed", append(slicesOf(9, systemEvents("", "more")), systemEvents("", "")), nil, ""},
+		{"one page too many", append(slicesOf(10, systemEvents("", "more")), systemEvents("", "")), nil, remedy.Unavailable},
+		{"a second page that fails", []string{systemEvents(event(instanceID, "X", "Executing", ""), "p2"), "?"}, nil, remedy.Unavailable},
+		{"an event of another instance: the question was not understood", []string{systemEvents(event("i-x", "X", "Executing", ""), "")},
+			nil, remedy.Garbled},
+		{"no type", []string{systemEvents(event(instanceID, "", "Executing", ""), "")}, nil, remedy.Garbled},
+		{"no status", []string{systemEvents(event(instanceID, "X", "", ""), "")}, nil, remedy.Garbled},
+		{"another type", []string{systemEvents(`{"InstanceId":[]}`, "")}, nil, remedy.Garbled},
+		{"no list", []string{`{"RequestId":"` + requestID + `"}`}, nil, remedy.Unavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			n := 0
+			c := carried(t, func(r *http.Request) (*http.Response, error) {
+				q := r.URL.Query()
+				if q.Get("InstanceEventCycleStatus.1")+q.Get("InstanceEventCycleStatus.2")+q.Get("InstanceEventCycleStatus.3") !=
+					"ExecutingScheduledInquiring" || q.Get("InstanceId") != instanceID {
+					t.Errorf("asked %v", q)
+				}
+				if (n > 0) != (q.Get("NextToken") != "") {
+					t.Errorf("page %d has the token %q", n, q.Get("NextToken"))
+				}
+				n++
+				return reply(200, tt.pages[n-1]), nil
+			})
+			got := c.PlatformEvents(t.Context(), region, instanceID)
+			if got.Failure != tt.failure || (got.Note == "") != (tt.failure == "") {
+				t.Fatalf("failure %q, note %q; want failure %q", got.Failure, got.Note, tt.failure)
+			}
+			if diff := cmp.Diff(tt.want, got.Value); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	silent := carried(t, func(*http.Request) (*http.Response, error) {
+		t.Error("a call without an id asks for the region's events")
+		return reply(200, systemEvents("", "")), nil
+	})
+	if got := silent.PlatformEvents(t.Context(), region, ""); got.Failure != remedy.Garbled {
+		t.Errorf("an empty id: %+v", got)
+	}
+}
+
+func slicesOf(n int, page string) []string {
+	pages := make([]string, n)
+	for i := range pages {
+		pages[i] = page
+	}
+	return pages
+}
+
+// TestCodes has a row for each row of the table, and for each way in which a status decides.
+func TestCodes(t *testing.T) {
+	const (
+		unavailable, denied, missing, garbled = remedy.Unavailable, remedy.Denied, remedy.Missing, remedy.Garbled
+		rejected, notExecuted, unknown        = remedy.Rejected, remedy.NotExecuted, remedy.Unknown
+	)
+	tests := []struct {
+		status    int
+		code      string
+		failure   remedy.Failure
+		outcome   remedy.Outcome
+		reason    remedy.Reason
+		throttled bool
+	}{
+		{403, "IncorrectInstanceStatus", garbled, rejected, remedy.NotRunning, false},
+		{403, "InstanceLockedForSecurity", denied, rejected, remedy.SecurityLock, false},
+		{403, "InstanceExpiredOrInArrears", denied, rejected, remedy.Expired, false},
+		{403, "DiskError", garbled, rejected, remedy.DiskError, false},
+		{404, "InvalidInstanceId.NotFound", missing, rejected, remedy.NotFound, false},
+		{500, "InvalidInstanceId.NotFound", missing, rejected, remedy.NotFound, false}, // the code counts, not the status
+		{404, "InvalidInstance.NotFound", missing, rejected, remedy.NotFound, false},
+		{404, "Forbidden.InstanceNotFound", missing, rejected, remedy.NotFound, false},
+		{403, "InvalidParameter.KMSKeyId.KMSUnauthorized", denied, rejected, remedy.NotAccepted, false},
+		{500, "InternalError", unavailable, unknown, "", false},
+		{500, "InternalError.Dispatch", unavailable, unknown, "", false},
+		{400, "UnknownError", unavailable, unknown, "", false},
+		{503, "ServiceUnavailable", unavailable, unknown, "", false},
+		{503, "ServiceUnavailable.RegionMaintaining", unavailable, unknown, "", false},
+		{400, "SignatureNonceUsed", unavailable, unknown, "", false},
+		{400, "Throttling", unavailable, notExecuted, "", true},
+		{429, "Throttling", unavailable, notExecuted, "", true},
+		{400, "Throttling.User", unavailable, notExecuted, "", true},
+		{503, "Throttling.Api", unavailable, notExecuted, "", true},
+		{409, "OperationConflict", unavailable, notExecuted, "", false},
+		{403, "InvalidOperation.Conflict", unavailable, notExecuted, "", false},
+		{403, "LastTokenProcessing", unavailable, notExecuted, "", false},
+		{400, "InvalidTimeStamp.Expired", unavailable, notExecuted, "", false},
+		{400, "IllegalTimestamp", unavailable, notExecuted, "", false},
+		{400, "InvalidTimeStamp.Format", garbled, rejected, remedy.NotAccepted, false},
+		{400, "SignatureDoesNotMatch", denied, rejected, remedy.Forbidden, false},
+		{400, "IncompleteSignature", denied, rejected, remedy.Forbidden, false},
+		{404, "InvalidAccessKeyId.NotFound", denied, rejected, remedy.Forbidden, false},
+		{400, "InvalidAccessKeyId.Inactive", denied, rejected, remedy.Forbidden, false},
+		{400, "InvalidAccessKeySecret", denied, rejected, remedy.Forbidden, false},
+		{400, "InvalidSecurityToken.Expired", denied, rejected, remedy.Forbidden, false},
+		{400, "InvalidSecurityToken.Malformed", denied, rejected, remedy.Forbidden, false},
+		{400, "MissingSecurityToken", denied, rejected, remedy.Forbidden, false},
+		{403, "Forbidden.RAM", denied, rejected, remedy.Forbidden, false},
+		{403, "Forbidden", denied, rejected, remedy.Forbidden, false},
+		{403, "Forbidden.AccessKeyDisabled", denied, rejected, remedy.Forbidden, false},
+		{403, "NoPermission", denied, rejected, remedy.Forbidden, false},
+		{403, "InsufficientBalance", denied, rejected, remedy.NotAccepted, false},
+		{403, "RealNameAuthenticationError", denied, rejected, remedy.NotAccepted, false},
+		{400, "InvalidOwnerId", denied, rejected, remedy.NotAccepted, false},
+		{404, "InvalidRegionId.NotFound", missing, rejected, remedy.NotAccepted, false},
+		{400, "InvalidRegionId", garbled, rejected, remedy.NotAccepted, false},
+		{404, "MissingParameter.InstanceId", garbled, rejected, remedy.NotAccepted, false},
+		{403, "InvalidParameter", garbled, rejected, remedy.NotAccepted, false},
+		{404, "InvalidAction.NotFound", garbled, rejected, remedy.NotAccepted, false},
+		{405, "UnsupportedHTTPMethod", garbled, rejected, remedy.NotAccepted, false},
+		{403, "InstanceIds.ExceedLimit", garbled, rejected, remedy.NotAccepted, false},
+		{403, "InstanceIdLimitExceeded", garbled, rejected, remedy.NotAccepted, false},
+
+		{400, "BrandNew", garbled, rejected, remedy.NotAccepted, false},
+		{401, "BrandNew", denied, rejected, remedy.NotAccepted, false},
+		{403, "BrandNew", denied, rejected, remedy.NotAccepted, false},
+		{408, "BrandNew", unavailable, unknown, "", false}, // something gave up waiting for ECS
+		{429, "BrandNew", unavailable, notExecuted, "", true},
+		{499, "BrandNew", garbled, rejected, remedy.NotAccepted, false},
+		{500, "BrandNew", unavailable, unknown, "", false},
+		{599, "BrandNew", unavailable, unknown, "", false},
+		{400, "DryRunOperation", garbled, rejected, remedy.NotAccepted, false}, // of an order that is no dry run
+		{403, "", unavailable, unknown, "", false},                             // no error of ECS: something on the way
+		{403, "not a code", unavailable, unknown, "", false},
+	}
+	used := make(map[string]bool)
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.status, " ", tt.code), func(t *testing.T) {
+			c := carried(t, always(tt.status, fmt.Sprintf(`{"RequestId":%q,"HostId":"x","Code":%q,"Message":"It is so."}`, requestID, tt.code)))
+			if got := c.Machines(t.Context(), region, []string{instanceID})[instanceID]; got.Failure != tt.failure {
+				t.Errorf("read: %q (%s), want %q", got.Failure, got.Note, tt.failure)
+			}
+			got := c.Reboot(t.Context(), order())
+			want := remedy.Reply{
+				At: noon, Outcome: tt.outcome, RequestID: requestID, Code: tt.code, Reason: tt.reason, Throttled: tt.throttled, Note: got.Note,
+			}
+			if !isToken(tt.code) {
+				want.Code = ""
+			}
+			if diff := cmp.Diff(want, got); diff != "" || got.Note == "" {
+				t.Errorf("%s, note %q", diff, got.Note)
+			}
+		})
+		for _, row := range codes {
+			prefix, wild := strings.CutSuffix(row.code, "*")
+			if tt.code == row.code || wild && strings.HasPrefix(tt.code, prefix) {
+				used[row.code] = true
+				break
+			}
+		}
+	}
+	for _, row := range codes {
+		if !used[row.code] {
+			t.Errorf("the row %q is never the one that fits", row.code)
+		}
+	}
+}
+
+func TestReboot(t *testing.T) {
+	ok := `{"RequestId":"` + requestID + `"}`
+	passed := `{"RequestId":"` + requestID + `","Code":"DryRunOperation","Message":"Request validation has been passed with DryRun flag set."}`
+	tests := []struct {
+		why    string
+		order  func(*remedy.Order)
+		status int
+		body   string
+		want   remedy.Reply
+	}{
+		{"accepted", func(*remedy.Order) {}, 200, ok, remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID}},
+		{"forced", func(o *remedy.Order) { o.Force = true }, 200, ok, remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID}},
+		{"a dry run that passed comes as an error", func(o *remedy.Order) { o.DryRun = true }, 400, passed,
+			remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID, Code: "DryRunOperation"}},
+		{"a dry run needs no time", func(o *remedy.Order) { o.DryRun, o.SendBefore = true, time.Time{} }, 400, passed,
+			remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID, Code: "DryRunOperation"}},
+		{"a dry run that was refused", func(o *remedy.Order) { o.DryRun = true }, 403,
+			`{"RequestId":"` + requestID + `","Code":"IncorrectInstanceStatus"}`,
+			remedy.Reply{Outcome: remedy.Rejected, RequestID: requestID, Code: "IncorrectInstanceStatus", Reason: remedy.NotRunning}},
+		{"a dry run that was not taken as one", func(o *remedy.Order) { o.DryRun = true }, 200, ok,
+			remedy.Reply{Outcome: remedy.Unknown, RequestID: requestID}},
+		{"no RequestId", func(*remedy.Order) {}, 200, `{}`, remedy.Reply{Outcome: remedy.Unknown}},
+		{"an error with the status of a success", func(*remedy.Order) {}, 200, `{"Code":"InternalError"}`, remedy.Reply{Outcome: remedy.Unknown}},
+		{"an error, and a RequestId", func(*remedy.Order) {}, 200, `{"RequestId":"R","Code":"InternalError"}`, remedy.Reply{Outcome: remedy.Unknown}},
+		{"an empty body", func(*remedy.Order) {}, 200, ``, remedy.Reply{Outcome: remedy.Unknown}},
+		{"no instance: nothing is sent", func(o *remedy.Order) { o.Instance = "" }, 0, ``,
+			remedy.Reply{Outcome: remedy.NotExecuted, Code: "not-sent"}},
+		{"a region that would name another host: nothing is sent", func(o *remedy.Order) { o.Region = "cn-x.evil.example/" }, 0, ``,
+			remedy.Reply{Outcome: remedy.NotExecuted, Code: "not-sent"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			o := order()
+			tt.order(&o)
+			calls := 0
+			c := carried(t, func(r *http.Request) (*http.Response, error) {
+				calls++
+				q := r.URL.Query()
+				for name, want := range map[string]string{
+					"Action": "RebootInstance", "InstanceId": instanceID, "ForceStop": fmt.Sprint(o.Force), "DryRun": fmt.Sprint(o.DryRun),
+					"RegionId": region, "SecurityToken": testKeys.SecurityToken, "AccessKeyId": testKeys.AccessKeyID,
+				} {
+					if q.Get(name) != want {
+						t.Errorf("%s = %q, want %q", name, q.Get(name), want)
+					}
+				}
+				if r.Method != "POST" || r.URL.Scheme != "https" || r.URL.Host != "ecs.cn-beijing.aliyuncs.com" || q.Get("Signature") == "" {
+					t.Errorf("%s %s://%s", r.Method, r.URL.Scheme, r.URL.Host)
+				}
+				return reply(tt.status, tt.body), nil
+			})
+			got := c.Reboot(t.Context(), o)
+			if got.Outcome != remedy.Accepted && got.Note == "" {
+				t.Error("no note")
+			}
+			tt.want.At, tt.want.Note = noon, got.Note
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if want := min(tt.status, 1); calls != want {
+				t.Errorf("%d calls, want %d", calls, want)
+			}
+		})
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := Options{Credentials: testKeys, CallLimit: time.Second, Now: time.Now}
+	tests := []struct {
+		why    string
+		change func(*Options)
+		want   string // in the error; empty: none
+	}{
+		{"nothing missing", func(*Options) {}, ""},
+		{"a long-lived pair has no token", func(o *Options) { o.Credentials.SecurityToken = "" }, ""},
+		{"no key", func(o *Options) { o.Credentials.AccessKeyID = "" }, "credentials"},
+		{"no secret", func(o *Options) { o.Credentials.AccessKeySecret = "" }, "credentials"},
+		{"no limit", func(o *Options) { o.CallLimit = 0 }, "limit"},
+		{"no clock", func(o *Options) { o.Now = nil }, "clock"},
+		{"https to any host", func(o *Options) { o.Endpoint = "https://ecs.example.com" }, ""},
+		{"https with a port", func(o *Options) { o.Endpoint = "https://ecs.example.com:8443" }, ""},
+		{"http to the loopback", func(o *Options) { o.Endpoint = "http://127.0.0.1:9000" }, ""},
+		{"http to the IPv6 loopback", func(o *Options) { o.Endpoint = "http://[::1]:9000" }, ""},
+		{"http to localhost", func(o *Options) { o.Endpoint = "http://localhost:9000" }, ""},
+		{"http to another host would show the token", func(o *Options) { o.Endpoint = "http://ecs.example.com" }, "https"},
+		{"a host that begins like the loopback", func(o *Options) { o.Endpoint = "http://127.0.0.1.example.com" }, "https"},
+		{"another scheme", func(o *Options) { o.Endpoint = "ftp://127.0.0.1" }, "https"},
+		{"no scheme", func(o *Options) { o.Endpoint = "ecs.example.com" }, "https"},
+		{"a path", func(o *Options) { o.Endpoint = "https://ecs.example.com/x" }, "https"},
+		{"a query", func(o *Options) { o.Endpoint = "https://ecs.example.com?x" }, "https"},
+		{"a user", func(o *Options) { o.Endpoint = "https://a:b@ecs.example.com" }, "https"},
+		{"not a URL", func(o *Options) { o.Endpoint = "https://%zz" }, "https"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			o := good
+			tt.change(&o)
+			c, err := New(o)
+			if err == nil {
+				c.Close()
+			}
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDomain(t *testing.T) {
+	long := "cn-" + strings.Repeat("a", 60)
+	tests := []struct {
+		why, region string
+		vpc         bool
+		want        string // empty: refused
+	}{
+		{"by its name", "cn-beijing", false, "ecs.cn-beijing.aliyuncs.com"},
+		{"in the SDK's table", "cn-hangzhou", false, "ecs-cn-hangzhou.aliyuncs.com"},
+		{"VPC", "cn-beijing", true, "ecs-vpc.cn-beijing.aliyuncs.com"},
+		{"VPC, and in the SDK's table, which is for the public network", "cn-hangzhou", true, "ecs-vpc.cn-hangzhou.aliyuncs.com"},
+		{"three parts", "ap-southeast-1", false, "ecs.ap-southeast-1.aliyuncs.com"},
+		{"as long as a host's label may be", long, false, "ecs." + long + ".aliyuncs.com"},
+		{"longer", long + "a", false, ""},
+		{"empty", "", false, ""},
+		{"one part", "beijing", false, ""},
+		{"another host", "cn-a.evil.example/", false, ""},
+		{"another user", "x@evil-1", false, ""},
+		{"a line end", "cn-beijing\n", false, ""},
+		{"upper case", "CN-BEIJING", false, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, func(t *testing.T) {
+			got, err := newClient(t, func(o *Options) { o.VPC = tt.vpc }).domain(tt.region)
+			if got != tt.want || (err == nil) != (tt.want != "") {
+				t.Errorf("%q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+	c := carried(t, func(*http.Request) (*http.Response, error) {
+		t.Error("a malformed region was asked about")
+		return reply(200, machines("")), nil
+	})
+	if got := c.Machines(t.Context(), "cn-a.evil.example/", []string{instanceID})[instanceID]; got.Failure != remedy.Garbled {
+		t.Errorf("a malformed region: %+v", got)
+	}
+}
+
+func TestCredentialsArePrintedByNothing(t *testing.T) {
+	var log strings.Builder
+	o := Options{Credentials: testKeys, CallLimit: time.Second, Now: time.Now}
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(h).Info("x", "keys", testKeys, "inside", struct{ C Credentials }{testKeys})
+	}
+	text, _ := json.Marshal(map[string]any{"c": testKeys})
+	log.Write(text)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		fmt.Fprintf(&log, verb+verb+verb+verb, testKeys, &testKeys, o, c)
+	}
+	noSecrets(t, log.String())
+}
+
+// noSecrets fails when text holds anything that must not leave the package.
+func noSecrets(t *testing.T, text string) {
+	t.Helper()
+	for _, secret := range []string{
+		testKeys.AccessKeyID, testKeys.AccessKeySecret, testKeys.SecurityToken, url.QueryEscape(testKeys.SecurityToken),
+		"://", "http:", "Signature=", "SignatureNonce=", "AccessKeyId", "SecurityToken=", "RespHeaders", "%3D",
+	} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q is in %q", secret, text)
+		}
+	}
+}
+
+// TestDebugIsRefused runs itself with DEBUG=sdk, which the SDK reads when the program starts.
+func TestDebugIsRefused(t *testing.T) {
+	if os.Getenv("DEBUG") != "" {
+		_, err := New(Options{Credentials: testKeys, CallLimit: time.Second, Now: time.Now})
+		fmt.Println("answer:", err)
+		return
+	}
+	tests := []struct {
+		value   string
+		refused bool
+	}{{"sdk", true}, {"x,sdk", true}, {"1", false}, {"sdkx", false}}
+	for _, tt := range tests {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDebugIsRefused$")
+		cmd.Env = append(os.Environ(), "DEBUG="+tt.value)
+		out, err := cmd.CombinedOutput()
+		if err != nil || strings.Contains(string(out), "answer: DEBUG=sdk") != tt.refused {
+			t.Errorf("DEBUG=%s: %v, %s; want it refused: %v", tt.value, err, out, tt.refused)
+		}
+		noSecrets(t, string(out))
+	}
+}
+
+// TestProxyVariablesChangeNothing: the SDK would fail every call for any of these.
+func TestProxyVariablesChangeNothing(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "://")
+	t.Setenv("HTTP_PROXY", "://")
+	t.Setenv("NO_PROXY", "[")
+	c := served(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, answerAll(r.URL.Query())) })
+	if got := c.Machines(t.Context(), region, []string{instanceID})[instanceID]; !got.OK() {
+		t.Errorf("%+v", got)
+	}
+	secure := carried(t, func(r *http.Request) (*http.Response, error) { return reply(200, answerAll(r.URL.Query())), nil })
+	if got := secure.Reboot(t.Context(), order()); got.Outcome != remedy.Accepted {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestConcurrentUse is for the race detector: all calls at once, on one client with connections of its own.
+func TestConcurrentUse(t *testing.T) {
+	var reboots atomic.Int32
+	c := served(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("Action") == "RebootInstance" {
+			reboots.Add(1)
+		}
+		io.WriteString(w, answerAll(r.URL.Query()))
+	})
+	const each = 16
+	var wg sync.WaitGroup
+	for range each {
+		wg.Go(func() {
+			if got := c.Machines(t.Context(), region, []string{instanceID, "i-2"}); !got[instanceID].OK() || !got["i-2"].OK() {
+				t.Errorf("%+v", got)
+			}
+		})
+		wg.Go(func() {
+			if got := c.Heartbeats(t.Context(), region, []string{instanceID})[instanceID]; !got.OK() {
+				t.Errorf("%+v", got)
+			}
+		})
+		wg.Go(func() {
+			if got := c.PlatformEvents(t.Context(), region, instanceID); !got.OK() {
+				t.Errorf("%+v", got)
+			}
+		})
+		wg.Go(func() {
+			if got := c.Reboot(t.Context(), order()); got.Outcome != remedy.Accepted {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	wg.Wait()
+	if reboots.Load() != each {
+		t.Errorf("%d reboots arrived, want %d", reboots.Load(), each)
+	}
+}
+
+// TestLimitOfEveryCall: a call must not inherit another's time-out, as the SDK's do on one client.
+func TestLimitOfEveryCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, func(o *Options) {
+			o.CallLimit = 7 * time.Second
+			o.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+		})
+		for range 2 {
+			for name, call := range map[string]func() string{
+				"read":   func() string { return c.Machines(t.Context(), region, []string{instanceID})[instanceID].Note },
+				"events": func() string { return c.PlatformEvents(t.Context(), region, instanceID).Note },
+				"reboot": func() string { return c.Reboot(t.Context(), order()).Note },
+			} {
+				start := time.Now()
+				if note := call(); !strings.Contains(note, "no answer in time") {
+					t.Errorf("%s: %q", name, note)
+				}
+				if took := time.Since(start); took != 7*time.Second {
+					t.Errorf("%s took %v, want 7s", name, took)
+				}
+			}
+		}
+	})
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	before := runtime.NumGoroutine()
+	waiting := make(chan struct{}, 8)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("InstanceId") == "i-hangs" {
+			waiting <- struct{}{}
+			<-r.Context().Done()
+			return
+		}
+		io.WriteString(w, answerAll(r.URL.Query()))
+	}))
+	var open sync.WaitGroup // connections, as the server sees them
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Done()
+		}
+	}
+	server.Start()
+	c, err := New(Options{Credentials: testKeys, Endpoint: server.URL, CallLimit: time.Minute, Now: func() time.Time { return noon }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { c.Machines(context.Background(), region, []string{instanceID}) })
+		wg.Go(func() { c.Reboot(context.Background(), order()) })
+	}
+	wg.Wait()
+	for range 2 {
+		wg.Go(func() {
+			if got := c.PlatformEvents(context.Background(), region, "i-hangs"); got.Failure != remedy.Unavailable {
+				t.Errorf("a read that Close ended: %+v", got)
+			}
+		})
+		wg.Go(func() {
+			hung := order()
+			hung.Instance = "i-hangs"
+			if got := c.Reboot(context.Background(), hung); got.Outcome != remedy.Unknown {
+				t.Errorf("a reboot that Close ended: %+v", got)
+			}
+		})
+	}
+	for range 4 {
+		<-waiting
+	}
+	c.Close()
+	wg.Wait()
+	if got := c.Machines(context.Background(), region, []string{instanceID})[instanceID]; got.Failure != remedy.Unavailable {
+		t.Errorf("a read after Close: %+v", got)
+	}
+	if got := c.Reboot(context.Background(), order()); got.Outcome != remedy.NotExecuted || got.Code != notSent {
+		t.Errorf("a reboot after Close: %+v", got)
+	}
+	open.Wait()
+	server.Close()
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines more than before\n%s", runtime.NumGoroutine()-before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, machines(healthy(instanceID)))
+	f.Add(200, vitals(`{"InstanceId":"`+instanceID+`"}`))
+	f.Add(200, systemEvents(`{"EventId":"e"}`, "more"))
+	f.Add(502, `{"Code":502}`)
+	f.Add(403, `{"Code":"Forbidden.RAM","AccessDeniedDetail":"x"}`)
+	f.Add(302, "")
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 999 {
+			return
+		}
+		c := carried(t, always(status, body))
+		i := c.Machines(t.Context(), region, []string{instanceID})[instanceID]
+		if i.OK() && (status > 299 || i.Value.ID != instanceID || i.Value.Status == "" || i.Value.Region != region) {
+			t.Errorf("%d %q is read as %+v", status, body, i)
+		}
+		h := c.Heartbeats(t.Context(), region, []string{instanceID})[instanceID]
+		e := c.PlatformEvents(t.Context(), region, instanceID)
+		r := c.Reboot(t.Context(), order())
+		if r.Outcome == remedy.Accepted && (status > 299 || r.RequestID == "") {
+			t.Errorf("%d %q is taken for accepted", status, body)
+		}
+		for _, note := range []string{i.Note, h.Note, e.Note, r.Note, r.Code, r.RequestID} {
+			if strings.Contains(note, "://") || len(note) > 1000 {
+				t.Errorf("%q", note)
+			}
+		}
+	})
+}
+
+func BenchmarkMachines(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			ids := make([]string, n)
+			for i := range ids {
+				ids[i] = fmt.Sprintf("i-%04d", i)
+			}
+			entries := make([]string, n)
+			for i, id := range ids {
+				entries[i] = healthy(id)
+			}
+			c := carried(b, always(200, machines(strings.Join(entries, ","))))
+			b.ReportAllocs()
+			for b.Loop() {
+				if got := c.Machines(b.Context(), region, ids); !got[ids[n-1]].OK() {
+					b.Fatalf("%+v", got[ids[n-1]])
+				}
+			}
+		})
+	}
+}

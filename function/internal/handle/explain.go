@@ -1,0 +1,57 @@
+package handle
+
+import (
+	"context"
+
+	"ecs-remedy/events"
+	"ecs-remedy/function/internal/remedy"
+)
+
+// Explanation is what Next makes of one alarm, taken as far as reading alone can take it.
+type Explanation struct {
+	Facts remedy.Facts // as read; Facts.Dry is the rehearsal's reply, where one was asked for
+	Step  remedy.Step  // what would be done now, with a finding of every rule that had its facts
+}
+
+// Explain decodes an event and asks Next about every alarm in it, reading what Next asks for, until Next wants anything else
+// done; that is not done. So a Handler without Owner, Resolver and Reporter will do, and nothing is claimed, sent or written.
+// With rehearse, an alarm that would lead to a reboot is put to ECS with DryRun; otherwise the Rebooter is not called, and may
+// be nil. The error is of the payload as a whole.
+func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) ([]Explanation, error) {
+	alarms, err := events.Decode(payload)
+	if err != nil {
+		return nil, &Malformed{Cause: err}
+	}
+	sources := remedy.Ledger | remedy.FleetLog | remedy.Machine | remedy.Heartbeat | remedy.Platform
+	if rehearse {
+		sources |= remedy.Rehearsal
+	}
+	leaders := map[string]bool{}
+	var all []Explanation
+	for _, g := range h.alarmed(invocation, alarms) {
+		if step := g.consider(ctx, remedy.Ledger); wantsMore(g, &step) {
+			g.facts.Followed = leaders[g.facts.Alarm.Instance]
+			leaders[g.facts.Alarm.Instance] = true
+		}
+		step := g.consider(ctx, sources)
+		if rehearse && (step.Do == remedy.Reboot || step.Do == remedy.Force) {
+			g.read(ctx, remedy.Rehearsal)
+		}
+		step.Findings = g.result.Findings
+		all = append(all, Explanation{Facts: g.facts, Step: step})
+	}
+	return all, nil
+}
+
+// consider asks Next, and reads for it, until it wants something else than one of the sources.
+func (g *hang) consider(ctx context.Context, sources remedy.Source) remedy.Step {
+	for {
+		g.facts.Now = g.Clock.Now()
+		step := remedy.Next(g.Policy, g.facts)
+		g.merge(step.Findings)
+		if step.Do != remedy.Read || !sources.Has(step.Sources) {
+			return step
+		}
+		g.read(ctx, step.Sources)
+	}
+}

@@ -1,0 +1,79 @@
+package handle
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"ecs-remedy/events"
+	"ecs-remedy/function/internal/remedy"
+)
+
+// CloudMonitor waits 5 s for the answer to a callback, and calls again when there is none. So an HTTP invocation spends at most
+// httpBudget, and begins no attempt unless httpAttempt of that is left.
+const (
+	httpBudget  = 3500 * time.Millisecond
+	httpAttempt = 2 * time.Second
+)
+
+// HTTPResponse is what Function Compute turns into the answer to an HTTP request.
+type HTTPResponse struct {
+	StatusCode int               `json:"statusCode"`
+	Headers    map[string]string `json:"headers"`
+	Body       string            `json:"body"`
+}
+
+// HandleHTTP handles an event of an HTTP trigger. The trigger is open to the world, so the token is the only gate: without a
+// token configured, every request is refused. An incident that goes on after the answer is left to the timer's sweep.
+func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request events.Request, payload []byte) HTTPResponse {
+	if !h.authorized(request) {
+		return answerHTTP(http.StatusUnauthorized, map[string]string{"error": "the token is missing or wrong"})
+	}
+	now := h.Clock.Now()
+	quick := *h
+	quick.Reserve = 0
+	invocation.Deadline = now.Add(httpBudget)
+	invocation.ClaimBy = invocation.Deadline.Add(-httpAttempt)
+	ctx, cancel := context.WithTimeout(ctx, httpBudget+httpBudget/4)
+	defer cancel()
+	response, err := quick.Handle(ctx, invocation, payload)
+	status := http.StatusOK
+	switch err := err.(type) {
+	case *Malformed:
+		if err.Cause != nil { // a batch of which a part is malformed has results
+			return answerHTTP(http.StatusBadRequest, map[string]string{"error": err.Error()})
+		}
+	case *Pending:
+		status = http.StatusAccepted
+		for _, r := range err.Results {
+			if r.Verdict == remedy.Pending && (r.Reason == remedy.Dependency || r.Incident == "") {
+				status = http.StatusServiceUnavailable
+			}
+		}
+	}
+	return answerHTTP(status, response)
+}
+
+// authorized compares the token, wherever it is, in constant time.
+func (h *Handler) authorized(request events.Request) bool {
+	if h.HTTPToken == "" {
+		return false
+	}
+	bearer, _ := strings.CutPrefix(request.Header["authorization"], "Bearer ")
+	ok := 0
+	for _, given := range []string{request.Query["token"], request.Header["x-remedy-token"], bearer} {
+		ok |= subtle.ConstantTimeCompare([]byte(given), []byte(h.HTTPToken))
+	}
+	return ok == 1
+}
+
+func answerHTTP(status int, body any) HTTPResponse {
+	text, err := json.Marshal(body)
+	if err != nil { // unreachable: results hold nothing that JSON cannot
+		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be encoded"}`)
+	}
+	return HTTPResponse{StatusCode: status, Headers: map[string]string{"Content-Type": "application/json"}, Body: string(text)}
+}

@@ -1,0 +1,496 @@
+package ledger_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/ledger/ledgertest"
+)
+
+const redisPassword = "correct-horse/battery@staple"
+
+func TestRedis(t *testing.T) {
+	server := startRedis(t, "")
+	ledgertest.TestStore(t, func(t *testing.T) ledger.Store {
+		server.do(t, "FLUSHALL")
+		return openRedis(t, "redis://"+server.address, 5*time.Second)
+	})
+}
+
+// Every seventh request is lost, or its answer is: whatever a call returns has to be true all the same.
+func TestRedisLinearizableWithFaults(t *testing.T) {
+	server := startRedis(t, "")
+	proxy := startProxy(t, server.address)
+	count := 0
+	proxy.fate = func() redisFault {
+		count++
+		switch {
+		case count%14 == 7:
+			return redisFault{loseRequest: true}
+		case count%14 == 0:
+			return redisFault{loseReply: true}
+		}
+		return redisFault{}
+	}
+	ledgertest.TestLinearizable(t, func(t *testing.T) ledger.Store {
+		return openRedis(t, "redis://"+proxy.address, 5*time.Second)
+	})
+	if count < 100 {
+		t.Errorf("the proxy saw %d requests, want all of them", count)
+	}
+}
+
+func TestRedisURL(t *testing.T) {
+	for _, row := range []struct{ why, url, name string }{
+		{"the port has a default", "redis://example.com", "redis://example.com:6379/0"},
+		{"a database, TLS, a user and a password", "rediss://user:secret@example.com:6380/15", "rediss://example.com:6380/15"},
+		{"a password without a user, percent-encoded", "redis://:se%2Fcret@example.com/1", "redis://example.com:6379/1"},
+		{"an IPv6 address", "redis://:secret@[::1]:7000", "redis://[::1]:7000/0"},
+		{"an unencoded slash in the password", "redis://:se/cret@example.com", ""},
+		{"an unencoded percent sign", "redis://:se%cret@example.com", ""},
+		{"options are not ours to take", "redis://:secret@example.com?read_timeout=1h", ""},
+		{"a database that is no number", "redis://:secret@example.com/zero", ""},
+		{"a negative database", "redis://:secret@example.com/-1", ""},
+		{"no host", "redis://:secret@", ""},
+		{"another scheme", "http://:secret@example.com", ""},
+	} {
+		store, err := ledger.OpenRedis(row.url, time.Second)
+		if row.name == "" {
+			if err == nil {
+				t.Errorf("%s: %s was accepted", row.why, row.url)
+			} else if strings.Contains(err.Error(), "cret") {
+				t.Errorf("%s: the message shows the password: %v", row.why, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", row.why, err)
+			continue
+		}
+		// Nothing is sent: the context has ended. But the message names the ledger.
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if _, _, err := store.Get(ended, "fleet"); err == nil || !strings.HasPrefix(err.Error(), "ledger "+row.name+": ") {
+			t.Errorf("%s: %v, want the name %s", row.why, err, row.name)
+		}
+		store.Close()
+	}
+}
+
+// An answer may get lost before or after its request took effect. Put says what really happened, or that it does not know.
+func TestRedisLostAnswers(t *testing.T) {
+	server := startRedis(t, "")
+	const ours, theirs = `{"by":"us"}`, `{"by":"somebody else"}`
+	for _, row := range []struct {
+		why    string
+		faults []redisFault
+		limit  time.Duration
+		stored string // in the end
+		want   string // "", "conflict", or part of an error that is none
+	}{
+		{"the answer is lost, the connection broken", []redisFault{{loseReply: true}}, 5 * time.Second, ours, ""},
+		{"the answer never comes", []redisFault{{loseReply: true, hang: true}}, time.Second, ours, ""},
+		{"the request never arrives", []redisFault{{loseRequest: true}}, 5 * time.Second, ours, ""},
+		{"ours was written over before we asked again", []redisFault{{loseReply: true, overwrite: true}}, 5 * time.Second,
+			theirs, "the key has changed since"},
+		{"theirs came first, and our request was lost", []redisFault{{loseRequest: true, overwrite: true}}, 5 * time.Second,
+			theirs, "the key has changed since"},
+		{"no answer ever, though it was written", slices.Repeat([]redisFault{{loseReply: true, hang: true}}, 20),
+			300 * time.Millisecond, ours, "no answer in time (limit 300ms)"},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			server.do(t, "FLUSHALL")
+			direct := openRedis(t, "redis://"+server.address, 5*time.Second)
+			defer direct.Close()
+			proxy := startProxy(t, server.address)
+			store := openRedis(t, "redis://"+proxy.address, row.limit)
+			defer store.Close()
+			first, err := store.Put(t.Context(), "fleet", []byte(`{}`), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			faults := row.faults
+			proxy.fate = func() (fault redisFault) {
+				if len(faults) > 0 {
+					fault, faults = faults[0], faults[1:]
+				}
+				return fault
+			}
+			proxy.overwrite = func() {
+				_, at, err := direct.Get(t.Context(), "fleet")
+				if err == nil {
+					_, err = direct.Put(t.Context(), "fleet", []byte(theirs), at)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			began := time.Now()
+			revision, err := store.Put(t.Context(), "fleet", []byte(ours), first)
+			if took := time.Since(began); took > row.limit+time.Second {
+				t.Errorf("took %s, want at most %s", took, row.limit)
+			}
+			if row.want == "" && err != nil {
+				t.Errorf("Put gave %v", err)
+			}
+			if row.want != "" && (err == nil || errors.Is(err, ledger.ErrConflict) || !strings.Contains(err.Error(), row.want)) {
+				t.Errorf("Put gave %v, want no conflict but %q", err, row.want)
+			}
+			value, at, err := direct.Get(t.Context(), "fleet")
+			if err != nil || string(value) != row.stored {
+				t.Errorf("%s is stored (%v), want %s", value, err, row.stored)
+			}
+			if row.want == "" && at != revision {
+				t.Errorf("Put gave revision %d, but %d is stored", revision, at)
+			}
+		})
+	}
+}
+
+// Whatever goes wrong, the message names the ledger, says what to do, and shows no credentials.
+func TestRedisMessages(t *testing.T) {
+	server := startRedis(t, redisPassword)
+	closed := listen(t, nil)
+	closed.Close()
+	silent := listen(t, func(connection net.Conn) { io.Copy(io.Discard, connection) })
+	hangUp := listen(t, func(net.Conn) {})
+	web := listen(t, func(connection net.Conn) {
+		bufio.NewReader(connection).ReadString('\n')
+		io.WriteString(connection, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	})
+	answers := func(reply string) string {
+		return listen(t, func(connection net.Conn) {
+			reader := bufio.NewReader(connection)
+			for {
+				if _, err := reader.ReadString('\n'); err != nil {
+					return
+				}
+				reader.Discard(reader.Buffered())
+				io.WriteString(connection, reply)
+			}
+		}).Addr().String()
+	}
+	credentials := "operator:correct-horse%2Fbattery%40stapl@"
+	for _, row := range []struct{ why, url, want string }{
+		{"nobody listens", "redis://" + credentials + closed.Addr().String(), "cannot be reached"},
+		{"nobody answers", "redis://" + credentials + silent.Addr().String(), "no answer in time"},
+		{"it hangs up", "redis://" + credentials + hangUp.Addr().String(), "the connection broke"},
+		{"it is something else", "redis://" + credentials + web.Addr().String(), "the connection broke"},
+		{"TLS was asked for and is not spoken", "rediss://" + credentials + web.Addr().String(), "rediss:// if it speaks TLS"},
+		{"the password is wrong", "redis://:correct-horse%2Fbattery%40stapl@" + server.address, "refused the user or password"},
+		{"the password is missing", "redis://" + server.address, "needs a password"},
+		{"no such database", "redis://" + credentials + answers("-ERR DB index is out of range\r\n") + "/999",
+			"refused: ERR DB index"},
+		{"a replica", "redis://" + credentials + answers("-READONLY You can't write against a read only replica.\r\n"),
+			"use the address of the primary"},
+		{"a cluster", "redis://" + credentials + answers("-MOVED 3999 127.0.0.1:6381\r\n"), "one node of a cluster"},
+		{"no permission", "redis://" + credentials + answers("-NOPERM User operator has no permissions to run 'hmget'\r\n"),
+			"lacks permissions"},
+		{"an error that repeats the password", "redis://" + credentials + answers("-ERR correct-horse/battery@stapl operator\r\n"),
+			"refused: ERR … …"},
+	} {
+		store, err := ledger.OpenRedis(row.url, time.Second)
+		if err != nil {
+			t.Errorf("%s: %v", row.why, err)
+			continue
+		}
+		_, _, getError := store.Get(t.Context(), "fleet")
+		_, putError := store.Put(t.Context(), "fleet", []byte(`{}`), 0)
+		store.Close()
+		for _, err := range []error{getError, putError} {
+			if err == nil || errors.Is(err, ledger.ErrConflict) {
+				t.Errorf("%s: %v, want an error that is no conflict", row.why, err)
+				continue
+			}
+			text := err.Error()
+			if !strings.Contains(text, row.want) || !strings.HasPrefix(text, "ledger redis") {
+				t.Errorf("%s: %q, want %q", row.why, text, row.want)
+			}
+			if strings.Contains(text, "horse") || strings.Contains(text, "operator") {
+				t.Errorf("%s: the message shows credentials: %q", row.why, text)
+			}
+		}
+	}
+}
+
+// What only the real server does.
+func TestRedisServer(t *testing.T) {
+	server := startRedis(t, "")
+	if !server.real {
+		t.Skip("no redis-server in PATH, and miniredis has no CONFIG, CLIENT KILL, REPLICAOF and INFO memory")
+	}
+	store := openRedis(t, "redis://"+server.address, 5*time.Second)
+	defer store.Close()
+
+	if policy, err := store.MaxMemoryPolicy(t.Context()); policy != "noeviction" || err != nil {
+		t.Errorf("MaxMemoryPolicy gave %q (%v), want noeviction, the server's default", policy, err)
+	}
+	server.do(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	if policy, err := store.MaxMemoryPolicy(t.Context()); policy != "allkeys-lru" || err != nil {
+		t.Errorf("MaxMemoryPolicy gave %q (%v), want what was set", policy, err)
+	}
+	server.do(t, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+	must := func(value string, expected uint64) uint64 {
+		t.Helper()
+		revision, err := store.Put(t.Context(), "fleet", []byte(value), expected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return revision
+	}
+	revision := must(`{"expires":"2100-01-01T00:00:00.5Z"}`, 0)
+	if at := server.do(t, "PEXPIRETIME", "ecs-remedy/fleet"); at != int64(4102444800500) {
+		t.Errorf("the key expires at %v, want the time in its value", at)
+	}
+	revision = must(`{}`, revision)
+	if left := server.do(t, "PTTL", "ecs-remedy/fleet"); left != int64(-1) {
+		t.Errorf("an open incident's key expires in %v ms, want never", left)
+	}
+
+	server.do(t, "SCRIPT", "FLUSH")
+	revision = must(`{"n":1}`, revision)
+	server.do(t, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	revision = must(`{"n":2}`, revision)
+	server.do(t, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	if value, at, err := store.Get(t.Context(), "fleet"); string(value) != `{"n":2}` || at != revision || err != nil {
+		t.Errorf("on a connection that had died: %s at %d (%v)", value, at, err)
+	}
+
+	server.do(t, "CONFIG", "SET", "maxmemory", "1")
+	wantRefused := func(why, want string) {
+		t.Helper()
+		_, err := store.Put(t.Context(), "fleet", []byte(`{}`), revision)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", why, err, want)
+		}
+	}
+	wantRefused("without memory", "is out of memory: give it more")
+	server.do(t, "CONFIG", "SET", "maxmemory", "0")
+	server.do(t, "REPLICAOF", "127.0.0.1", "1")
+	wantRefused("on a replica", "use the address of the primary")
+	server.do(t, "REPLICAOF", "NO", "ONE")
+	server.do(t, "SET", "ecs-remedy/foreign", "text")
+	if _, _, err := store.Get(t.Context(), "foreign"); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+		t.Errorf("a key of another kind: %v, want what WRONGTYPE means", err)
+	}
+	server.do(t, "HSET", "ecs-remedy/foreign-hash", "value", "text")
+	if _, _, err := store.Get(t.Context(), "foreign-hash"); err == nil || !strings.Contains(err.Error(), "remove it") {
+		t.Errorf("a hash of somebody else: %v, want what to do about it", err)
+	}
+	must(`{"n":3}`, revision)
+}
+
+func openRedis(t *testing.T, url string, limit time.Duration) *ledger.Redis {
+	t.Helper()
+	store, err := ledger.OpenRedis(url, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// redisServer is a redis-server, or miniredis where there is none.
+type redisServer struct {
+	address string
+	real    bool
+	client  *redis.Client
+}
+
+// do runs a command past the store.
+func (s *redisServer) do(t *testing.T, command ...any) any {
+	t.Helper()
+	answer, err := s.client.Do(t.Context(), command...).Result()
+	if err != nil {
+		t.Fatalf("%v: %v", command, err)
+	}
+	return answer
+}
+
+// startRedis starts a server on a free port, and stops it when the test ends.
+func startRedis(t *testing.T, password string) *redisServer {
+	t.Helper()
+	server := &redisServer{}
+	binary, err := exec.LookPath("redis-server")
+	switch {
+	case err == nil:
+		server.address, server.real = startRedisServer(t, binary, password), true
+	case os.Getenv("ECS_REMEDY_REQUIRE_REDIS") == "1":
+		t.Fatal("ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get install redis-server")
+	default:
+		mini := miniredis.RunT(t)
+		if password != "" {
+			mini.RequireAuth(password)
+		}
+		server.address = mini.Addr()
+		t.Log("using miniredis: there is no redis-server in PATH")
+	}
+	server.client = redis.NewClient(&redis.Options{Addr: server.address, Password: password, Protocol: 2})
+	t.Cleanup(func() { server.client.Close() })
+	return server
+}
+
+func startRedisServer(t *testing.T, binary, password string) string {
+	t.Helper()
+	// Somebody else may take the free port before the server does; then it ends, and another port is tried.
+	for range 5 {
+		free := listen(t, nil)
+		address := free.Addr().String()
+		free.Close()
+		_, port, _ := net.SplitHostPort(address)
+		command := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+			"--dir", t.TempDir(), "--requirepass", password)
+		output, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			command.Process.Kill()
+			command.Wait()
+		})
+		lines := bufio.NewScanner(output)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "Ready to accept connections") {
+				go io.Copy(io.Discard, output)
+				t.Logf("using %s on %s", binary, address)
+				return address
+			}
+		}
+	}
+	t.Fatalf("%s did not start", binary)
+	return ""
+}
+
+// redisFault is what a proxy does to one request.
+type redisFault struct {
+	loseRequest bool // the server never sees it
+	loseReply   bool // the server carries it out, and its answer is dropped
+	hang        bool // the connection stays open, instead of breaking
+	overwrite   bool // before the connection breaks, somebody else writes
+}
+
+// redisProxy passes on what it gets, and loses what it is told to. Requests are told apart by how they arrive: one at a time
+// on a connection, and small.
+type redisProxy struct {
+	address   string
+	mutex     sync.Mutex
+	fate      func() redisFault // of the next request; set while none is under way
+	overwrite func()
+}
+
+func startProxy(t *testing.T, server string) *redisProxy {
+	t.Helper()
+	proxy := &redisProxy{fate: func() redisFault { return redisFault{} }}
+	proxy.address = listen(t, func(client net.Conn) {
+		upstream, err := net.Dial("tcp", server)
+		if err != nil {
+			return
+		}
+		defer upstream.Close()
+		proxy.connect(client, upstream)
+	}).Addr().String()
+	return proxy
+}
+
+func (p *redisProxy) connect(client, server net.Conn) {
+	var losing atomic.Pointer[redisFault]
+	go func() {
+		defer client.Close()
+		defer server.Close()
+		answer := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(answer)
+			if err != nil {
+				return
+			}
+			if fault := losing.Load(); fault == nil {
+				client.Write(answer[:n])
+			} else if !fault.hang {
+				if fault.overwrite {
+					p.overwrite()
+				}
+				return
+			}
+		}
+	}()
+	request := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(request)
+		if err != nil {
+			return
+		}
+		p.mutex.Lock()
+		fault := p.fate()
+		p.mutex.Unlock()
+		if fault.loseRequest {
+			if fault.overwrite {
+				p.overwrite()
+			}
+			client.Close()
+			return
+		}
+		if fault.loseReply {
+			losing.Store(&fault)
+		}
+		server.Write(request[:n])
+	}
+}
+
+// listen serves each connection to a free port of the loopback interface until the test ends.
+func listen(t *testing.T, serve func(net.Conn)) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mutex sync.Mutex
+	var open []net.Conn
+	var group sync.WaitGroup
+	t.Cleanup(func() {
+		listener.Close()
+		mutex.Lock()
+		for _, connection := range open {
+			connection.Close()
+		}
+		mutex.Unlock()
+		group.Wait()
+	})
+	group.Go(func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if serve == nil {
+				connection.Close()
+				continue
+			}
+			mutex.Lock()
+			open = append(open, connection)
+			mutex.Unlock()
+			group.Go(func() {
+				defer connection.Close()
+				serve(connection)
+			})
+		}
+	})
+	return listener
+}

@@ -1,0 +1,178 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore"
+)
+
+// tablestoreWorld is one table of Tablestore, as far as single rows go: conditions on a row's existence and on its
+// columns, the limits on sizes, the error codes for what it does not accept, and faults before or after the effect. A
+// method of the interface that it does not have panics.
+type tablestoreWorld struct {
+	tablestore.TableStoreApi
+	table string
+	// fate says what happens to the next request; nil means nothing unusual.
+	fate func() tablestoreFault
+
+	mutex    sync.Mutex
+	rows     map[string]map[string]any // by primary key, then by column
+	versions int64                     // the timestamp of the last cell written
+	requests []string                  // what was asked, in order
+}
+
+// tablestoreFault is what happens to a request. The zero one lets it through.
+type tablestoreFault struct {
+	before error  // returned instead of carrying the request out
+	after  error  // returned after it was carried out
+	then   func() // runs after both, with the world unlocked
+}
+
+// tablestoreCode is an error that the service answers.
+func tablestoreCode(status int, code string) error {
+	return &tablestore.OtsError{Code: code, Message: "a message from the service", HttpStatusCode: status}
+}
+
+// tablestoreTimeout is what the SDK returns when no answer came in time.
+func tablestoreTimeout() error {
+	return &url.Error{Op: "Post", URL: "https://world.cn-hangzhou.ots.aliyuncs.com/PutRow", Err: context.DeadlineExceeded}
+}
+
+func newTablestoreWorld(table string) *tablestoreWorld {
+	return &tablestoreWorld{table: table, rows: map[string]map[string]any{}}
+}
+
+// PutRow replaces a row, or creates it.
+func (w *tablestoreWorld) PutRow(request *tablestore.PutRowRequest) (*tablestore.PutRowResponse, error) {
+	change := request.PutRowChange
+	return tablestoreAsk(w, "PutRow", func() (*tablestore.PutRowResponse, error) {
+		key, err := w.primaryKey(change.TableName, change.PrimaryKey)
+		if err != nil {
+			return nil, err
+		}
+		row := map[string]any{}
+		for _, column := range change.Columns {
+			if size := tablestoreSize(column.Value); size < 0 || size > 2<<20 {
+				return nil, tablestoreCode(400, "OTSParameterInvalid")
+			}
+			row[column.ColumnName] = column.Value
+		}
+		if !w.holds(change.Condition, w.rows[key]) {
+			return nil, tablestoreCode(403, "OTSConditionCheckFail")
+		}
+		w.rows[key] = row
+		w.versions++
+		return &tablestore.PutRowResponse{ConsumedCapacityUnit: &tablestore.ConsumedCapacityUnit{Write: 1}}, nil
+	})
+}
+
+// GetRow reads a row; without a row the answer has neither key nor columns.
+func (w *tablestoreWorld) GetRow(request *tablestore.GetRowRequest) (*tablestore.GetRowResponse, error) {
+	criteria := request.SingleRowQueryCriteria
+	return tablestoreAsk(w, "GetRow", func() (*tablestore.GetRowResponse, error) {
+		key, err := w.primaryKey(criteria.TableName, criteria.PrimaryKey)
+		if err != nil {
+			return nil, err
+		}
+		if criteria.MaxVersion == 0 && criteria.TimeRange == nil {
+			return nil, tablestoreCode(400, "OTSParameterInvalid")
+		}
+		response := &tablestore.GetRowResponse{ConsumedCapacityUnit: &tablestore.ConsumedCapacityUnit{Read: 1}}
+		row, found := w.rows[key]
+		if !found {
+			return response, nil
+		}
+		response.PrimaryKey = *criteria.PrimaryKey
+		for name, value := range row {
+			response.Columns = append(response.Columns,
+				&tablestore.AttributeColumn{ColumnName: name, Value: value, Timestamp: w.versions})
+		}
+		return response, nil
+	})
+}
+
+// tablestoreAsk carries one request out, alone, and lets its fate befall it.
+func tablestoreAsk[R any](w *tablestoreWorld, name string, carryOut func() (R, error)) (answer R, err error) {
+	w.mutex.Lock()
+	w.requests = append(w.requests, name)
+	var fault tablestoreFault
+	if w.fate != nil {
+		fault = w.fate()
+	}
+	if err = fault.before; err == nil {
+		answer, err = carryOut()
+		if fault.after != nil {
+			err = fault.after
+		}
+	}
+	w.mutex.Unlock()
+	if fault.then != nil {
+		fault.then()
+	}
+	return answer, err
+}
+
+func (w *tablestoreWorld) primaryKey(table string, key *tablestore.PrimaryKey) (string, error) {
+	if table != w.table {
+		return "", tablestoreCode(404, "OTSObjectNotExist")
+	}
+	if len(key.PrimaryKeys) != 1 || key.PrimaryKeys[0].ColumnName != "key" {
+		return "", tablestoreCode(400, "OTSInvalidPK")
+	}
+	text, isString := key.PrimaryKeys[0].Value.(string)
+	if !isString {
+		return "", tablestoreCode(400, "OTSInvalidPK")
+	}
+	if len(text) > 1024 || !utf8.ValidString(text) {
+		return "", tablestoreCode(400, "OTSParameterInvalid")
+	}
+	return text, nil
+}
+
+// holds reports whether a write's condition holds for a row, or for its absence (nil).
+func (w *tablestoreWorld) holds(condition *tablestore.RowCondition, row map[string]any) bool {
+	switch condition.RowExistenceExpectation {
+	case tablestore.RowExistenceExpectation_EXPECT_EXIST:
+		if row == nil {
+			return false
+		}
+	case tablestore.RowExistenceExpectation_EXPECT_NOT_EXIST:
+		if row != nil {
+			return false
+		}
+	}
+	switch column := condition.ColumnCondition.(type) {
+	case nil:
+		return true
+	case *tablestore.SingleColumnCondition:
+		value, found := row[*column.ColumnName]
+		if !found {
+			return !column.FilterIfMissing
+		}
+		if *column.Comparator == tablestore.CT_EQUAL {
+			return value == column.ColumnValue
+		}
+	}
+	panic(fmt.Sprintf("a condition that this world does not know: %#v", condition.ColumnCondition))
+}
+
+// tablestoreSize is the size of a column's value in bytes, or -1 for a type that no column has.
+func tablestoreSize(value any) int {
+	switch value := value.(type) {
+	case string:
+		return len(value)
+	case []byte:
+		return len(value)
+	case int64, float64, bool:
+		return 8
+	}
+	return -1
+}
+
+// tablestoreLimit is long enough for a loopback connection on a busy machine.
+const tablestoreLimit = 6 * time.Second

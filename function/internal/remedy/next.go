@@ -1,0 +1,280 @@
+package remedy
+
+import (
+	"time"
+
+	"ecs-remedy/events"
+)
+
+// Next decides what to do next. It is pure and total: the same policy and facts give the same step, and facts that make no
+// sense give one that refuses.
+func Next(p Policy, f Facts) Step {
+	step := decide(&p, &f)
+	// Whatever takes time must end before the invocation does; what is known by then is written down, and the event asked
+	// for again.
+	if step.tooLate(&f) {
+		step.Do, step.Verdict, step.Reason, step.Why = Refuse, Pending, OutOfTime, "the invocation's time is nearly over"
+	}
+	return step
+}
+
+func (s *Step) tooLate(f *Facts) bool {
+	passed := func(t time.Time) bool { return !t.IsZero() && !f.Now.Before(t) }
+	switch s.Do {
+	case Wait:
+		return !f.StopAt.IsZero() && s.Until.After(f.StopAt)
+	case Read:
+		return passed(f.StopAt)
+	case Reboot, Force:
+		return passed(f.StopAt) || passed(f.ClaimBy)
+	}
+	return false
+}
+
+func decide(p *Policy, f *Facts) Step {
+	if f.Swept {
+		return look(p, f)
+	}
+	if step, done := dismiss(p, f); done {
+		return step
+	}
+	return look(p, f)
+}
+
+// dismiss answers alarms that no restart could be an answer to, from the alarm alone.
+func dismiss(p *Policy, f *Facts) (Step, bool) {
+	a := f.Alarm
+	ignore := func(reason Reason, why string) (Step, bool) {
+		return Step{Verdict: Ignored, Reason: reason, Why: why}, true
+	}
+	switch {
+	case a.Problem == events.Undecodable:
+		return Step{Verdict: Malformed, Reason: CannotParse, Why: a.Note}, true
+	case a.Problem == events.NotAnAlarm:
+		return ignore(NotAnAlarm, a.Note)
+	case a.Problem == events.Contradiction:
+		return Step{Verdict: Refused, Reason: Unreadable, Why: a.Note}, true
+	case a.State == events.Resolved && (a.Problem != "" || !concerns(p, a)):
+		return ignore(Resolved, "state "+a.RawState)
+	case f.Superseded:
+		return ignore(Resolved, "a resolved alarm of the same rule, not older, came with it")
+	case a.Problem == events.NotECS:
+		return ignore(NotECS, a.Note)
+	case a.Problem == events.NoInstance:
+		return ignore(NoInstance, a.Note)
+	case a.Problem == events.Placeholder:
+		return ignore(Placeholder, a.Note)
+	case a.Problem != "" || a.Instance == "":
+		return ignore(NoInstance, "it names no instance")
+	case a.State == events.Resolved:
+		return Step{}, false // an open incident wants to know
+	}
+	if !concerns(p, a) {
+		return ignore(NotRestartable, subject(a)+", which no restart cures")
+	}
+	if a.Event != "" && a.State == events.Firing && a.EventStatus != curable(a.Product, a.Event).Status {
+		return ignore(NotRestartable, a.Event+" in status "+a.EventStatus+", in which no restart cures it")
+	}
+	if a.State == events.InsufficientData && !fromAgent(a.Metric) {
+		return ignore(NotRestartable, "no data of "+a.Metric+", which does not come from inside the guest")
+	}
+	if a.State != events.Firing && a.State != events.InsufficientData {
+		return Step{Verdict: Refused, Reason: Unreadable, Why: "its state is " + quoted(a.RawState)}, true
+	}
+	return Step{}, false
+}
+
+// concerns reports whether the alarm is about something that a restart can cure, whatever its state.
+func concerns(p *Policy, a events.Alarm) bool {
+	if a.Event == "" {
+		for _, metric := range p.Metrics {
+			if metric == a.Metric {
+				return true
+			}
+		}
+		return false
+	}
+	if a.Event == "Agent_Status_Running" {
+		return true // it resolves Agent_Status_Stopped
+	}
+	return curable(a.Product, a.Event).Status != ""
+}
+
+func subject(a events.Alarm) string {
+	switch {
+	case a.Event != "":
+		return a.Event
+	case a.Metric != "":
+		return "metric " + a.Metric
+	}
+	return "an alarm of no known metric"
+}
+
+// look turns to the ledger: an open incident of the instance is resumed, and only without one is the alarm judged.
+func look(p *Policy, f *Facts) Step {
+	switch {
+	case !f.Record.Read():
+		return Step{Do: Read, Sources: Ledger}
+	case f.Record.Failure == Garbled:
+		return Step{Verdict: Refused, Reason: Unreadable, Why: "the ledger: " + f.Record.Note}
+	case !f.Record.OK():
+		return Step{Verdict: Pending, Reason: Dependency, Why: "the ledger: " + f.Record.Note}
+	}
+	open := f.Record.Value.Open
+	switch {
+	case !f.Swept && f.Alarm.State == events.Resolved:
+		return resolve(f, open)
+	case open == nil && f.Swept:
+		return Step{} // it ended meanwhile
+	case open == nil:
+		return judge(p, f)
+	case open.heldFrom(f.Owner, p, f.Now):
+		if f.Swept {
+			return Step{} // somebody looks after it
+		}
+		if f.Redelivered && f.Alarm.Key == open.Alarm.Key {
+			return Step{Verdict: Pending, Reason: LeaseHeld, Why: "its handler's lease has not run out yet", Incident: open}
+		}
+		return Step{Verdict: Refused, Reason: InProgress, Why: "incident " + open.ID + " is being handled", Incident: open}
+	case f.Followed:
+		return Step{Verdict: Refused, Reason: InProgress, Why: "another alarm of this batch leads", Incident: open}
+	}
+	return resume(p, f, open.clone())
+}
+
+// resolve answers a resolved alarm. The Step carries the open incident where it must be told: the loop writes its ResolvedAt.
+func resolve(f *Facts, open *Incident) Step {
+	step := Step{Verdict: Ignored, Reason: Resolved, Why: "state " + f.Alarm.RawState}
+	if open != nil && open.ResolvedAt.IsZero() && open.Alarm.Rule == f.Alarm.Rule && !f.Alarm.Time.Before(open.Alarm.Time) {
+		told := open.clone()
+		told.ResolvedAt = f.Now
+		step.Incident = told
+	}
+	return step
+}
+
+// retries is how many rounds of reading may find a source unavailable before the event is asked for again.
+const retries = 3
+
+// judge decides whether an alarm whose instance has no open incident opens one. The stages are ordered by what their facts
+// cost; a stage whose facts are missing is read for only while nothing has refused yet.
+func judge(p *Policy, f *Facts) Step {
+	if f.Followed {
+		return Step{Verdict: Refused, Reason: InProgress, Why: "another alarm of this batch leads for the same instance"}
+	}
+	r := ruling{p: p, f: f, findings: make([]Finding, 0, 24)}
+	have := f.have()
+	for _, stage := range opening {
+		if missing := stage.needs &^ have; missing != 0 {
+			if r.reason != "" {
+				break
+			}
+			return Step{Do: Read, Sources: missing, Findings: r.findings}
+		}
+		stage.rule(&r)
+	}
+	switch {
+	case r.reason != "":
+		return Step{Verdict: Refused, Reason: r.reason, Why: r.why, Findings: r.findings}
+	case r.blind != "":
+		return again(p, f, r.blind, r.findings)
+	case p.Mode == Observe:
+		return rehearse(p, f, r.findings)
+	}
+	incident := opened(f)
+	return Step{Do: Reboot, Attempt: attempt(f, incident, false), Incident: incident, Findings: r.findings}
+}
+
+// again is the answer while nothing is open and a source is unavailable: another look soon, and after some the event is asked
+// for again, for nothing has been spent yet.
+func again(p *Policy, f *Facts, blind string, findings []Finding) Step {
+	if f.Failures >= retries || !f.Fleet.OK() {
+		return Step{Verdict: Pending, Reason: Dependency, Why: blind, Findings: findings}
+	}
+	return Step{Do: Wait, Until: f.Now.Add(p.Poll), Findings: findings}
+}
+
+// rehearse asks ECS with DryRun, and takes only its exact yes for one.
+func rehearse(p *Policy, f *Facts, findings []Finding) Step {
+	if f.Dry.At.IsZero() {
+		return Step{Do: Read, Sources: Rehearsal, Findings: findings}
+	}
+	switch f.Dry.Outcome {
+	case Accepted:
+		incident := opened(f)
+		incident.EndedAt, incident.Verdict, incident.Reason = f.Now, Observed, WouldRestart
+		return Step{Do: Settle, Verdict: Observed, Reason: WouldRestart, Incident: incident, Findings: findings,
+			Why: "every guard passed, and ECS would accept the reboot"}
+	case Rejected:
+		return Step{Verdict: Refused, Reason: f.Dry.Reason, Why: "ECS would refuse the reboot: " + f.Dry.Code, Findings: findings}
+	}
+	return again(p, f, "the rehearsal (DryRun) had no answer: "+f.Dry.Code+" "+f.Dry.Note, findings)
+}
+
+// opened is the incident that the alarm opens now.
+func opened(f *Facts) *Incident {
+	a := f.Alarm
+	return &Incident{
+		ID:       IncidentID(a.Instance, f.Now),
+		Instance: a.Instance,
+		Region:   f.region(),
+		Account:  a.Account,
+		Alarm: AlarmRef{Format: string(a.Format), Name: a.Name, Rule: a.Rule, State: string(a.State), Level: a.Level,
+			Key: a.Key, Time: a.Time},
+		OpenedAt: f.Now.UTC(),
+	}
+}
+
+// region is where the alarm's instance lives; an alarm that does not say is about the region we run in.
+func (f *Facts) region() string {
+	if f.Alarm.Region != "" {
+		return f.Alarm.Region
+	}
+	return f.Region
+}
+
+// attempt is the incident's next attempt, with the readings it is measured against. The ledger stamps its times.
+func attempt(f *Facts, incident *Incident, force bool) Attempt {
+	return Attempt{
+		N: len(incident.Attempts) + 1, Force: force, Outcome: Claimed,
+		Before: Baseline{Status: f.Machine.Value.Status, StartTime: f.Machine.Value.StartTime, Heartbeat: f.Vitals.Value.Heartbeat},
+	}
+}
+
+// have is the set of sources that have been read.
+func (f *Facts) have() Source {
+	var s Source
+	if f.Record.Read() {
+		s |= Ledger
+	}
+	if f.Fleet.Read() {
+		s |= FleetLog
+	}
+	if f.Machine.Read() {
+		s |= Machine
+	}
+	if f.Vitals.Read() {
+		s |= Heartbeat
+	}
+	if f.Events.Read() {
+		s |= Platform
+	}
+	if !f.Dry.At.IsZero() {
+		s |= Rehearsal
+	}
+	return s
+}
+
+func (i *Incident) clone() *Incident {
+	c := *i
+	c.Attempts = append(make([]Attempt, 0, len(i.Attempts)+1), i.Attempts...)
+	return &c
+}
+
+// heldFrom reports whether another owner than the given one is alive, as far as its lease tells.
+func (i *Incident) heldFrom(owner string, p *Policy, now time.Time) bool {
+	return i.Owner != owner && now.Before(p.Takeover(i.LeaseUntil))
+}
+
+// limit is the last moment at which the incident may claim an attempt.
+func (i *Incident) limit(p *Policy) time.Time { return i.OpenedAt.Add(p.IncidentLimit) }

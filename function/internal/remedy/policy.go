@@ -1,0 +1,100 @@
+package remedy
+
+import (
+	"path"
+	"strings"
+	"time"
+)
+
+// Mode says how far the program may go.
+type Mode string
+
+// The modes, as REMEDY_MODE spells them.
+const (
+	Enforce Mode = "enforce" // reboots
+	Observe Mode = "observe" // decides, rehearses with DryRun, reboots nothing
+	Off     Mode = "off"     // refuses everything as paused
+)
+
+// Grant is how far an instance's owner lets the ladder go.
+type Grant string
+
+// The grants, as the opt-in tag and REMEDY_UNTAGGED spell them. The zero Grant grants nothing.
+const (
+	GrantNone     Grant = ""
+	GrantGraceful Grant = "graceful" // never force
+	GrantFull     Grant = "true"     // the whole ladder
+)
+
+// Policy is what the operator allows. Every field has the meaning of the environment variable that CONTRACT and README list
+// under the same name; durations and counts are positive. The current policy applies to incidents that are resumed.
+type Policy struct {
+	Mode            Mode
+	Force           bool   // false: no instance is ever forced
+	OptInTag        string // key of the instance tag whose value is a Grant
+	Untagged        Grant  // what an instance without the tag gets
+	Metrics         []string
+	Rules           []string // globs over names of metric alarm rules
+	Levels          []string
+	SecondCheck     bool // heartbeats of Cloud Assistant count
+	HeartbeatFresh  time.Duration
+	AlarmMaxAge     time.Duration
+	AttemptTimeout  time.Duration
+	BootGrace       time.Duration
+	MaxAttempts     int
+	IncidentLimit   time.Duration
+	Poll            time.Duration
+	Lease           time.Duration
+	Cooldown        time.Duration
+	MaxIncidents    int
+	IncidentWindow  time.Duration
+	FleetConcurrent int
+	FleetHourly     int
+	Windows         []Window // none: always
+}
+
+// CallLimit is the longest that one call to ECS or to the ledger may take, so that a lease cannot run out unnoticed in one.
+func (p Policy) CallLimit() time.Duration { return min(10*time.Second, p.Lease/3) }
+
+// Gap is the longest pause between two readings of an instance that still counts as having watched it all the time.
+func (p Policy) Gap() time.Duration { return max(3*p.Poll, 30*time.Second) }
+
+// Takeover is when an incident whose lease ends at leaseUntil may be taken over: a tenth of a lease later, so that two
+// clocks that disagree a little do not make two owners.
+func (p Policy) Takeover(leaseUntil time.Time) time.Time { return leaseUntil.Add(p.Lease / 10) }
+
+// KeyRetention is how long the key of an alarm that opened an incident is remembered.
+func (p Policy) KeyRetention() time.Duration { return max(24*time.Hour, p.IncidentWindow) }
+
+// Matches reports whether the name matches one of the globs ("*", "?", "[a-z]"); "*" matches any text, slashes included.
+func matches(globs []string, name string) bool {
+	for _, glob := range globs {
+		if ok, _ := path.Match(withoutSlash(glob), withoutSlash(name)); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutSlash hides slashes from path.Match, to which they are separators: a rule's name is plain text.
+func withoutSlash(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+
+// Window is a weekly span of wall-clock time in which incidents may open. From and To are minutes after midnight, From
+// inclusive and To exclusive, 0 to 1440. A window whose To is not after From ends on the day after the one it begins on.
+type Window struct {
+	Days     [7]bool // by time.Weekday
+	From, To int
+	Location *time.Location
+}
+
+// Open reports whether t lies in the window.
+func (w Window) Open(t time.Time) bool {
+	local := t.In(w.Location)
+	minute := local.Hour()*60 + local.Minute()
+	today := local.Weekday()
+	yesterday := (today + 6) % 7
+	if w.From < w.To {
+		return w.Days[today] && w.From <= minute && minute < w.To
+	}
+	return w.Days[today] && w.From <= minute || w.Days[yesterday] && minute < w.To
+}

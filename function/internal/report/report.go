@@ -1,0 +1,147 @@
+// Package report words what happened: the detail sentence that a tired human understands at 3 a.m., and the audit line that a
+// dashboard counts.
+package report
+
+import (
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"ecs-remedy/function/internal/remedy"
+)
+
+// Reporter writes one JSON line per result. It is safe for concurrent use; a line is written whole.
+type Reporter struct{ log *slog.Logger }
+
+// New returns a Reporter that writes to w. Every line carries the invocation's request id, if there is one.
+func New(w io.Writer, requestID string) *Reporter {
+	log := slog.New(slog.NewJSONHandler(w, nil))
+	if requestID != "" {
+		log = log.With("requestId", requestID)
+	}
+	return &Reporter{log: log}
+}
+
+// Report words the result's Detail and writes its audit line, whose message is "verdict" and whose other fields are the
+// result's own.
+func (r *Reporter) Report(result *remedy.Result) {
+	result.Detail = Detail(result)
+	r.log.Info("verdict",
+		"verdict", result.Verdict, "reason", result.Reason, "detail", result.Detail,
+		"region", result.Region, "instanceId", result.InstanceID, "incident", result.Incident, "forced", result.Forced,
+		"alarm", result.Alarm, "attempts", result.Attempts, "findings", result.Findings)
+}
+
+// Detail is the result in one sentence: what happened to which instance, and what it rests on.
+func Detail(r *remedy.Result) string {
+	subject := r.InstanceID
+	if subject == "" {
+		subject = "this event"
+	}
+	said := map[remedy.Verdict]string{
+		remedy.Restarted: subject + " was restarted and recovered" + attempts(r),
+		remedy.Observed:  subject + " would have been restarted (observe mode: nothing was sent)",
+		remedy.Refused:   subject + " was not restarted: " + refusals[r.Reason],
+		remedy.Ignored:   subject + " needs no restart: " + ignored[r.Reason],
+		remedy.GaveUp:    subject + " needs a human: " + failures[r.Reason] + attempts(r),
+		remedy.Pending:   subject + " is not finished, and the event is to be delivered again: " + pending[r.Reason],
+		remedy.Malformed: "this payload cannot be understood",
+	}[r.Verdict]
+	if r.Verdict == remedy.Refused && len(r.Attempts) > 0 {
+		said += attempts(r)
+	}
+	if r.Verdict == remedy.GaveUp && failures[r.Reason] == "" {
+		said = subject + " needs a human: " + refusals[r.Reason] + attempts(r)
+	}
+	if r.Why != "" {
+		said += " (" + r.Why + ")"
+	}
+	return strings.ToValidUTF8(said, "") + "."
+}
+
+// attempts says how often what was tried: " after 2 graceful reboots and 1 forced".
+func attempts(r *remedy.Result) string {
+	graceful, forced, nothing := 0, 0, 0
+	for _, a := range r.Attempts {
+		switch {
+		case a.Outcome == remedy.NotExecuted:
+			nothing++
+		case a.Force:
+			forced++
+		default:
+			graceful++
+		}
+	}
+	var said []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{graceful, "graceful reboot"}, {forced, "forced reboot"}, {nothing, "call that ECS did not execute"}} {
+		switch {
+		case part.n == 1:
+			said = append(said, "1 "+part.what)
+		case part.n > 1 && strings.HasPrefix(part.what, "call "):
+			said = append(said, strconv.Itoa(part.n)+" calls"+strings.TrimPrefix(part.what, "call"))
+		case part.n > 1:
+			said = append(said, strconv.Itoa(part.n)+" "+part.what+"s")
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return " after " + strings.Join(said, " and ")
+}
+
+var ignored = map[remedy.Reason]string{
+	remedy.Resolved:       "its alarm is resolved",
+	remedy.NotECS:         "it is not about an ECS instance",
+	remedy.NoInstance:     "it names no instance that hangs",
+	remedy.NotRestartable: "a restart does not cure this",
+	remedy.Placeholder:    "it names a placeholder, as samples and test events do",
+	remedy.NotAnAlarm:     "it is not an alarm of CloudMonitor",
+}
+
+var refusals = map[remedy.Reason]string{
+	remedy.Paused:        "restarting is switched off or paused",
+	remedy.RuleForbidden: "this alarm rule or level may not restart anything",
+	remedy.StaleAlarm:    "the alarm is old news",
+	remedy.WrongAccount:  "the alarm is not about this account",
+	remedy.OutsideWindow: "no incident may open at this time of the week",
+	remedy.Duplicate:     "this alarm was dealt with before",
+	remedy.InProgress:    "it is being handled already",
+	remedy.CoolingDown:   "it had an incident a short while ago",
+	remedy.Spent:         "it had too many incidents lately, and restarting it again would only hide why",
+	remedy.FleetBusy:     "as many instances as allowed are being restarted right now",
+	remedy.FleetHourly:   "as many incidents as allowed have begun within the hour",
+	remedy.NotFound:      "ECS does not show it here, or we may not see it",
+	remedy.NotRunning:    "it is not Running",
+	remedy.SecurityLock:  "it is locked for security reasons",
+	remedy.Locked:        "it is locked",
+	remedy.Expired:       "its subscription has expired or its account is in arrears",
+	remedy.NotOptedIn:    "its owner has not opted it in",
+	remedy.PlatformActs:  "Alibaba Cloud itself is acting on it, or about to",
+	remedy.GuestAlive:    "its guest is alive",
+	remedy.Unproven:      "nothing confirms that it hangs",
+	remedy.Unreadable:    "something that decides cannot be read, and unreadable means no",
+	remedy.Forbidden:     "the function's role does not allow it",
+	remedy.DiskError:     "one of its disks is in a state that forbids it",
+	remedy.NotAccepted:   "ECS rejected the reboot for good",
+}
+
+var failures = map[remedy.Reason]string{
+	remedy.NotRecovered:    "it did not recover",
+	remedy.Stuck:           "it is stuck between two states",
+	remedy.NotConfirmed:    "nobody knows whether the reboot took place",
+	remedy.ForceNotAllowed: "it ignores graceful reboots, and forcing it is not allowed",
+	remedy.NotRunning:      "it is not Running any more",
+	remedy.Resolved:        "its alarm was resolved before it was seen to restart, so nothing more was sent",
+	remedy.Paused:          "restarting was paused or switched off before it recovered",
+	remedy.Abandoned:       "its incident was ended by hand",
+}
+
+var pending = map[remedy.Reason]string{
+	remedy.OutOfTime:  "this invocation has no time left",
+	remedy.LeaseHeld:  "another invocation still holds it",
+	remedy.Dependency: "ECS or the ledger cannot be reached",
+}

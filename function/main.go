@@ -1,0 +1,57 @@
+// Command function is the Function Compute entry of ecs-remedy (runtime go1, handler main): it takes CloudMonitor's alarms and
+// restarts the ECS instances that they show to hang, if every guard agrees. internal/app wires it, internal/handle is its path.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/aliyun/fc-runtime-go-sdk/fc"
+	"github.com/aliyun/fc-runtime-go-sdk/fccontext"
+
+	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/ecs"
+)
+
+func main() { os.Exit(run(os.Environ(), os.Stdout, os.Stderr)) }
+
+// run returns the exit status: 2 where this is no Function Compute instance, 1 for a bad configuration.
+func run(environ []string, stdout, stderr io.Writer) int {
+	if os.Getenv("FC_RUNTIME_API") == "" {
+		fmt.Fprintln(stderr, "error: this is the Function Compute entry, and FC_RUNTIME_API is not set")
+		fmt.Fprintln(stderr, "hint: to see it work here, run: go run ./function/cmd/remedy drill")
+		return 2
+	}
+	settings, err := config.Load(environ)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	for _, warning := range settings.Warnings {
+		fmt.Fprintln(stderr, "warning: "+warning)
+	}
+	function, err := app.New(settings, stdout, app.Seams{})
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	// The event is taken as bytes: it need not be JSON.
+	fc.Start(func(ctx context.Context, payload []byte) (any, error) {
+		about, ok := fccontext.FromContext(ctx)
+		if !ok {
+			return nil, errors.New("the invocation has no Function Compute context")
+		}
+		deadline, _ := ctx.Deadline()
+		return function.Invoke(ctx, app.Invocation{
+			RequestID: about.RequestID,
+			Credentials: ecs.Credentials{AccessKeyID: about.Credentials.AccessKeyId,
+				AccessKeySecret: about.Credentials.AccessKeySecret, SecurityToken: about.Credentials.SecurityToken},
+			Account: about.AccountId, Region: about.Region, Retry: about.RetryCount, Deadline: deadline,
+		}, payload)
+	})
+	return 0
+}
