@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-//go:embed samples/*.json samples/*.txt
+//go:embed samples/*.json samples/*.txt samples/README.md
 var sampleFiles embed.FS
 
 // Sample is a payload as it may arrive, named for what it teaches. samples/README.md says where each comes from.
 type Sample struct {
 	Name    string // the file's name without its extension
+	Teaches string // what it teaches, in a few words, from samples/README.md
 	Payload []byte
 }
 
@@ -22,16 +23,35 @@ func Samples() []Sample {
 	if err != nil {
 		return nil // the directory is embedded: it cannot be missing
 	}
+	teaches := lessons()
 	var samples []Sample
 	for _, entry := range entries {
+		if entry.Name() == "README.md" {
+			continue
+		}
 		payload, err := sampleFiles.ReadFile("samples/" + entry.Name())
 		if err != nil {
 			continue
 		}
-		samples = append(samples, Sample{strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())), payload})
+		samples = append(samples, Sample{strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())), teaches[entry.Name()], payload})
 	}
 	slices.SortFunc(samples, func(a, b Sample) int { return strings.Compare(a.Name, b.Name) })
 	return samples
+}
+
+// lessons reads what each sample teaches, by the file's name, from the table in samples/README.md.
+func lessons() map[string]string {
+	readme, err := sampleFiles.ReadFile("samples/README.md")
+	if err != nil {
+		return nil // it is embedded
+	}
+	teaches := map[string]string{}
+	for line := range strings.Lines(string(readme)) {
+		if cells := strings.Split(line, " | "); len(cells) == 3 {
+			teaches[strings.TrimPrefix(cells[0], "| ")] = cells[1]
+		}
+	}
+	return teaches
 }
 
 // SampleByName returns the sample with this name, and false if there is none.

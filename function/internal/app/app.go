@@ -37,6 +37,9 @@ type Function struct {
 
 // New wires a function that writes its audit lines to out. The error names what could not be opened, and the cure.
 func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
+	if err := ecs.CheckEnvironment(); err != nil {
+		return nil, err
+	}
 	if seams.Clock == nil {
 		seams.Clock = RealClock{}
 	}
@@ -93,15 +96,19 @@ type Invocation struct {
 }
 
 // Invoke handles one event. What it returns is encoded as JSON: a handle.Response, or a handle.HTTPResponse for an event of an
-// HTTP trigger. Its error is *handle.Pending, *handle.Malformed, or one of the set-up (no credentials, no ledger), which also
-// asks for the event again.
+// HTTP trigger. Its error is *handle.Pending or *handle.Malformed.
 func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []byte) (any, error) {
+	request, isHTTP := events.HTTP(payload)
 	handler, done, err := f.handler(invocation)
-	if err != nil {
-		return nil, err
+	if err != nil { // no credentials, or no ledger: nothing can be done about any event until that is mended
+		pending := handle.NotReady(report.New(f.out, invocation.RequestID), err)
+		if isHTTP {
+			return handle.HTTPNotReady(), nil
+		}
+		return handle.Response{Results: pending.Results}, pending
 	}
 	defer done()
-	if request, ok := events.HTTP(payload); ok {
+	if isHTTP {
 		return handler.HandleHTTP(ctx, invocation.about(), request, payload), nil
 	}
 	return handler.Handle(ctx, invocation.about(), payload)

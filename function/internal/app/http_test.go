@@ -131,3 +131,21 @@ func TestHTTPAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestNotReady: without credentials nothing can be done, and that is said once, clearly, as something to mend and try again.
+func TestNotReady(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token}, optedIn(ecssim.Guest{}))
+		bare := delivery(0)
+		bare.Credentials.AccessKeyID = ""
+		results := s.deliverTo(s.function, bare, kernelHang(instance, time.Now()))
+		expect(t, results, "pending/dependency-unavailable")
+		if !strings.Contains(results[0].Detail, "give the function a role") {
+			t.Errorf("no cure: %s", results[0].Detail)
+		}
+		answer, err := s.function.Invoke(t.Context(), bare, []byte(httpEvent("", nil, nil)))
+		if err != nil || answer.(handle.HTTPResponse).StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%v %v", answer, err)
+		}
+	})
+}

@@ -238,9 +238,9 @@ func TestFaults(t *testing.T) {
 		"throttled":     restarted("GGG"),
 		"conflict":      restarted("GGGG"),
 		// Refused for good.
-		"disk-error":           {remedy.Refused, remedy.DiskError, "G"},
-		"forbidden":            {remedy.Refused, remedy.Forbidden, "G"},
-		"token-expired-midway": gaveUp(remedy.Forbidden),
+		"disk-error":    {remedy.Refused, remedy.DiskError, "G"},
+		"forbidden":     {remedy.Refused, remedy.Forbidden, "G"},
+		"token-expires": gaveUp(remedy.Forbidden),
 		// Reads.
 		"describe-down":      pending,
 		"describe-flaky":     restarted("GG"),

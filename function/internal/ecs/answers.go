@@ -97,12 +97,12 @@ func entriesByID[T any](all answers, parse func([]byte) (string, T, error)) map[
 	return found
 }
 
-// decode takes the body of a 2xx apart. One without a RequestId or with an error's code, or without the list where there must
-// be one, is no answer.
+// decode takes the body of a 2xx apart. Without a RequestId, with an error's code, or without the list that must be there,
+// it is no answer.
 func decode(body []byte, list func([]byte) (*[]json.RawMessage, error)) (page, []json.RawMessage, *trouble) {
 	var head page
 	if json.Unmarshal(body, &head) != nil || !isToken(head.RequestID) || head.Code != "" {
-		return page{}, nil, &trouble{sent: true, text: "an answer without a RequestId, or with an error in it, which makes no sense"}
+		return page{}, nil, &trouble{sent: true, text: "an answer without a RequestId, or with an error in it"}
 	}
 	if list == nil {
 		return head, nil, nil

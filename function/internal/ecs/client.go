@@ -77,14 +77,23 @@ type Client struct {
 // done later can stop it.
 var sdkPrints = slices.Contains(strings.Split(os.Getenv("DEBUG"), ","), "sdk")
 
+// CheckEnvironment reports what in the process's environment makes every New fail; it can be asked at start.
+func CheckEnvironment() error {
+	if sdkPrints {
+		return errors.New("DEBUG=sdk makes the ECS SDK print credentials: unset it")
+	}
+	return nil
+}
+
 // New returns a Client. Its error says what is missing or wrong, and holds no secret. A Client uses the credentials it is
 // given and no others: never those of the environment, of a file or of a metadata server.
 func New(o Options) (*Client, error) {
+	if err := CheckEnvironment(); err != nil {
+		return nil, err
+	}
 	switch {
 	case o.Credentials.AccessKeyID == "" || o.Credentials.AccessKeySecret == "":
 		return nil, errors.New("no credentials for ECS: give the function a role, or set an AccessKey pair")
-	case sdkPrints:
-		return nil, errors.New("DEBUG=sdk makes the ECS SDK print credentials: unset it")
 	case o.CallLimit <= 0 || o.Now == nil:
 		return nil, errors.New("an ECS client needs a positive call limit and a clock")
 	}

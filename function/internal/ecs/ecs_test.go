@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -166,8 +167,8 @@ func TestMachines(t *testing.T) {
 			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
 		{why: "a null list is not known", body: replaced(`[]`, `null`),
 			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
-		{why: "a list of another type, which the SDK's own decoding refuses, is not known", body: replaced(`[]`, `[{"LockReason":{}}]`),
-			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "a list of another type, which the SDK's own decoding refuses, is not known",
+			body: replaced(`[]`, `[{"LockReason":{}}]`), want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
 		{why: "a text for the locks is not known", body: replaced(locks, `"OperationLocks":"none",`),
 			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
 		{why: "a lock without a name hides what it is", body: replaced(`[]`, `[{"LockMsg":"x"}]`),
@@ -176,10 +177,11 @@ func TestMachines(t *testing.T) {
 			want: with(func(i *remedy.Instance) { i.ExpiredTime = i.ExpiredTime.Add(30 * time.Second) })},
 		{why: "an expiry that is no time is none", body: replaced("2026-12-10T16:00Z", "soon"),
 			want: with(func(i *remedy.Instance) { i.ExpiredTime = time.Time{} })},
-		{why: "no tags at all is an untagged instance", body: replaced(`{"Tag":[{"TagKey":"auto-restart","TagValue":"true"}]}`, `null`),
+		{why: "no tags at all is an untagged instance",
+			body: replaced(`{"Tag":[{"TagKey":"auto-restart","TagValue":"true"}]}`, `null`),
 			want: with(func(i *remedy.Instance) { i.Tags = map[string]string{} })},
-		{why: "a tag twice could mean either", body: replaced(`[{"TagKey"`, `[{"TagKey":"auto-restart","TagValue":"no"},{"TagKey"`),
-			failure: remedy.Garbled},
+		{why: "a tag twice could mean either",
+			body: replaced(`[{"TagKey"`, `[{"TagKey":"auto-restart","TagValue":"no"},{"TagKey"`), failure: remedy.Garbled},
 		{why: "tags of another type", body: replaced(`"TagValue":"true"`, `"TagValue":true`), failure: remedy.Garbled},
 		{why: "no status", body: replaced(`"Status":"Running",`, ``), failure: remedy.Garbled},
 		{why: "another region", body: replaced(`"cn-beijing"`, `"cn-hangzhou"`), failure: remedy.Garbled},
@@ -321,7 +323,8 @@ func TestHeartbeats(t *testing.T) {
 		{"left out, as empty fields are", entry(`,"CloudAssistantStatus":"false"`), time.Time{}, ""},
 		{"connected but never reported is a contradiction", entry(`,"CloudAssistantStatus":"true"`), time.Time{}, remedy.Garbled},
 		{"not a time", entry(`,"LastHeartbeatTime":"1 minute ago"`), time.Time{}, remedy.Garbled},
-		{"a local time, of which nobody knows where", entry(`,"LastHeartbeatTime":"2026-11-23 19:58:59"`), time.Time{}, remedy.Garbled},
+		{"a local time, of which nobody knows where", entry(`,"LastHeartbeatTime":"2026-11-23 19:58:59"`),
+			time.Time{}, remedy.Garbled},
 		{"another type", entry(`,"LastHeartbeatTime":1763900000`), time.Time{}, remedy.Garbled},
 		{"not there", vitals(""), time.Time{}, remedy.Missing},
 		{"no list", `{"RequestId":"` + requestID + `"}`, time.Time{}, remedy.Unavailable},
@@ -341,6 +344,10 @@ func TestPlatformEvents(t *testing.T) {
 		return fmt.Sprintf(`{"EventId":"e-1","InstanceId":%q,"NotBefore":%q,"EventType":{"Name":%q,"Code":1},
 			"EventCycleStatus":{"Name":%q}}`, id, notBefore, kind, status)
 	}
+	x := event(instanceID, "X", "Executing", "-")
+	readX := remedy.PlatformEvent{ID: "e-1", Type: "X", Status: "Executing"}
+	y := event(instanceID, "Y", "Scheduled", "2026-11-23T13:00:00Z")
+	readY := remedy.PlatformEvent{ID: "e-1", Type: "Y", Status: "Scheduled", NotBefore: noon.Add(time.Hour)}
 	tests := []struct {
 		why     string
 		pages   []string
@@ -348,17 +355,15 @@ func TestPlatformEvents(t *testing.T) {
 		failure remedy.Failure
 	}{
 		{"none", []string{systemEvents("", "")}, nil, ""},
-		{"one, and its time", []string{systemEvents(event(instanceID, "SystemMaintenance.Reboot", "Scheduled", "2026-11-23T13:00:00Z"), "")},
-			[]remedy.PlatformEvent{{ID: "e-1", Type: "SystemMaintenance.Reboot", Status: "Scheduled", NotBefore: noon.Add(time.Hour)}}, ""},
-		{"a time that is none", []string{systemEvents(event(instanceID, "X", "Executing", "-"), "")},
-			[]remedy.PlatformEvent{{ID: "e-1", Type: "X", Status: "Executing"}}, ""},
-		{"two pages", []string{systemEvents(event(instanceID, "X", "Executing", ""), "p2"), systemEvents(event(instanceID, "Y", "Inquiring", ""), "")},
-			[]remedy.PlatformEvent{{ID: "e-1", Type: "X", Status: "Executing"}, {ID: "e-1", Type: "Y", Status: "Inquiring"}}, ""},
-		{"the last page allowed", append(slicesOf(9, systemEvents("", "more")), systemEvents("", "")), nil, ""},
-		{"one page too many", append(slicesOf(10, systemEvents("", "more")), systemEvents("", "")), nil, remedy.Unavailable},
-		{"a second page that fails", []string{systemEvents(event(instanceID, "X", "Executing", ""), "p2"), "?"}, nil, remedy.Unavailable},
-		{"an event of another instance: the question was not understood", []string{systemEvents(event("i-x", "X", "Executing", ""), "")},
-			nil, remedy.Garbled},
+		{"one, and its time", []string{systemEvents(y, "")}, []remedy.PlatformEvent{readY}, ""},
+		{"a time that is none", []string{systemEvents(x, "")}, []remedy.PlatformEvent{readX}, ""},
+		{"two on a page", []string{systemEvents(x+","+y, "")}, []remedy.PlatformEvent{readX, readY}, ""},
+		{"two pages", []string{systemEvents(x, "p2"), systemEvents(y, "")}, []remedy.PlatformEvent{readX, readY}, ""},
+		{"the last page allowed", append(slices.Repeat([]string{systemEvents("", "more")}, 9), systemEvents("", "")), nil, ""},
+		{"one page too many", slices.Repeat([]string{systemEvents(x, "more")}, 11), nil, remedy.Unavailable},
+		{"a second page that fails", []string{systemEvents(x, "p2"), "?"}, nil, remedy.Unavailable},
+		{"an event of another instance: the question was not understood",
+			[]string{systemEvents(event("i-x", "X", "Executing", ""), "")}, nil, remedy.Garbled},
 		{"no type", []string{systemEvents(event(instanceID, "", "Executing", ""), "")}, nil, remedy.Garbled},
 		{"no status", []string{systemEvents(event(instanceID, "X", "", ""), "")}, nil, remedy.Garbled},
 		{"another type", []string{systemEvents(`{"InstanceId":[]}`, "")}, nil, remedy.Garbled},
@@ -395,14 +400,6 @@ func TestPlatformEvents(t *testing.T) {
 	if got := silent.PlatformEvents(t.Context(), region, ""); got.Failure != remedy.Garbled {
 		t.Errorf("an empty id: %+v", got)
 	}
-}
-
-func slicesOf(n int, page string) []string {
-	pages := make([]string, n)
-	for i := range pages {
-		pages[i] = page
-	}
-	return pages
 }
 
 // TestCodes has a row for each row of the table, and for each way in which a status decides.
@@ -483,13 +480,15 @@ func TestCodes(t *testing.T) {
 	used := make(map[string]bool)
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.status, " ", tt.code), func(t *testing.T) {
-			c := carried(t, always(tt.status, fmt.Sprintf(`{"RequestId":%q,"HostId":"x","Code":%q,"Message":"It is so."}`, requestID, tt.code)))
+			body := fmt.Sprintf(`{"RequestId":%q,"HostId":"x","Code":%q,"Message":"It is so."}`, requestID, tt.code)
+			c := carried(t, always(tt.status, body))
 			if got := c.Machines(t.Context(), region, []string{instanceID})[instanceID]; got.Failure != tt.failure {
 				t.Errorf("read: %q (%s), want %q", got.Failure, got.Note, tt.failure)
 			}
 			got := c.Reboot(t.Context(), order())
 			want := remedy.Reply{
-				At: noon, Outcome: tt.outcome, RequestID: requestID, Code: tt.code, Reason: tt.reason, Throttled: tt.throttled, Note: got.Note,
+				At: noon, Outcome: tt.outcome, RequestID: requestID, Code: tt.code, Reason: tt.reason,
+				Throttled: tt.throttled, Note: got.Note,
 			}
 			if !isToken(tt.code) {
 				want.Code = ""
@@ -515,7 +514,10 @@ func TestCodes(t *testing.T) {
 
 func TestReboot(t *testing.T) {
 	ok := `{"RequestId":"` + requestID + `"}`
-	passed := `{"RequestId":"` + requestID + `","Code":"DryRunOperation","Message":"Request validation has been passed with DryRun flag set."}`
+	passed := `{"RequestId":"` + requestID + `","Code":"DryRunOperation","Message":"Request validation has been passed."}`
+	accepted := remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID}
+	unknown := remedy.Reply{Outcome: remedy.Unknown}
+	asIs := func(*remedy.Order) {}
 	tests := []struct {
 		why    string
 		order  func(*remedy.Order)
@@ -523,8 +525,8 @@ func TestReboot(t *testing.T) {
 		body   string
 		want   remedy.Reply
 	}{
-		{"accepted", func(*remedy.Order) {}, 200, ok, remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID}},
-		{"forced", func(o *remedy.Order) { o.Force = true }, 200, ok, remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID}},
+		{"accepted", asIs, 200, ok, accepted},
+		{"forced", func(o *remedy.Order) { o.Force = true }, 200, ok, accepted},
 		{"a dry run that passed comes as an error", func(o *remedy.Order) { o.DryRun = true }, 400, passed,
 			remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID, Code: "DryRunOperation"}},
 		{"a dry run needs no time", func(o *remedy.Order) { o.DryRun, o.SendBefore = true, time.Time{} }, 400, passed,
@@ -534,13 +536,14 @@ func TestReboot(t *testing.T) {
 			remedy.Reply{Outcome: remedy.Rejected, RequestID: requestID, Code: "IncorrectInstanceStatus", Reason: remedy.NotRunning}},
 		{"a dry run that was not taken as one", func(o *remedy.Order) { o.DryRun = true }, 200, ok,
 			remedy.Reply{Outcome: remedy.Unknown, RequestID: requestID}},
-		{"no RequestId", func(*remedy.Order) {}, 200, `{}`, remedy.Reply{Outcome: remedy.Unknown}},
-		{"an error with the status of a success", func(*remedy.Order) {}, 200, `{"Code":"InternalError"}`, remedy.Reply{Outcome: remedy.Unknown}},
-		{"an error, and a RequestId", func(*remedy.Order) {}, 200, `{"RequestId":"R","Code":"InternalError"}`, remedy.Reply{Outcome: remedy.Unknown}},
-		{"an empty body", func(*remedy.Order) {}, 200, ``, remedy.Reply{Outcome: remedy.Unknown}},
+		{"no RequestId", asIs, 200, `{}`, unknown},
+		{"an error with the status of a success", asIs, 200, `{"Code":"InternalError"}`, unknown},
+		{"an error with a RequestId, too", asIs, 200, `{"RequestId":"R","Code":"InternalError"}`, unknown},
+		{"an empty body", asIs, 200, ``, unknown},
 		{"no instance: nothing is sent", func(o *remedy.Order) { o.Instance = "" }, 0, ``,
 			remedy.Reply{Outcome: remedy.NotExecuted, Code: "not-sent"}},
-		{"a region that would name another host: nothing is sent", func(o *remedy.Order) { o.Region = "cn-x.evil.example/" }, 0, ``,
+		{"a region that would name another host: nothing is sent",
+			func(o *remedy.Order) { o.Region = "cn-x.evil.example/" }, 0, ``,
 			remedy.Reply{Outcome: remedy.NotExecuted, Code: "not-sent"}},
 	}
 	for _, tt := range tests {
@@ -559,8 +562,8 @@ func TestReboot(t *testing.T) {
 						t.Errorf("%s = %q, want %q", name, q.Get(name), want)
 					}
 				}
-				if r.Method != "POST" || r.URL.Scheme != "https" || r.URL.Host != "ecs.cn-beijing.aliyuncs.com" || q.Get("Signature") == "" {
-					t.Errorf("%s %s://%s", r.Method, r.URL.Scheme, r.URL.Host)
+				if to := r.Method + " " + r.URL.Scheme + "://" + r.URL.Host; to != "POST https://ecs.cn-beijing.aliyuncs.com" {
+					t.Error(to)
 				}
 				return reply(tt.status, tt.body), nil
 			})
@@ -792,6 +795,12 @@ func TestLimitOfEveryCall(t *testing.T) {
 				}
 			}
 		}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // the caller's own time is up before
+		defer cancel()
+		if got := c.Reboot(ctx, order()); got.Outcome != remedy.Unknown || time.Since(start) != time.Second {
+			t.Errorf("after %v: %+v", time.Since(start), got)
+		}
 	})
 }
 
@@ -816,7 +825,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}
 	}
 	server.Start()
-	c, err := New(Options{Credentials: testKeys, Endpoint: server.URL, CallLimit: time.Minute, Now: func() time.Time { return noon }})
+	now := func() time.Time { return noon }
+	c, err := New(Options{Credentials: testKeys, Endpoint: server.URL, CallLimit: time.Minute, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

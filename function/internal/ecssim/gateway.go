@@ -147,7 +147,11 @@ func (w *World) inspect(r request, now time.Time) (*Key, string, *apiError) {
 		return nil, "timestamp", refuse(400, "InvalidTimeStamp.Format",
 			"Specified time stamp or date value is not well formatted.")
 	}
-	if now.Sub(stamp).Abs() > maxSkew {
+	signing := now
+	if w.SigningClock != nil {
+		signing = w.SigningClock().Add(w.Skew)
+	}
+	if signing.Sub(stamp).Abs() > maxSkew {
 		return nil, "timestamp", refuse(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 	}
 	nonce := q.get("SignatureNonce")

@@ -26,6 +26,9 @@ type World struct {
 	Latency time.Duration
 	// Skew is how far ECS's clock is ahead of Clock: in its Date, its heartbeats, its times, and its check of timestamps.
 	Skew time.Duration
+	// SigningClock is what callers take the Timestamp of their requests from; nil: the World's clock. The SDK takes it from the
+	// machine's, which is another one where the World's is a Virtual.
+	SigningClock func() time.Time
 
 	clock Clock
 

@@ -149,17 +149,14 @@ func describe(results []remedy.Result, verdict remedy.Verdict) string {
 func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []byte) (Response, error) {
 	alarms, err := events.Decode(payload)
 	if err != nil {
-		result := remedy.Result{Verdict: remedy.Malformed, Reason: remedy.CannotParse, Why: err.Error(),
-			Alarm:    remedy.AlarmView{Format: string(events.Unknown), State: string(events.UnknownState)},
-			Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}}
-		h.Reporter.Report(&result)
-		return Response{Results: []remedy.Result{result}}, &Malformed{Cause: err, Results: []remedy.Result{result}}
+		results := unread(h.Reporter, remedy.Malformed, remedy.CannotParse, err)
+		return Response{Results: results}, &Malformed{Cause: err, Results: results}
 	}
 	var hangs []*hang
 	if len(alarms) == 1 && alarms[0].Format == events.Timer {
 		if hangs, err = h.swept(ctx, invocation); err != nil {
-			return Response{Results: []remedy.Result{}}, &Pending{Results: []remedy.Result{{Verdict: remedy.Pending,
-				Reason: remedy.Dependency, Detail: "the sweep cannot read the ledger: " + err.Error()}}}
+			pending := NotReady(h.Reporter, fmt.Errorf("the sweep cannot read the ledger: %w", err))
+			return Response{Results: pending.Results}, pending
 		}
 	} else {
 		hangs = h.alarmed(invocation, alarms)
@@ -182,6 +179,20 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 		return response, &Malformed{Results: response.Results}
 	}
 	return response, nil
+}
+
+// NotReady is the answer to an event where there is nothing to handle it with: it is reported, and asked for again.
+func NotReady(reporter Reporter, cause error) *Pending {
+	return &Pending{Results: unread(reporter, remedy.Pending, remedy.Dependency, cause)}
+}
+
+// unread is the result for an event of which no alarm was read.
+func unread(reporter Reporter, verdict remedy.Verdict, reason remedy.Reason, cause error) []remedy.Result {
+	result := remedy.Result{Verdict: verdict, Reason: reason, Why: cause.Error(),
+		Alarm:    remedy.AlarmView{Format: string(events.Unknown), State: string(events.UnknownState)},
+		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}}
+	reporter.Report(&result)
+	return []remedy.Result{result}
 }
 
 // stopAt is when everything must be written down; zero: no deadline.

@@ -57,6 +57,11 @@ func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request
 	return answerHTTP(status, response)
 }
 
+// HTTPNotReady is the answer where there is nothing to handle a request with.
+func HTTPNotReady() HTTPResponse {
+	return answerHTTP(http.StatusServiceUnavailable, map[string]string{"error": "not ready: the function's log says why"})
+}
+
 // authorized compares the token, wherever it is, in constant time.
 func (h *Handler) authorized(request events.Request) bool {
 	if h.HTTPToken == "" {

@@ -1,0 +1,68 @@
+package app_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/remedy"
+)
+
+var update = flag.Bool("update", false, "rewrite the generated parts of README.md")
+
+const readme = "../../../README.md"
+
+// TestREADME: what the README says of variables and events is what the code says. With -update it is made so.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := string(text)
+	for name, part := range map[string]string{"variables": variablesTable(), "events": eventsTable()} {
+		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+		before, rest, found := strings.Cut(now, begin)
+		_, after, closed := strings.Cut(rest, end)
+		if !found || !closed {
+			t.Fatalf("README.md has no part %s", name)
+		}
+		now = before + begin + part + end + after
+	}
+	if now == string(text) {
+		return
+	}
+	if !*update {
+		t.Fatal("README.md does not say what the code does: run go test ./function/internal/app -run README -update, and read the change")
+	}
+	if err := os.WriteFile(readme, []byte(now), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func variablesTable() string {
+	var b strings.Builder
+	b.WriteString("| name | default | meaning |\n|---|---|---|\n")
+	for _, v := range config.Variables() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", v.Name, strings.ReplaceAll(v.Default, "|", `\|`), strings.ReplaceAll(v.Meaning, "|", `\|`))
+	}
+	return b.String()
+}
+
+func eventsTable() string {
+	var b strings.Builder
+	b.WriteString("| product | event | acts on | why |\n|---|---|---|---|\n")
+	for _, e := range remedy.CurableEvents {
+		acts := "never"
+		if e.Status != "" {
+			acts = "`" + e.Status + "`"
+		}
+		if e.Weak {
+			acts += ", weak"
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", e.Product, e.Event, acts, e.Why)
+	}
+	return b.String()
+}

@@ -1,0 +1,106 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"ecs-remedy/function/internal/remedy"
+)
+
+// reasons is the contract: which reasons each verdict can have.
+var reasons = map[remedy.Verdict]string{
+	remedy.Restarted: "recovered",
+	remedy.Observed:  "would-restart",
+	remedy.Refused: "paused rule-not-allowed stale-alarm wrong-account outside-window duplicate-alarm in-progress cooling-down " +
+		"incidents-spent fleet-concurrent fleet-hourly not-found not-running security-locked locked expired not-opted-in " +
+		"platform-acting guest-alive unconfirmed-hang unreadable forbidden disk-error rejected",
+	remedy.Ignored: "resolved not-ecs no-instance not-restartable placeholder not-an-alarm",
+	remedy.GaveUp: "not-recovered stuck unconfirmed force-not-allowed not-running resolved paused abandoned security-locked locked " +
+		"expired not-opted-in platform-acting guest-alive unreadable forbidden not-found disk-error rejected",
+	remedy.Pending:   "out-of-time lease-held dependency-unavailable",
+	remedy.Malformed: "malformed",
+}
+
+// TestEveryReasonIsWorded: no verdict reaches a human as half a sentence, and no two reasons of a verdict read the same.
+func TestEveryReasonIsWorded(t *testing.T) {
+	for verdict, list := range reasons {
+		said := map[string]string{}
+		for reason := range strings.FieldsSeq(list) {
+			detail := Detail(&remedy.Result{InstanceID: "i-bp1", Verdict: verdict, Reason: remedy.Reason(reason)})
+			if strings.HasSuffix(detail, ": .") || !strings.HasSuffix(detail, ".") {
+				t.Errorf("%s/%s reads %q", verdict, reason, detail)
+			}
+			if other := said[detail]; other != "" {
+				t.Errorf("%s and %s both read %q", reason, other, detail)
+			}
+			said[detail] = reason
+		}
+	}
+}
+
+func TestDetail(t *testing.T) {
+	attempt := func(force bool, outcome remedy.Outcome) remedy.AttemptView {
+		return remedy.AttemptView{Force: force, Outcome: outcome}
+	}
+	for _, row := range []struct {
+		result remedy.Result
+		want   string
+	}{
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.Restarted, Reason: remedy.Recovered, Why: "it restarted, and its guest reported at 2026-11-23T02:00:00Z",
+			Attempts: []remedy.AttemptView{attempt(false, remedy.Failed), attempt(false, remedy.NotExecuted), attempt(false, remedy.Failed), attempt(true, remedy.Worked)}},
+			"i-bp1 was restarted and recovered after 2 graceful reboots and 1 forced reboot and 1 call that ECS did not execute (it restarted, and its guest reported at 2026-11-23T02:00:00Z)."},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.Refused, Reason: remedy.SecurityLock, Why: "security"},
+			"i-bp1 was not restarted: it is locked for security reasons (security)."},
+		{remedy.Result{Verdict: remedy.Ignored, Reason: remedy.NotAnAlarm}, "this event needs no restart: it is not an alarm of CloudMonitor."},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.GaveUp, Reason: remedy.ForceNotAllowed, Attempts: []remedy.AttemptView{attempt(false, remedy.Failed), attempt(false, remedy.Failed)}},
+			"i-bp1 needs a human: it ignores graceful reboots, and forcing it is not allowed after 2 graceful reboots."},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.Refused, Reason: remedy.NotOptedIn, Why: "auto-restart=\"\xff\""},
+			"i-bp1 was not restarted: its owner has not opted it in (auto-restart=\"\")."},
+	} {
+		if got := Detail(&row.result); got != row.want {
+			t.Errorf("got  %s\nwant %s", got, row.want)
+		}
+	}
+}
+
+// TestAuditLine: the line is one line of JSON whatever the alarm says, and holds the result's own fields under their names.
+func TestAuditLine(t *testing.T) {
+	var out bytes.Buffer
+	result := remedy.Result{InstanceID: "i-bp1", Region: "cn-hangzhou", Verdict: remedy.Refused, Reason: remedy.Expired, Forced: true,
+		Alarm:    remedy.AlarmView{Name: "evil\n{\"msg\":\"verdict\"}", State: "firing", Time: time.Unix(1700000000, 0).UTC()},
+		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{{Rule: "expiry", Saw: "since 2024"}}}
+	New(&out, "1-request").Report(&result)
+	if strings.Count(out.String(), "\n") != 1 {
+		t.Fatalf("%d lines: %s", strings.Count(out.String(), "\n"), out.String())
+	}
+	var line, own map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &own); err != nil {
+		t.Fatal(err)
+	}
+	if line["msg"] != "verdict" || line["requestId"] != "1-request" {
+		t.Errorf("msg %v, requestId %v", line["msg"], line["requestId"])
+	}
+	for name, value := range own {
+		got, err := json.Marshal(line[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is %s in the line and %s in the result", name, got, want)
+		}
+	}
+}
