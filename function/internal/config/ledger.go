@@ -3,7 +3,6 @@ package config
 import (
 	"net/url"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -30,7 +29,7 @@ const ledgerForms = "mem:, bolt:///PATH, redis://HOST:PORT, rediss://HOST:PORT o
 
 // tablestoreURL follows the naming rules of Tablestore for tables (help "Naming conventions and data types"). Instance and
 // region become part of a host name, so they may hold nothing that ends one.
-var tablestoreURL = regexp.MustCompile(`^ots://([A-Za-z][A-Za-z0-9-]*)\.([a-z][a-z0-9-]*)/([A-Za-z_][A-Za-z0-9_]{0,254})$`)
+var tablestoreURL = late(`^ots://([A-Za-z][A-Za-z0-9-]*)\.([a-z][a-z0-9-]*)/([A-Za-z_][A-Za-z0-9_]{0,254})$`)
 
 // ledgerHidden: a URL may hold a password, also one so misspelt that it cannot be told where; the other kinds have none.
 func ledgerHidden(value string) bool {
@@ -59,7 +58,7 @@ func ledger(into *Ledger) parser {
 		case "redis", "rediss":
 			redis(into, value, fail)
 		case "ots":
-			part := tablestoreURL.FindStringSubmatch(value)
+			part := tablestoreURL().FindStringSubmatch(value)
 			if part == nil {
 				fail("ots://INSTANCE.REGION/TABLE, such as ots://remedy.cn-hangzhou/incidents; a table's name has letters, "+
 					"digits and underscores", "not the address of a table in Tablestore")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -36,6 +37,11 @@ type setting struct {
 	worded bool                    // Default is a word for "not set"; it is not read
 	hides  func(value string) bool // whether messages leave the value out: it may hold a secret; nil: never
 	parse  parser
+}
+
+// late is a pattern that is compiled when it is first needed: start-up needs none of ours, and pays for every one.
+func late(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
 // parser reads a value that is not empty. It stores the result, or calls fail once for everything that is wrong.
@@ -290,7 +296,7 @@ func endpoint(into *string) parser {
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
 // bucketURL follows the naming rules of OSS for buckets (OSS help "Bucket naming conventions").
-var bucketURL = regexp.MustCompile(`^oss://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[^/\\?#@][^\\?#@]*)?/?$`)
+var bucketURL = late(`^oss://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[^/\\?#@][^\\?#@]*)?/?$`)
 
 // evidence accepts only the default. Other values are checked all the same, so that the message does not promise that a
 // broken one would work some day.
@@ -298,7 +304,7 @@ func evidence(value string, fail fail) {
 	folder, isFolder := strings.CutPrefix(value, "dir://")
 	switch {
 	case value == "off":
-	case isFolder && path.IsAbs(folder), bucketURL.MatchString(value):
+	case isFolder && path.IsAbs(folder), bucketURL().MatchString(value):
 		fail("leave it unset", "valid, but evidence is not part of this version")
 	default:
 		fail("leave it unset", "not off, dir:///PATH or oss://BUCKET/PREFIX; and evidence is not part of this version")

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ const windowForm = "DAYS HH:MM-HH:MM ZONE, such as Mon-Thu 22:00-06:00 Asia/Shan
 var (
 	weekdays = map[string]time.Weekday{"sun": time.Sunday, "mon": time.Monday, "tue": time.Tuesday, "wed": time.Wednesday,
 		"thu": time.Thursday, "fri": time.Friday, "sat": time.Saturday}
-	clock = regexp.MustCompile(`^([01]\d|2[0-3]):([0-5]\d)$|^(24):(00)$`)
+	clock = late(`^([01]\d|2[0-3]):([0-5]\d)$|^(24):(00)$`)
 )
 
 // windows reads "always", which is no window at all, or weekly windows separated by semicolons.
@@ -100,7 +99,7 @@ const minutesOfDay = 24 * 60
 
 // parseMinutes reads a time of day as minutes after midnight, from 00:00 to 24:00.
 func parseMinutes(text string) (minutes int, ok bool) {
-	if !clock.MatchString(text) {
+	if !clock().MatchString(text) {
 		return 0, false
 	}
 	hour, _ := strconv.Atoi(text[:2])

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"ecs-remedy/function/internal/remedy"
@@ -143,13 +144,18 @@ func (t *trouble) note(action string) string {
 	return b.String()
 }
 
-var token = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+var token = late(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// late is a pattern that is compiled when it is first needed, so that start-up does not pay for it.
+func late(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // isToken reports whether s looks like an error code or a RequestId.
-func isToken(s string) bool { return token.MatchString(s) }
+func isToken(s string) bool { return token().MatchString(s) }
 
 // unsafeText finds what a server's message may quote of the request: a URL, its parameters, or their encoded form.
-var unsafeText = regexp.MustCompile(`(?i)https?:|://|signature|accesskeyid|securitytoken|%[0-9a-f]{2}`)
+var unsafeText = late(`(?i)https?:|://|signature|accesskeyid|securitytoken|%[0-9a-f]{2}`)
 
 // in reports whether text holds any of the credentials.
 func (k Credentials) in(text string) bool {
@@ -159,7 +165,7 @@ func (k Credentials) in(text string) bool {
 
 // safe returns a server's message as one line, cut at 200 characters, or nothing when it may quote the request.
 func (k Credentials) safe(text string) string {
-	if k.in(text) || unsafeText.MatchString(text) {
+	if k.in(text) || unsafeText().MatchString(text) {
 		return ""
 	}
 	printable := strings.Map(func(r rune) rune {

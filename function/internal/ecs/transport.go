@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -142,7 +141,7 @@ func (k Credentials) refused(e *sdkerrors.ServerError) *trouble {
 }
 
 // regionName is what names of regions look like. An alarm names the region, and the region becomes part of a host name.
-var regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z0-9]+)+$`)
+var regionName = late(`^[a-z]{2,}(-[a-z0-9]+)+$`)
 
 // endpoints is the SDK's table of regions whose public endpoint is not ecs.REGION.aliyuncs.com. The SDK makes it on first
 // use, without a lock; made here, it is only read from then on.
@@ -151,7 +150,7 @@ var endpoints = ecs.GetEndpointMap()
 // domain returns the host to call for a region.
 func (c *Client) domain(region string) (string, error) {
 	switch host, listed := endpoints[region]; {
-	case len(region) > 63 || !regionName.MatchString(region):
+	case len(region) > 63 || !regionName().MatchString(region):
 		return "", errors.New("the region's name is malformed")
 	case c.host != "":
 		return c.host, nil
