@@ -626,3 +626,25 @@ func TestAuditLine(t *testing.T) {
 		}
 	})
 }
+
+// TestPauseOutlivesItsTable: the sweep writes a pause anew once a day, so that a table whose rows expire does not end it.
+func TestPauseOutlivesItsTable(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil)
+		if err := s.ledgerOf().Pause(t.Context(), time.Time{}, "until further notice"); err != nil {
+			t.Fatal(err)
+		}
+		revision := func() uint64 { return s.ledgerOf().Fleet(t.Context()).Value.Revision }
+		first := revision()
+		pass(24 * time.Hour)
+		s.deliver(`{"triggerTime":"2026-11-21T00:00:00Z","triggerName":"sweep"}`)
+		if revision() != first {
+			t.Error("written anew after a day or less")
+		}
+		pass(time.Second)
+		s.deliver(`{"triggerTime":"2026-11-21T00:00:00Z","triggerName":"sweep"}`)
+		if revision() == first {
+			t.Error("not written anew after more than a day")
+		}
+	})
+}

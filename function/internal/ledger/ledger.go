@@ -59,6 +59,7 @@ type storedFleet struct {
 	Open    []remedy.Slot  `json:"open,omitempty"`
 	Begun   []remedy.Begun `json:"begun,omitempty"`
 	Paused  remedy.Pause   `json:"paused,omitzero"`
+	Written time.Time      `json:"written"`
 	Expires time.Time      `json:"expires,omitzero"`
 }
 
@@ -130,7 +131,7 @@ func (l *Ledger) getFleet(ctx context.Context) (remedy.Fleet, error) {
 		if err := decode(l.fleetKey(), value, &s); err != nil {
 			return remedy.Fleet{}, err
 		}
-		fleet.Open, fleet.Begun, fleet.Paused = s.Open, s.Begun, s.Paused
+		fleet.Open, fleet.Begun, fleet.Paused, fleet.Written = s.Open, s.Begun, s.Paused, s.Written
 	}
 	l.seen(fleet)
 	return fleet, nil
@@ -167,7 +168,7 @@ func (l *Ledger) changeFleet(ctx context.Context, change func(*remedy.Fleet) rem
 		now := l.now()
 		kept := max(l.policy.KeyRetention(), l.policy.Cooldown)
 		fleet.Begun = slices.DeleteFunc(fleet.Begun, func(b remedy.Begun) bool { return now.Sub(b.At) >= kept })
-		s := storedFleet{Version: version, Open: fleet.Open, Begun: fleet.Begun, Paused: fleet.Paused}
+		s := storedFleet{Version: version, Open: fleet.Open, Begun: fleet.Begun, Paused: fleet.Paused, Written: now.UTC()}
 		if len(s.Open) == 0 && s.Paused == (remedy.Pause{}) {
 			s.Expires = expires()
 		}
@@ -177,7 +178,7 @@ func (l *Ledger) changeFleet(ctx context.Context, change func(*remedy.Fleet) rem
 		}
 		revision, err := l.store.Put(ctx, l.fleetKey(), value, fleet.Revision)
 		if err == nil {
-			fleet.Revision = revision
+			fleet.Written, fleet.Revision = s.Written, revision
 			l.seen(fleet)
 			return "", nil
 		}
@@ -217,11 +218,15 @@ func (l *Ledger) Fleet(ctx context.Context) remedy.Reading[remedy.Fleet] {
 	return reading(l.now(), fleet, err)
 }
 
-// Open lists the incidents under way, for the sweep, after dropping slots that nobody uses.
+// Open lists the incidents under way, for the sweep, after dropping slots that nobody uses. Once a day it writes a pause anew:
+// a table whose rows all expire after some weeks must not end it.
 func (l *Ledger) Open(ctx context.Context) ([]remedy.Slot, error) {
 	fleet, err := l.getFleet(ctx)
 	if err == nil {
 		fleet, err = l.prune(ctx, fleet)
+	}
+	if err == nil && fleet.Paused.On(l.now()) && l.now().Sub(fleet.Written) > 24*time.Hour {
+		_, err = l.changeFleet(ctx, func(*remedy.Fleet) remedy.Reason { return "" })
 	}
 	return fleet.Open, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ecs-remedy/function/internal/remedy"
@@ -57,17 +58,25 @@ func (l *Ledger) Close(ctx context.Context, incident string) (remedy.Incident, e
 		if err != nil {
 			return remedy.Incident{}, err
 		}
-		return ended, l.giveBack(ctx, &ended, false)
+		// Should this fail, the slot is dropped later: its incident is not in the record any more.
+		_ = l.giveBack(ctx, &ended, false)
+		return ended, nil
 	}
 }
 
+// ErrNoRecord is the answer of Reset where nothing is known of the instance.
+var ErrNoRecord = errors.New("the ledger knows no such instance")
+
 // Reset forgets an instance's spent budget and cool-down: its next alarm is judged as if it had had no incident. Keys of alarms
-// and the last recovery stay: old alarms stay old. It returns how many incidents were forgiven.
+// and the last recovery stay: old alarms stay old. It returns how many incidents were forgiven. An open incident goes on.
 func (l *Ledger) Reset(ctx context.Context, instance string) (int, error) {
 	for {
 		record, err := l.getRecord(ctx, instance)
 		if err != nil {
 			return 0, err
+		}
+		if record.Revision == 0 {
+			return 0, fmt.Errorf("%s: %w", instance, ErrNoRecord)
 		}
 		forgiven := 0
 		record.Recent = slices.Clone(record.Recent)
@@ -86,9 +95,50 @@ func (l *Ledger) Reset(ctx context.Context, instance string) (int, error) {
 	}
 }
 
-// Instances lists the instances that have a record worth looking at: those of open incidents, and those whose incidents began
-// within the time that anything of them counts.
-func Instances(fleet remedy.Fleet) []string {
+// Overview is what the ledger held at a moment.
+type Overview struct {
+	At    time.Time
+	Fleet remedy.Fleet
+	// Records holds a reading of every instance with an open incident, or with one that began so lately that anything of it
+	// counts. A record that cannot be understood is a reading with a Failure.
+	Records map[string]remedy.Reading[remedy.Record]
+}
+
+// lookers is how many records Look reads at a time.
+const lookers = 8
+
+// Look reads all that counts, and writes nothing. It takes a round trip, and one for every instance. Records are read one after
+// the fleet, so an incident that opens or ends at this moment may be in one of them only.
+func (l *Ledger) Look(ctx context.Context) (Overview, error) {
+	fleet, err := l.getFleet(ctx)
+	if err != nil {
+		return Overview{}, err
+	}
+	all := Overview{At: l.now().UTC(), Fleet: fleet, Records: map[string]remedy.Reading[remedy.Record]{}}
+	var mu sync.Mutex
+	for few := range slices.Chunk(instances(fleet), lookers) {
+		var reads sync.WaitGroup
+		for _, id := range few {
+			reads.Go(func() {
+				record, unread := l.getRecord(ctx, id)
+				mu.Lock()
+				defer mu.Unlock()
+				all.Records[id] = reading(l.now(), record, unread)
+				if unread != nil && !errors.Is(unread, errGarbled) {
+					err = unread
+				}
+			})
+		}
+		reads.Wait()
+		if err != nil {
+			return Overview{}, err
+		}
+	}
+	return all, nil
+}
+
+// instances are those whose record is worth looking at.
+func instances(fleet remedy.Fleet) []string {
 	var ids []string
 	for _, slot := range fleet.Open {
 		ids = append(ids, slot.Instance)

@@ -52,8 +52,9 @@ type TablestoreOptions struct {
 }
 
 // Tablestore is a Store on a table of Alibaba Cloud Tablestore. The table must exist, with one primary key column "key" of
-// type STRING, max versions 1, and time to live -1: Tablestore knows no expiry of a single row, and one of the whole table
-// would also drop an open incident and the operator's pause. So "expires" is not acted on; there is one row per instance.
+// type STRING, max versions 1, and a time to live of 30 days or more (or -1). Tablestore knows no expiry of a single row, only
+// one of the whole table, counted from a row's last write, so "expires" is not acted on: what must last is written anew by the
+// sweep, an open incident whenever it is handled and a pause once a day.
 //
 // Open one for each invocation: credentials last as long as an invocation's, and so do connections.
 type Tablestore struct {
@@ -288,7 +289,7 @@ var tablestoreCures = map[string]string{
 	"OTSAuthFailed": "refused the credentials or the network: check that the instance exists in this region, its network " +
 		"ACL, that the role is allowed to use it, and this machine's clock",
 	"OTSNoPermissionAccess":  "the role lacks permissions: it needs ots:GetRow and ots:PutRow on the table",
-	"OTSObjectNotExist":      "the table does not exist: create it with a STRING primary key named key, time to live -1",
+	"OTSObjectNotExist":      "the table does not exist: create it with a STRING primary key named key, time to live 2592000 or -1",
 	"OTSInvalidPK":           "the table has other primary keys: it needs one, a STRING named key",
 	"OTSParameterInvalid":    "refused a parameter: check the table's schema, and that the key is not too long",
 	"OTSOutOfRowSizeLimit":   "the value is too large for a row",

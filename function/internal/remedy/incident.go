@@ -103,6 +103,7 @@ type Fleet struct {
 	Open     []Slot
 	Begun    []Begun // oldest first; those older than an hour only say which instances have a record worth looking at
 	Paused   Pause
+	Written  time.Time // when this was written
 	Revision uint64
 }
 
