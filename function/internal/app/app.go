@@ -116,7 +116,8 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 
 // Explain says what would be done about one event now, and does nothing: see handle.Handler.Explain. The error is
 // *handle.Malformed or one of the set-up.
-func (f *Function) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) ([]handle.Explanation, error) {
+func (f *Function) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) (
+	[]handle.Explanation, error) {
 	handler, done, err := f.handler(invocation)
 	if err != nil {
 		return nil, err
@@ -132,10 +133,7 @@ func (i Invocation) about() handle.Invocation {
 
 // handler makes what handles one invocation, with its own credentials. The returned func closes what only it used.
 func (f *Function) handler(invocation Invocation) (*handle.Handler, func(), error) {
-	cloud, err := ecs.New(ecs.Options{
-		Credentials: invocation.Credentials, Endpoint: f.config.Endpoint, VPC: f.config.VPC,
-		CallLimit: f.config.Policy.CallLimit(), Now: f.seams.Clock.Now, Base: f.seams.Transport,
-	})
+	cloud, err := OpenCloud(f.config, invocation.Credentials, f.seams)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -648,3 +648,41 @@ func TestPauseOutlivesItsTable(t *testing.T) {
 		}
 	})
 }
+
+// TestLastLook: before an incident is given up, the instance is read once more, and what that shows counts.
+func TestLastLook(t *testing.T) {
+	for _, row := range []struct {
+		why   string
+		guest ecssim.Guest
+		world func(s *setting)
+		want  ending
+	}{
+		{"the forced reboot was over between two looks, and only the heartbeat tells",
+			ecssim.Guest{IgnoreGraceful: 2, Stop: time.Second, SkipsStarting: true, StartTimeUnchanged: true}, nil,
+			ending{remedy.Restarted, remedy.Recovered, "GGF"}},
+		{"ECS cannot be read from the end of the forced attempt to the incident's limit", ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
+			func(s *setting) {
+				s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "DescribeInstances", Skip: 180, Times: -1})
+			}, ending{remedy.GaveUp, remedy.Unreadable, "GGF"}},
+		{"nobody saw what became of the forced attempt: it counts for nothing, and the ladder is climbed once more", ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
+			func(s *setting) {
+				s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "DescribeInstances", Skip: 183, Times: 60})
+			}, ending{remedy.GaveUp, remedy.NotRecovered, "GGFGF"}},
+		{"an empty list right after ECS called it not Running is a slip of the moment", ecssim.Guest{},
+			func(s *setting) {
+				s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "RebootInstance", Status: 403, Code: "IncorrectInstanceStatus"})
+				s.world.Inject(ecssim.Fault{Kind: ecssim.Body, Action: "DescribeInstances", Skip: 1,
+					Body: `{"RequestId":"R","TotalCount":0,"PageNumber":1,"PageSize":10,"Instances":{"Instance":[]}}`})
+			}, ending{remedy.Restarted, remedy.Recovered, "GG"}},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSetting(t, nil, optedIn(row.guest))
+				if row.world != nil {
+					row.world(s)
+				}
+				check(t, s, s.deliver(kernelHang(instance, time.Now())), row.want)
+			})
+		})
+	}
+}

@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
@@ -11,8 +12,10 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// maxListed is how many pages Tagged reads: 10,000 instances.
-const maxListed = 100
+const (
+	maxListed = 100 // pages that Tagged reads: 10,000 instances
+	fewest    = 10  // instances a call: ECS takes less for as many (ECS API document DescribeInstances, MaxResults)
+)
 
 // Tagged lists the ids of a region's instances that have the tag, whatever its value, with DescribeInstances. An empty list
 // is what a caller without permission gets, too (ECS API document DescribeInstances): it is asked for again with DryRun, which
@@ -38,7 +41,7 @@ func (c *Client) Tagged(ctx context.Context, region, key string) remedy.Reading[
 // Some lists the ids of a few instances of a region, tagged or not: none at all are a sign of the wrong region or account.
 func (c *Client) Some(ctx context.Context, region string) remedy.Reading[[]string] {
 	request := ecs.CreateDescribeInstancesRequest()
-	request.MaxResults = requests.NewInteger(10) // the fewest that ECS takes
+	request.MaxResults = requests.NewInteger(fewest)
 	return c.list(ctx, region, request, 1)
 }
 
@@ -62,11 +65,13 @@ func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeI
 			head, entries, trouble = decode(answer.body, instanceEntries)
 		}
 		for _, entry := range entries {
-			id, err := instanceID(entry)
-			if err != nil {
-				trouble = &trouble{sent: true, text: err.Error()}
+			var e struct {
+				InstanceID string `json:"InstanceId"`
 			}
-			ids = append(ids, id)
+			if json.Unmarshal(entry, &e) != nil || !isToken(e.InstanceID) {
+				trouble = &unlisted
+			}
+			ids = append(ids, e.InstanceID)
 		}
 		if all.trouble = trouble; trouble != nil {
 			return readingOf[[]string](all)
@@ -78,6 +83,30 @@ func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeI
 			return reading
 		}
 	}
-	all.trouble = &trouble{sent: true, text: "more instances than can be looked at one by one"}
-	return readingOf[[]string](all)
+	return remedy.Reading[[]string]{At: all.at, Date: all.date, Failure: remedy.Garbled,
+		Note: fmt.Sprintf("DescribeInstances: more than %d instances", pages*maxBatch)}
+}
+
+// unlisted is an entry of a list that cannot be asked about.
+var unlisted = trouble{sent: true, text: "an answer with an instance that has no id"}
+
+// mayList asks with DryRun whether the caller may list instances at all; nil: it may.
+func (c *Client) mayList(ctx context.Context, region string) *trouble {
+	request := ecs.CreateDescribeInstancesRequest()
+	request.MaxResults = requests.NewInteger(fewest)
+	request.DryRun = requests.NewBoolean(true)
+	base := c.base
+	if base == nil {
+		base = c.pool
+	}
+	switch _, t := c.call(ctx, region, request, base, func(api *ecs.Client) (response, error) {
+		return api.DescribeInstances(request)
+	}); {
+	case t == nil:
+		return &trouble{sent: true, text: "an answer to a dry run as if it were none"}
+	case t.code == dryRunPassed:
+		return nil
+	default:
+		return t
+	}
 }

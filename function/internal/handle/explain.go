@@ -14,9 +14,9 @@ type Explanation struct {
 }
 
 // Explain decodes an event and asks Next about every alarm in it, reading what Next asks for, until Next wants anything else
-// done; that is not done. So a Handler without Owner, Resolver and Reporter will do, and nothing is claimed, sent or written.
-// With rehearse, an alarm that would lead to a reboot is put to ECS with DryRun; otherwise the Rebooter is not called, and may
-// be nil. The error is of the payload as a whole.
+// done; that is not done. Owner, Resolver, Reporter and Watcher are not called: nothing is claimed, sent or written. With
+// rehearse, an alarm that would lead to a reboot is put to ECS with DryRun; otherwise the Rebooter is not called either. The
+// error is *Malformed, of the payload as a whole.
 func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) ([]Explanation, error) {
 	alarms, err := events.Decode(payload)
 	if err != nil {

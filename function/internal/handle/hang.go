@@ -91,12 +91,15 @@ func (g *hang) hold(ctx context.Context, step *remedy.Step) bool {
 	return true
 }
 
-// back is when the instance was seen to be back from the incident's last attempt.
+// back is when the instance was seen to be back, whichever attempt it came back from.
 func back(i *remedy.Incident) time.Time {
-	if i == nil || len(i.Attempts) == 0 {
-		return time.Time{}
+	var last time.Time
+	for _, a := range i.Attempts {
+		if a.BackAt.After(last) {
+			last = a.BackAt
+		}
 	}
-	return i.Attempts[len(i.Attempts)-1].BackAt
+	return last
 }
 
 // renewAt is when the lease is due for renewal, a third of it after the last write.
@@ -237,6 +240,7 @@ func (g *hang) reboot(ctx context.Context, step *remedy.Step) {
 		return
 	case reason == remedy.InProgress:
 		g.reread(ctx)
+		g.facts.Fleet = remedy.Reading[remedy.Fleet]{} // where the record shows no incident, it tells who is opening one
 		return
 	case reason != "":
 		g.forget() // the fleet's record is not as it was read: Next says what that means

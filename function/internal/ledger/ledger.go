@@ -268,6 +268,13 @@ func (l *Ledger) reserve(ctx context.Context, incident *remedy.Incident, slot bo
 		if reason, _ := f.Full(l.policy, now); reason != "" {
 			return reason
 		}
+		// Two invocations may open the same incident in the same second: with one slot for both, the one that comes too late
+		// with its claim would give back the other's.
+		if slot && slices.ContainsFunc(f.Open, func(s remedy.Slot) bool {
+			return s.Instance == incident.Instance && now.Before(l.policy.Takeover(s.LeaseUntil))
+		}) {
+			return remedy.InProgress
+		}
 		f.Begun = append(f.Begun, remedy.Begun{At: now, Instance: incident.Instance})
 		if slot {
 			f.Open = append(f.Open, remedy.Slot{Incident: incident.ID, Instance: incident.Instance, OpenedAt: incident.OpenedAt,

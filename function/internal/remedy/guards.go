@@ -30,6 +30,9 @@ func (r *ruling) refuse(rule string, reason Reason, saw string) {
 
 // unread refuses because of a source without a usable answer; only one that may have an answer soon is worth another try.
 func (r *ruling) unread(rule string, failure Failure, missing Reason, note string) {
+	if note == "" {
+		note = string(failure)
+	}
 	switch failure {
 	case Denied:
 		r.refuse(rule, Forbidden, note)

@@ -1,6 +1,8 @@
 package remedy
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -33,6 +35,11 @@ func (l *ladder) next() Step {
 	if a == nil {
 		return l.settle(Abandoned, "the incident holds no attempt") // no writer of ours leaves one like that
 	}
+	for i := range l.incident.Attempts {
+		if worked := &l.incident.Attempts[i]; worked.Outcome == Worked {
+			return l.welcome(worked) // not always the last one: ECS may not have executed the retry
+		}
+	}
 	if a.Outcome == Claimed {
 		// Whoever claimed it is gone, or froze. It may have been sent until SendBefore, so that is where the watch begins.
 		a.Outcome = Unknown
@@ -40,8 +47,6 @@ func (l *ladder) next() Step {
 	switch a.Outcome {
 	case Accepted, Unknown:
 		return l.watch(a)
-	case Worked:
-		return l.welcome(a)
 	case Rejected:
 		return l.rejected(a)
 	case Failed, Unconfirmed, NotExecuted:
@@ -148,7 +153,7 @@ func (l *ladder) welcome(a *Attempt) Step {
 	reported := !a.Before.Heartbeat.IsZero() || v.OK() && !v.Value.Heartbeat.IsZero()
 	known := v.OK() || v.Failure == Denied && !l.p.SecondCheck
 	if running && !reported && known && m.At.After(a.BackAt) {
-		return l.restarted("it restarted and was Running twice in a row; Cloud Assistant never reported from it")
+		return l.restarted("it restarted and was read Running twice; Cloud Assistant never reported from it")
 	}
 	if running && reported && v.OK() && v.clockAgrees() && beatAt(v).After(a.BackAt) {
 		return l.restarted("it restarted, and its guest reported at " + stamp(v.Value.Heartbeat))
@@ -180,15 +185,15 @@ func beatAt(v *Reading[Vitals]) time.Time {
 // instance there.
 func (l *ladder) rejected(a *Attempt) Step {
 	if a.Reason != NotRunning {
-		return l.end(a.Reason, "ECS refused attempt "+strconv.Itoa(a.N)+": "+a.Code)
+		return l.end(cmp.Or(a.Reason, NotAccepted), "ECS refused attempt "+strconv.Itoa(a.N)+": "+a.Code)
 	}
 	m := &l.f.Machine
 	if !m.Read() {
 		return Step{Do: Read, Sources: Machine}
 	}
 	if !m.OK() {
-		if l.f.Now.Before(l.incident.limit(l.p)) && m.Failure != Missing {
-			return l.poll(l.incident.limit(l.p))
+		if end := a.end(l.p); m.At.Before(end) {
+			return l.poll(end) // an empty list may be a slip of the moment
 		}
 		return l.blind(m.Failure, m.Note)
 	}
@@ -239,21 +244,25 @@ func (l *ladder) climb() Step {
 			graceful++
 		}
 	}
-	if previous != nil && previous.Force && previous.Outcome == Failed {
-		return l.giveUp("the forced reboot did not restart it either")
-	}
-	if all >= p.MaxAttempts {
-		return l.giveUp("all " + strconv.Itoa(all) + " attempts are used up")
-	}
-	if barred, why := l.barred(); barred != "" {
-		if !f.Machine.Read() {
-			return Step{Do: Read, Sources: Machine} // a last look: it may have worked after all
+	if barred, why := l.barred(previous, all); barred != "" {
+		// A last look: it may have worked after all.
+		if missing := (Machine | Heartbeat) &^ f.have(); missing != 0 {
+			return Step{Do: Read, Sources: missing}
 		}
-		if l.late(previous) {
-			return l.welcome(previous)
+		if !f.Machine.OK() {
+			return l.blind(f.Machine.Failure, f.Machine.Note)
 		}
-		if barred == NotRecovered {
+		if late := l.late(); late != nil {
+			return l.welcome(late)
+		}
+		if pulse, saw := f.pulse(p); l.reports(pulse) && f.Machine.Value.Status == "Running" {
+			return l.revived(saw)
+		}
+		switch barred {
+		case NotRecovered:
 			return l.giveUp(why)
+		case Paused:
+			return l.end(barred, why)
 		}
 		return l.settle(barred, why)
 	}
@@ -263,8 +272,8 @@ func (l *ladder) climb() Step {
 	if missing := (FleetLog | Machine | Heartbeat | Platform) &^ f.have(); missing != 0 {
 		return Step{Do: Read, Sources: missing}
 	}
-	if l.late(previous) {
-		return l.welcome(previous)
+	if late := l.late(); late != nil {
+		return l.welcome(late)
 	}
 	r := ruling{p: p, f: f, findings: make([]Finding, 0, 12)}
 	step := l.guard(&r, previous, graceful)
@@ -292,7 +301,7 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 		rule(r)
 	}
 	pulse, saw := f.pulse(p)
-	if pulse == beating && p.SecondCheck && l.anyAccepted() && f.Machine.OK() {
+	if l.reports(pulse) && f.Machine.OK() {
 		if f.Machine.Value.Status != "Running" {
 			return l.settle(Stuck, "it is "+f.Machine.Value.Status+", but its guest still reports: "+saw)
 		}
@@ -327,9 +336,14 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 	return Step{Do: Reboot, Attempt: attempt(f, l.incident, false)}
 }
 
-// barred says why no further attempt may be claimed, whatever the instance looks like; empty: one may.
-func (l *ladder) barred() (Reason, string) {
+// barred says why no further attempt may be claimed, whatever the instance looks like; empty: one may. It is given the last
+// attempt that counts, and how many do.
+func (l *ladder) barred(previous *Attempt, all int) (Reason, string) {
 	switch p, f := l.p, l.f; {
+	case previous != nil && previous.Force && previous.Outcome == Failed:
+		return NotRecovered, "the forced reboot did not restart it either"
+	case all >= p.MaxAttempts:
+		return NotRecovered, "all " + strconv.Itoa(all) + " attempts are used up"
 	case p.Mode != Enforce:
 		return Paused, "the mode is " + string(p.Mode) + " now"
 	case f.Fleet.OK() && f.Fleet.Value.Paused.On(f.Now):
@@ -342,14 +356,19 @@ func (l *ladder) barred() (Reason, string) {
 	return "", ""
 }
 
-// late reports whether an attempt that was given up on worked after all: nothing more is sent then.
-func (l *ladder) late(a *Attempt) bool {
+// late is the attempt that was given up on and worked after all, if one did: nothing more is sent then.
+func (l *ladder) late() *Attempt {
 	m := &l.f.Machine
-	if a == nil || !a.sent() || !m.OK() || m.Value.Status != "Running" || !a.restarted(&m.Value) {
-		return false
+	if !m.OK() || m.Value.Status != "Running" {
+		return nil
 	}
-	a.Outcome, a.BackAt = Worked, m.At
-	return true
+	for i := len(l.incident.Attempts) - 1; i >= 0; i-- {
+		if a := &l.incident.Attempts[i]; a.sent() && (!a.LeftRunningAt.IsZero() || a.restarted(&m.Value)) {
+			a.Outcome, a.BackAt = Worked, m.At
+			return a
+		}
+	}
+	return nil
 }
 
 // backoff is when an attempt that ECS did not execute may be sent anew: in the next minute where the account was throttled
@@ -397,13 +416,10 @@ func (l *ladder) blind(failure Failure, note string) Step {
 	return l.end(Unreadable, note)
 }
 
-func (l *ladder) anyAccepted() bool {
-	for i := range l.incident.Attempts {
-		if l.incident.Attempts[i].accepted() {
-			return true
-		}
-	}
-	return false
+// reports reports whether the guest's heartbeat is back after an attempt that ECS accepted: that means recovered, even if no
+// restart was seen.
+func (l *ladder) reports(state pulse) bool {
+	return state == beating && l.p.SecondCheck && slices.ContainsFunc(l.incident.Attempts, func(a Attempt) bool { return a.accepted() })
 }
 
 // revived: the guest reports although no restart was seen. The last attempt that ECS accepted gets the credit.

@@ -69,6 +69,7 @@ func TestLadder(t *testing.T) {
 	without := func(w *world) { w.machine.agentless, w.machine.lastBeat = true, time.Time{} }
 	locks := func(w *world) { w.machine.Locks = []string{"security"} }
 	obeys, ignoring, dead := is(guest{}), is(guest{ignores: 9}), is(guest{ignores: 9, ignoresForce: 9})
+	slow := func(w *world) { w.policy.Poll = 40 * time.Second }
 	never := func(w *world) { w.policy.Force = false }
 
 	tests := []struct {
@@ -83,7 +84,8 @@ func TestLadder(t *testing.T) {
 		// Guests.
 		{"obeys", obeys, Restarted, Recovered, "G", "worked", "one graceful reboot is enough"},
 		{"ignores one", is(guest{ignores: 1}), Restarted, Recovered, "GG", "failed worked", "the retry"},
-		{"ignores two", is(guest{ignores: 2}), Restarted, Recovered, "GGF", "failed failed worked", "two failures allow force"},
+		{"ignores two", is(guest{ignores: 2}), Restarted, Recovered, "GGF", "failed failed worked",
+			"two failures allow force"},
 		{"dead", dead, GaveUp, NotRecovered, "GGF", "failed failed failed", "after force comes a human"},
 		{"shrugs", is(guest{ignores: 9, shrugs: true}), Restarted, Recovered, "GGF", "failed failed worked",
 			"Stopping and back to Running is no restart"},
@@ -91,67 +93,104 @@ func TestLadder(t *testing.T) {
 			"the first one's effect comes during the second: the second gets the credit, and nothing more is sent"},
 		{"comes back mute", is(guest{mute: true}), GaveUp, NotRecovered, "G", "worked",
 			"it restarted and does not report: it may be checking its disks, so nothing more is sent"},
-		{"reports at the end of the grace", is(guest{boot: 4 * time.Minute}), Restarted, Recovered, "G", "worked", "a slow boot"},
-		{"stays off", is(guest{sticks: "Stopped"}), GaveUp, NotRunning, "G", "failed", "a stopped instance is never started"},
-		{"odd status", is(guest{sticks: "Pending"}), GaveUp, NotRunning, "G", "failed", "nothing is sent in a status like that"},
+		{"reports at the end of the grace", is(guest{boot: 4 * time.Minute}), Restarted, Recovered, "G", "worked",
+			"a slow boot"},
+		{"stays off", is(guest{sticks: "Stopped"}), GaveUp, NotRunning, "G", "failed",
+			"a stopped instance is never started"},
+		{"odd status", is(guest{sticks: "Pending"}), GaveUp, NotRunning, "G", "failed",
+			"nothing is sent in a status like that"},
 
 		// Without Cloud Assistant.
 		{"no agent, obeys", without, Restarted, Recovered, "G", "worked", "Running twice is all that can be known"},
-		{"no agent, ignores two", all(ignoring, without), Restarted, Recovered, "GGF", "failed failed worked", "as with one"},
-		{"no agent, unknown and unwatched", all(ignoring, without, reply("void"), outOfReach(during, 3*time.Minute, Machine, Unavailable)),
+		{"no agent, ignores two", all(ignoring, without), Restarted, Recovered, "GGF", "failed failed worked",
+			"as with one"},
+		{"no agent, unknown and unwatched",
+			all(ignoring, without, reply("void"), outOfReach(during, 3*time.Minute, Machine, Unavailable)),
 			GaveUp, NotConfirmed, "G", "unconfirmed", "no heartbeat tells whether it still hangs"},
 
 		// Stuck.
-		{"stuck in Stopping, retry accepted", is(guest{sticks: "Stopping"}), Restarted, Recovered, "GGF", "failed failed worked",
+		{"stuck in Stopping, retry accepted", is(guest{sticks: "Stopping"}), Restarted, Recovered, "GGF",
+			"failed failed worked",
 			"our own transition: the ladder goes on in it"},
-		{"stuck in Starting, retry accepted", is(guest{sticks: "Starting"}), Restarted, Recovered, "GGF", "failed failed worked", "likewise"},
-		{"stuck for ever", is(guest{sticks: "Stopping", sticksForced: true}), GaveUp, Stuck, "GGF", "failed failed failed", "after force too"},
+		{"stuck in Starting, retry accepted", is(guest{sticks: "Starting"}), Restarted, Recovered, "GGF",
+			"failed failed worked", "likewise"},
+		{"stuck for ever", is(guest{sticks: "Stopping", sticksForced: true}), GaveUp, Stuck, "GGF", "failed failed failed",
+			"after force too"},
 		{"stuck, API refuses", all(is(guest{sticks: "Stopping"}), func(w *world) { w.refuses = true }), GaveUp, Stuck, "GGF",
 			"failed failed failed", "a refused retry is a failed one; a refused force is the end"},
-		{"stuck, API refuses the retry only", all(is(guest{sticks: "Stopping"}), reply("", "status")), Restarted, Recovered, "GGF",
+		{"stuck, API refuses the retry only", all(is(guest{sticks: "Stopping"}), reply("", "status")), Restarted, Recovered,
+			"GGF",
 			"failed failed worked", "a refused retry counts towards force"},
-		{"unknown, then Stopping at its end", all(is(guest{sticks: "Stopping"}), reply("lost")), GaveUp, Stuck, "G", "unconfirmed",
+		{"unknown, then Stopping at its end", all(is(guest{sticks: "Stopping"}), reply("lost")), GaveUp, Stuck, "G",
+			"unconfirmed",
 			"not certain that our attempt began it"},
 		{"stuck in Starting, refused by throttling, and back", all(is(guest{sticks: "Starting"}), reply("", "throttled"),
-			at(5*time.Minute+50*time.Second, func(w *world) { w.machine.Status, w.machine.beatFrom = "Running", w.now.Add(time.Minute) })),
-			Restarted, Recovered, "GG", "worked not-executed", "seen Starting and then Running: it worked, though StartTime is the same"},
-		{"other people's transition", all(ignoring, at(5*time.Minute+40*time.Second, func(w *world) { w.machine.Status = "Stopping" }),
-			reply("", "throttled")), GaveUp, NotRunning, "GG", "failed not-executed", "the first attempt was over and had failed in Running"},
+			at(5*time.Minute+50*time.Second,
+				func(w *world) { w.machine.Status, w.machine.beatFrom = "Running", w.now.Add(time.Minute) })),
+			Restarted, Recovered, "GG", "worked not-executed",
+			"seen Starting and then Running: it worked, though StartTime is the same"},
+		{"stuck in Starting, retry refused, force throttled, and back",
+			all(is(guest{sticks: "Starting"}), reply("", "status", "throttled"),
+				at(5*time.Minute+50*time.Second,
+					func(w *world) { w.machine.Status, w.machine.beatFrom = "Running", w.now.Add(time.Minute) })),
+			Restarted, Recovered, "GGF", "worked failed not-executed",
+			"the first attempt gets the credit, and is waited for"},
+		{"other people's transition", all(ignoring,
+			at(5*time.Minute+41*time.Second, func(w *world) { w.machine.Status = "Stopping" }),
+			reply("", "throttled")), GaveUp, NotRunning, "GG", "failed not-executed",
+			"the first attempt was over and had failed in Running"},
 
 		// Answers of the API.
-		{"unknown with effect", reply("lost"), Restarted, Recovered, "G", "worked", "watched as if accepted, and not sent again"},
-		{"unknown without effect", reply("void"), Restarted, Recovered, "GG", "unconfirmed worked", "watched all the time, then another"},
-		{"unknown never counts", all(ignoring, reply("void")), Restarted, Recovered, "GGGF", "unconfirmed failed failed worked",
+		{"unknown with effect", reply("lost"), Restarted, Recovered, "G", "worked",
+			"watched as if accepted, and not sent again"},
+		{"unknown without effect", reply("void"), Restarted, Recovered, "GG", "unconfirmed worked",
+			"watched all the time, then another"},
+		{"unknown never counts", all(ignoring, reply("void")), Restarted, Recovered, "GGGF",
+			"unconfirmed failed failed worked",
 			"three graceful ones, two of them failures, before force"},
 		{"all unknown", all(dead, reply("void", "void", "void", "void", "void", "void")), GaveUp, NotConfirmed, "GGGGG",
 			"unconfirmed unconfirmed unconfirmed unconfirmed unconfirmed", "never force; the end is REMEDY_MAX_ATTEMPTS"},
 		{"throttled", reply("throttled"), Restarted, Recovered, "GG", "not-executed worked", "sent anew in the next minute"},
-		{"conflict", reply("conflict", "conflict"), Restarted, Recovered, "GGG", "not-executed not-executed worked", "sent anew"},
-		{"not executed does not count", all(ignoring, reply("conflict", "", "conflict", "", "conflict", "", "conflict")), Restarted, Recovered,
-			"GGGGFFF"[:4] + "FF", "not-executed failed not-executed failed not-executed worked", "neither towards force nor towards the attempts"},
+		{"conflict", reply("conflict", "conflict"), Restarted, Recovered, "GGG", "not-executed not-executed worked",
+			"sent anew"},
+		{"not executed does not count", all(ignoring, reply("conflict", "", "conflict", "", "conflict", "", "conflict")),
+			Restarted, Recovered,
+			"GGGGFF", "not-executed failed not-executed failed not-executed worked",
+			"neither towards force nor towards the attempts"},
 		{"rejected at once", reply("locked"), Refused, SecurityLock, "G", "rejected", "nothing was done: refused"},
 		{"gone", reply("gone"), Refused, NotFound, "G", "rejected", "each code has its reason"},
 		{"expired", reply("expired"), Refused, Expired, "G", "rejected", "each code has its reason"},
 		{"disk", reply("disk"), Refused, DiskError, "G", "rejected", "each code has its reason"},
 		{"forbidden", reply("forbidden"), Refused, Forbidden, "G", "rejected", "each code has its reason"},
 		{"odd", reply("odd"), Refused, NotAccepted, "G", "rejected", "each code has its reason"},
-		{"rejected after a conflict", reply("conflict", "locked"), Refused, SecurityLock, "GG", "not-executed rejected", "still nothing was done"},
-		{"rejected after an accepted one", all(ignoring, reply("", "locked")), GaveUp, SecurityLock, "GG", "failed rejected", "one was accepted"},
-		{"rejected after an unknown one", all(ignoring, reply("void", "locked")), GaveUp, SecurityLock, "GG", "unconfirmed rejected", "one may have been"},
-		{"wrong status, yet Running", reply("status"), Restarted, Recovered, "GG", "not-executed worked", "once is a hiccup"},
-		{"wrong status twice, yet Running", reply("status", "status"), Refused, NotAccepted, "GG", "not-executed rejected", "twice is an answer"},
-		{"wrong status: Stopped", all(reply("status"), at(30*time.Second, func(w *world) { w.machine.Status = "Running" })), Restarted, Recovered, "GG",
-			"not-executed worked", "read again, it is Running"},
+		{"rejected after a conflict", reply("conflict", "locked"), Refused, SecurityLock, "GG", "not-executed rejected",
+			"still nothing was done"},
+		{"rejected after an accepted one", all(ignoring, reply("", "locked")), GaveUp, SecurityLock, "GG", "failed rejected",
+			"one was accepted"},
+		{"rejected after an unknown one", all(ignoring, reply("void", "locked")), GaveUp, SecurityLock, "GG",
+			"unconfirmed rejected", "one may have been"},
+		{"wrong status, yet Running", reply("status"), Restarted, Recovered, "GG", "not-executed worked",
+			"once is a hiccup"},
+		{"wrong status twice, yet Running", reply("status", "status"), Refused, NotAccepted, "GG", "not-executed rejected",
+			"twice is an answer"},
 
 		// The live guards in the middle.
 		{"locked", all(ignoring, at(during, locks)), GaveUp, SecurityLock, "G", "failed", "asked again before the retry"},
-		{"locked, nothing sent yet", all(reply("throttled"), at(31*time.Second, locks)), Refused, SecurityLock, "G", "not-executed", "refused: ECS did nothing"},
-		{"locked before force", all(ignoring, at(second, locks)), GaveUp, SecurityLock, "GG", "failed failed", "asked again before force"},
-		{"locked, but restarted", at(35*time.Second, locks), Restarted, Recovered, "G", "worked", "nothing more is to be sent"},
-		{"expired", all(ignoring, func(w *world) { w.machine.ChargeType, w.machine.ExpiredTime = "PrePaid", start.Add(during) }),
+		{"locked, nothing sent yet", all(reply("throttled"), at(31*time.Second, locks)), Refused, SecurityLock, "G",
+			"not-executed", "refused: ECS did nothing"},
+		{"locked before force", all(ignoring, at(second, locks)), GaveUp, SecurityLock, "GG", "failed failed",
+			"asked again before force"},
+		{"locked, but restarted", at(35*time.Second, locks), Restarted, Recovered, "G", "worked",
+			"nothing more is to be sent"},
+		{"expired", all(ignoring, func(w *world) {
+			w.machine.ChargeType, w.machine.ExpiredTime = "PrePaid",
+				start.Add(during)
+		}),
 			GaveUp, Expired, "G", "failed", "its subscription ran out"},
-		{"tag taken away", all(ignoring, at(during, func(w *world) { w.machine.Tags = nil })), GaveUp, NotOptedIn, "G", "failed", "its owner said stop"},
-		{"tag reduced", all(ignoring, at(second, func(w *world) { w.machine.Tags = map[string]string{"auto-restart": "graceful"} })),
+		{"tag taken away", all(ignoring, at(during, func(w *world) { w.machine.Tags = nil })), GaveUp, NotOptedIn, "G",
+			"failed", "its owner said stop"},
+		{"tag reduced", all(ignoring, at(second,
+			func(w *world) { w.machine.Tags = map[string]string{"auto-restart": "graceful"} })),
 			GaveUp, ForceNotAllowed, "GG", "failed failed", "the tag is read again for force"},
 		{"force never", all(ignoring, never), GaveUp, ForceNotAllowed, "GG", "failed failed", "REMEDY_FORCE=never"},
 		{"platform acts", all(ignoring, at(during, func(w *world) {
@@ -160,53 +199,75 @@ func TestLadder(t *testing.T) {
 		{"platform acts, nothing sent yet", all(reply("conflict"), at(31*time.Second, func(w *world) {
 			w.machine.platform = []PlatformEvent{{Type: "SystemFailure.Reboot", Status: "Executing"}}
 		})), Refused, PlatformActs, "G", "not-executed", "refused: ECS did nothing"},
-		{"stopped by somebody", all(ignoring, at(during, func(w *world) { w.machine.Status = "Stopped" })), GaveUp, NotRunning, "G", "failed", "never started"},
-		{"paused", all(ignoring, at(during, func(w *world) { w.fleet.Paused.Since = w.now })), GaveUp, Paused, "G", "failed", "the stop switch"},
-		{"paused, nothing sent yet", all(reply("conflict"), at(31*time.Second, func(w *world) { w.fleet.Paused.Since = w.now })), Refused, Paused, "G",
+		{"stopped by somebody", all(ignoring, at(during, func(w *world) { w.machine.Status = "Stopped" })), GaveUp,
+			NotRunning, "G", "failed", "never started"},
+		{"paused", all(ignoring, at(during, func(w *world) { w.fleet.Paused.Since = w.now })), GaveUp, Paused, "G", "failed",
+			"the stop switch"},
+		{"paused, nothing sent yet", all(reply("conflict"),
+			at(31*time.Second, func(w *world) { w.fleet.Paused.Since = w.now })), Refused, Paused, "G",
 			"not-executed", "like every other guard"},
-		{"mode", all(ignoring, at(during, func(w *world) { w.policy.Mode = Off })), GaveUp, Paused, "G", "failed", "the policy of now applies"},
+		{"mode", all(ignoring, at(during, func(w *world) { w.policy.Mode = Off })), GaveUp, Paused, "G", "failed",
+			"the policy of now applies"},
 		{"resolved", all(ignoring, at(during, func(w *world) {
 			told := w.record.Open.clone()
 			told.ResolvedAt = w.now
 			w.record.Open, w.record.Revision = told, w.record.Revision+1
 		})), GaveUp, Resolved, "G", "failed", "its alarm is over; what was sent is watched to its end"},
-		{"alive after an accepted attempt", all(ignoring, at(5*time.Minute, func(w *world) { w.machine.beatFrom = w.now })), Restarted, Recovered, "G", "worked",
+		{"alive after an accepted attempt", all(ignoring, at(5*time.Minute, func(w *world) { w.machine.beatFrom = w.now })),
+			Restarted, Recovered, "G", "worked",
 			"a fresh heartbeat then means recovered"},
-		{"alive after an unknown attempt", all(reply("void"), at(5*time.Minute, func(w *world) { w.machine.beatFrom = w.now })), GaveUp, GuestAlive, "G", "unconfirmed",
+		{"alive after an unknown attempt",
+			all(reply("void"), at(5*time.Minute, func(w *world) { w.machine.beatFrom = w.now })), GaveUp, GuestAlive, "G",
+			"unconfirmed",
 			"nothing of ours is known to have done that"},
-		{"alive, nothing sent yet", all(reply("conflict"), at(31*time.Second, func(w *world) { w.machine.beatFrom = w.now })), Refused, GuestAlive, "G", "not-executed",
+		{"alive, nothing sent yet", all(reply("conflict"),
+			at(31*time.Second, func(w *world) { w.machine.beatFrom = w.now })), Refused, GuestAlive, "G", "not-executed",
 			"refused: ECS did nothing"},
-		{"restarts late, after a refused retry", all(is(guest{delay: 5*time.Minute + 20*time.Second}), reply("", "throttled")), Restarted, Recovered, "GG", "worked not-executed",
+		{"restarts late, after a refused retry",
+			all(is(guest{delay: 5*time.Minute + 11*time.Second}), reply("", "conflict"), slow), Restarted, Recovered, "GG",
+			"worked not-executed",
 			"the first one worked after all"},
-		{"restarts late, no agent", all(without, func(w *world) { w.machine.delay = 5*time.Minute + 20*time.Second }, reply("", "throttled")), Restarted, Recovered, "GG",
+		{"restarts late, no agent", all(is(guest{delay: 5*time.Minute + 11*time.Second}), without, reply("", "conflict"),
+			slow), Restarted, Recovered, "GG",
 			"worked not-executed", "likewise, and Running twice is enough"},
 
 		// Blindness.
-		{"an empty list in between", all(ignoring, outOfReach(during, during+20*time.Second, Machine, Missing)), Restarted, Recovered, "GGF",
+		{"an empty list in between", all(ignoring, outOfReach(during, during+20*time.Second, Machine, Missing)), Restarted,
+			Recovered, "GGF",
 			"failed failed worked", "an unreadable poll, within the allowed gap"},
-		{"an empty list at the end", all(ignoring, outOfReach(during, time.Hour, Machine, Missing)), GaveUp, NotFound, "G", "accepted", "not there is an answer then"},
-		{"a gap", all(ignoring, outOfReach(during, 2*time.Minute, Machine, Unavailable)), Restarted, Recovered, "GGGF", "unconfirmed failed failed worked",
+		{"an empty list at the end", all(ignoring, outOfReach(during, time.Hour, Machine, Missing)), GaveUp, NotFound, "G",
+			"accepted", "not there is an answer then"},
+		{"a gap", all(ignoring, outOfReach(during, 2*time.Minute, Machine, Unavailable)), Restarted, Recovered, "GGGF",
+			"unconfirmed failed failed worked",
 			"not watched all the time: it does not count, but the silent heartbeat allows another"},
-		{"unreadable around the end", all(ignoring, outOfReach(5*time.Minute+30*time.Second, 5*time.Minute+50*time.Second, Machine, Unavailable)), Restarted, Recovered, "GGF",
+		{"unreadable around the end", all(ignoring,
+			outOfReach(5*time.Minute+30*time.Second, 5*time.Minute+50*time.Second, Machine, Unavailable)), Restarted,
+			Recovered, "GGF",
 			"failed failed worked", "the reading after the end comes within the gap"},
-		{"unreadable for good", all(ignoring, outOfReach(during, 3*time.Hour, Machine, Unavailable)), GaveUp, Unreadable, "G", "accepted", "at the incident's limit"},
-		{"forbidden for good", all(ignoring, outOfReach(during, 3*time.Hour, Machine, Denied)), GaveUp, Forbidden, "G", "accepted", "at the incident's limit"},
-		{"platform unreadable for a while", all(ignoring, outOfReach(during, 10*time.Minute, Platform, Unavailable)), Restarted, Recovered, "GGF", "failed failed worked",
+		{"unreadable for good", all(ignoring, outOfReach(during, 3*time.Hour, Machine, Unavailable)), GaveUp, Unreadable,
+			"G", "accepted", "at the incident's limit"},
+		{"forbidden for good", all(ignoring, outOfReach(during, 3*time.Hour, Machine, Denied)), GaveUp, Forbidden, "G",
+			"accepted", "at the incident's limit"},
+		{"platform unreadable for a while", all(ignoring, outOfReach(during, 10*time.Minute, Platform, Unavailable)),
+			Restarted, Recovered, "GGF", "failed failed worked",
 			"asked again until it can be read"},
-		{"platform forbidden", all(ignoring, outOfReach(during, time.Hour, Platform, Denied)), GaveUp, Forbidden, "G", "failed", "no other answer will come"},
-		{"heartbeats unreadable after the restart", outOfReach(during, 5*time.Minute, Heartbeat, Unavailable), Restarted, Recovered, "G", "worked", "waited for"},
+		{"platform forbidden", all(ignoring, outOfReach(during, time.Hour, Platform, Denied)), GaveUp, Forbidden, "G",
+			"failed", "no other answer will come"},
+		{"heartbeats unreadable after the restart", outOfReach(during, 5*time.Minute, Heartbeat, Unavailable), Restarted,
+			Recovered, "G", "worked", "waited for"},
 
 		// Limits.
-		{"attempts", all(dead, reply("", "void", "void", "void", "void")), GaveUp, NotConfirmed, "GGGGG", "failed unconfirmed unconfirmed unconfirmed unconfirmed",
+		{"attempts", all(dead, reply("", "void", "void", "void", "void")), GaveUp, NotConfirmed, "GGGGG",
+			"failed unconfirmed unconfirmed unconfirmed unconfirmed",
 			"five, and no more"},
-		{"three attempts at least hold the ladder", all(dead, func(w *world) { w.policy.MaxAttempts = 3 }), GaveUp, NotRecovered, "GGF", "failed failed failed", "3 is the least"},
-		{"throttled for ever", func(w *world) {
-			for range 100 {
-				w.answers = append(w.answers, "throttled")
-			}
-		}, GaveUp, NotRecovered, strings.Repeat("G", 45), strings.TrimSpace(strings.Repeat("not-executed ", 45)),
+		{"three attempts at least hold the ladder", all(dead, func(w *world) { w.policy.MaxAttempts = 3 }), GaveUp,
+			NotRecovered, "GGF", "failed failed failed", "3 is the least"},
+		{"throttled for ever", all(reply("throttled", "throttled", "throttled", "throttled", "throttled"), func(w *world) {
+			w.policy.IncidentLimit = 3 * time.Minute
+		}), GaveUp, NotRecovered, "GGGG", "not-executed not-executed not-executed not-executed",
 			"one a minute until the incident's limit"},
-		{"the incident's limit", all(ignoring, func(w *world) { w.policy.IncidentLimit = 6 * time.Minute }), GaveUp, NotRecovered, "GG", "failed failed", "no third attempt"},
+		{"the incident's limit", all(ignoring, func(w *world) { w.policy.IncidentLimit = 6 * time.Minute }), GaveUp,
+			NotRecovered, "GG", "failed failed", "no third attempt"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -220,5 +281,349 @@ func TestLadder(t *testing.T) {
 					test.verdict, test.reason, test.calls, test.outcomes, test.why, w.log)
 			}
 		})
+	}
+}
+
+// incident opens facts with an incident whose last attempt has the given outcome, seen as late as possible: at its end, on an
+// unbroken watch, the instance Running as ever. Earlier attempts failed.
+func incident(earlier int, outcome Outcome) *candidate {
+	c := opens()
+	open := &Incident{ID: "i/1", Instance: instanceID, Region: "cn-hangzhou", OpenedAt: start, Owner: "me",
+		Alarm: AlarmRef{Key: c.Alarm.Key}}
+	for n := range earlier + 1 {
+		sendBefore := start.Add(time.Duration(n)*6*time.Minute + 10*time.Second)
+		a := Attempt{N: n + 1, ClaimedAt: sendBefore.Add(-10 * time.Second), SendBefore: sendBefore,
+			AnsweredAt: sendBefore.Add(-9 * time.Second),
+			RequestID:  "R", Outcome: Failed,
+			Before: Baseline{Status: "Running", StartTime: c.Machine.Value.StartTime,
+				Heartbeat: start.Add(-10 * time.Minute)},
+			LastReadAt: sendBefore.Add(5 * time.Minute)}
+		open.Attempts = append(open.Attempts, a)
+	}
+	last := &open.Attempts[earlier]
+	last.Outcome = outcome
+	end := last.SendBefore.Add(c.AttemptTimeout)
+	if outcome == Accepted || outcome == Unknown || outcome == Claimed {
+		last.LastReadAt = end.Add(-5 * time.Second)
+	}
+	if outcome != Accepted && outcome != Failed {
+		last.RequestID = ""
+	}
+	c.Record.Value.Open = open
+	c.later(end.Sub(c.Now))
+	c.Vitals.Value.Heartbeat = start.Add(-10 * time.Minute)
+	return c
+}
+
+// last is the last attempt of the candidate's open incident.
+func (c *candidate) last() *Attempt {
+	attempts := c.Record.Value.Open.Attempts
+	return &attempts[len(attempts)-1]
+}
+
+// TestLadderStep asks for one step of an open incident: a row on each side of every boundary.
+func TestLadderStep(t *testing.T) {
+	const gap = 30 * time.Second
+	lastRead := func(beforeEnd time.Duration) func(*candidate) {
+		return func(c *candidate) { c.last().LastReadAt = c.last().SendBefore.Add(c.AttemptTimeout - beforeEnd) }
+	}
+	clock := func(d time.Duration) func(*candidate) { return func(c *candidate) { c.later(d) } }
+	status := func(s string) func(*candidate) { return func(c *candidate) { c.Machine.Value.Status = s } }
+	silence := func(c *candidate) { c.Vitals.Value.Heartbeat = time.Time{} }
+	// back puts the restart's first Running reading so long before now, and the last heartbeat so long after that reading.
+	back := func(ago, beat time.Duration) func(*candidate) {
+		return func(c *candidate) {
+			c.last().BackAt = c.Now.Add(-ago)
+			c.Vitals.Value.Heartbeat = c.last().BackAt.Add(beat)
+		}
+	}
+	agentless := func(c *candidate) { c.last().Before.Heartbeat, c.Vitals.Value.Heartbeat = time.Time{}, time.Time{} }
+	refused := func(c *candidate) { c.last().Reason, c.last().Code = NotRunning, "IncorrectInstanceStatus" }
+	stuck := func(c *candidate) { c.Record.Value.Open.Attempts[len(c.Record.Value.Open.Attempts)-2].Stuck = true }
+	with := func(steps ...func(*candidate)) func(*candidate) {
+		return func(c *candidate) {
+			for _, step := range steps {
+				step(c)
+			}
+		}
+	}
+	no := func(*candidate) {}
+
+	tests := []struct {
+		name    string
+		from    *candidate
+		change  func(*candidate)
+		do      Do
+		verdict Verdict
+		reason  Reason
+		outcome Outcome // of the last attempt, as the step leaves it
+		why     string
+	}{
+		// The end of an attempt.
+		{"before the end", incident(0, Accepted), clock(-1), Wait, "", "", Accepted, "a nanosecond left"},
+		{"at the end", incident(0, Accepted), no, Reboot, "", "", Failed, "watched to its end"},
+		{"a gap at the limit", incident(0, Accepted), lastRead(gap), Reboot, "", "", Failed, "no gap above 30 s"},
+		{"a gap above it", incident(1, Accepted), lastRead(gap + 1), Reboot, "", "", Unconfirmed,
+			"a nanosecond above: graceful again, not forced"},
+		{"no gap", incident(1, Accepted), no, Force, "", "", Failed, "the same without the gap"},
+		{"a gap of three polls", incident(0, Accepted),
+			with(func(c *candidate) { c.Poll = 20 * time.Second }, lastRead(time.Minute)), Reboot, "", "", Failed,
+			"slow polls allow more"},
+		{"a gap above three polls", incident(0, Accepted),
+			with(func(c *candidate) { c.Poll = 20 * time.Second }, lastRead(time.Minute+1)), Reboot, "", "", Unconfirmed,
+			"and no more than that"},
+		{"never read, gap from sendBefore", incident(0, Accepted), with(func(c *candidate) {
+			c.last().LastReadAt = time.Time{}
+			c.AttemptTimeout = 20 * time.Second
+		}, func(c *candidate) { c.later(gap - 5*time.Minute) }), Reboot, "", "", Failed, "the watch begins at sendBefore"},
+		{"a gap, no heartbeat known", incident(0, Accepted), with(lastRead(gap+1), silence), Settle, GaveUp, NotConfirmed,
+			Unconfirmed, "nothing tells that it still hangs"},
+		{"a gap, heartbeat fresh", incident(0, Accepted),
+			with(lastRead(gap+1), func(c *candidate) { c.Vitals.Value.Heartbeat = c.Now }), Settle, Restarted, Recovered,
+			Worked,
+			"accepted, and alive"},
+		{"unknown, watched", incident(0, Unknown), silence, Reboot, "", "", Unconfirmed,
+			"watched all the time: another graceful one"},
+		{"unknown, a gap, silent", incident(0, Unknown), lastRead(gap + 1), Reboot, "", "", Unconfirmed,
+			"a known heartbeat is still silent"},
+		{"unknown, a gap, never reported", incident(0, Unknown), with(lastRead(gap+1), silence), Settle, GaveUp,
+			NotConfirmed, Unconfirmed, "nothing tells"},
+		{"claimed by a dead owner, before the end", incident(0, Claimed), clock(-time.Second), Wait, "", "", Unknown,
+			"watched as if accepted"},
+		{"claimed by a dead owner, at the end", incident(0, Claimed), no, Reboot, "", "", Unconfirmed,
+			"not known to be accepted"},
+		{"two failures and an unknown one", incident(2, Unknown), no, Reboot, "", "", Unconfirmed,
+			"graceful again; force follows a failure"},
+		{"Stopping at the end", incident(0, Accepted), status("Stopping"), Reboot, "", "", Failed,
+			"stuck: the next is sent in that state"},
+		{"Stopping at the end, unknown", incident(0, Unknown), status("Stopping"), Settle, GaveUp, Stuck, Unconfirmed,
+			"not certain that we began that"},
+		{"Stopped at the end", incident(0, Accepted), status("Stopped"), Settle, GaveUp, NotRunning, Failed,
+			"never started"},
+		{"no known status at the end", incident(0, Accepted), status("Hibernating"), Settle, GaveUp, NotRunning, Failed,
+			"nothing is sent in that"},
+		{"StartTime differs", incident(0, Accepted), func(c *candidate) { c.Machine.Value.StartTime = "2026-11-23T08:03Z" },
+			Wait, "", "", Worked, "it restarted: the guest is waited for"},
+		{"StartTime missing", incident(0, Accepted), func(c *candidate) { c.Machine.Value.StartTime = "" }, Reboot, "", "",
+			Failed, "missing is no change"},
+		{"StartTime differs late", incident(0, Failed),
+			func(c *candidate) { c.Machine.Value.StartTime = "2026-11-23T08:03Z" }, Wait, "", "", Worked,
+			"it worked after all"},
+		{"StartTime of an attempt that was not executed", incident(0, NotExecuted),
+			with(clock(time.Minute), func(c *candidate) { c.Machine.Value.StartTime = "2026-11-23T08:03Z" }), Reboot, "", "",
+			NotExecuted,
+			"somebody else's restart is not ours; it hangs still"},
+
+		// After the restart.
+		{"beat after the return", incident(0, Worked), back(time.Minute, time.Second), Settle, Restarted, Recovered, Worked,
+			"later than the first Running reading"},
+		{"beat at the return", incident(0, Worked), back(time.Minute, 0), Wait, "", "", Worked,
+			"may be the old system's last"},
+		{"beat before the return", incident(0, Worked), back(time.Minute, -time.Second), Wait, "", "", Worked,
+			"the old system's"},
+		{"before the end of the grace", incident(0, Worked), back(15*time.Minute-1, -time.Second), Wait, "", "", Worked,
+			"a nanosecond left"},
+		{"at the end of the grace", incident(0, Worked), back(15*time.Minute, -time.Second), Settle, GaveUp, NotRecovered,
+			Worked, "never sent again"},
+		{"reported at the end of the grace", incident(0, Worked), back(15*time.Minute, time.Second), Settle, Restarted,
+			Recovered, Worked, "in time"},
+		{"clocks apart", incident(0, Worked),
+			with(back(time.Minute, time.Second),
+				func(c *candidate) { c.Vitals.Date = c.Vitals.At.Add(-2*time.Minute - time.Second) }), Wait, "", "", Worked,
+			"no telling"},
+		{"ECS's clock is ahead", incident(0, Worked),
+			with(back(time.Minute, time.Second), func(c *candidate) { c.Vitals.Date = c.Vitals.At.Add(time.Second) }), Wait,
+			"", "", Worked,
+			"on our clock the beat was at the return"},
+		{"never reported, first reading", incident(0, Worked), with(back(0, 0), agentless), Wait, "", "", Worked,
+			"the first of two"},
+		{"never reported, second reading", incident(0, Worked), with(back(1, 0), agentless), Settle, Restarted, Recovered,
+			Worked, "Running twice"},
+		{"never reported, not Running", incident(0, Worked), with(back(time.Minute, 0), agentless, status("Stopping")), Wait,
+			"", "", Worked, "not Running now"},
+		{"Stopped after the grace", incident(0, Worked), with(back(15*time.Minute, 0), status("Stopped")), Settle, GaveUp,
+			NotRunning, Worked, "never started"},
+		{"Starting after the grace", incident(0, Worked), with(back(15*time.Minute, 0), status("Starting")), Settle, GaveUp,
+			Stuck, Worked, "it restarts again and again"},
+		{"gone after the grace", incident(0, Worked),
+			with(back(15*time.Minute, 0), func(c *candidate) {
+				c.Machine.Failure, c.Machine.Note = Missing,
+					"an empty list"
+			}), Settle, GaveUp, NotFound, Worked, "released"},
+		{"unreadable after the grace", incident(0, Worked),
+			with(back(15*time.Minute, 0), func(c *candidate) { c.Vitals.Failure, c.Vitals.Note = Unavailable, "timeout" }),
+			Wait, "", "", Worked, "until the incident's limit"},
+		{"unreadable at the limit", incident(0, Worked),
+			with(clock(40*time.Minute), back(15*time.Minute, 0),
+				func(c *candidate) { c.Vitals.Failure, c.Vitals.Note = Unavailable, "timeout" }), Settle, GaveUp, Unreadable,
+			Worked, "no more to wait for"},
+		{"denied, no second check", incident(0, Worked),
+			with(back(time.Minute, 0), agentless, func(c *candidate) { c.Vitals.Failure, c.SecondCheck = Denied, false }),
+			Settle, Restarted, Recovered, Worked,
+			"no permission, and no rule that needs it"},
+
+		// The wrong status.
+		{"refused, Stopped", incident(0, Rejected), with(refused, status("Stopped")), Settle, Refused, NotRunning, Rejected,
+			"nothing was sent, and it is never started"},
+		{"refused, Stopped, after a failure", incident(1, Rejected), with(refused, status("Stopped")), Settle, GaveUp,
+			NotRunning, Rejected, "one was accepted"},
+		{"refused, Stopping by others", incident(1, Rejected), with(refused, status("Stopping")), Settle, GaveUp, NotRunning,
+			Rejected, "the attempt before did not end in that"},
+		{"refused, Stopping by us", incident(1, Rejected), with(refused, stuck, status("Stopping")), Force, "", "", Failed,
+			"a failed retry"},
+		{"refused, Starting by us", incident(1, Rejected), with(refused, stuck, status("Starting")), Force, "", "", Failed,
+			"a failed retry"},
+		{"refused force, Stopping by us", incident(2, Rejected),
+			with(refused, stuck, status("Stopping"), func(c *candidate) { c.last().Force = true }), Settle, GaveUp, Stuck,
+			Failed, "the end"},
+		{"refused, Running", incident(0, Rejected), with(refused, clock(-5*time.Minute-9*time.Second)), Wait, "", "",
+			NotExecuted, "a hiccup, sent anew after a wait"},
+		{"refused, not readable", incident(0, Rejected),
+			with(refused, func(c *candidate) { c.Machine.Failure = Unavailable }), Wait, "", "", Rejected,
+			"read again before it is believed"},
+		{"refused, gone", incident(0, Rejected),
+			with(refused, func(c *candidate) { c.Machine.Failure, c.Machine.Note = Missing, "an empty list" }), Settle,
+			Refused, NotFound, Rejected, "gone"},
+
+		// Sending again what was not executed: answered 1 s after the claim.
+		{"one row, early", incident(0, NotExecuted), clock(-5*time.Minute - 9*time.Second + 5*time.Second - 1), Wait, "", "",
+			NotExecuted, "REMEDY_POLL later"},
+		{"one row, in time", incident(0, NotExecuted), clock(-5*time.Minute - 9*time.Second + 5*time.Second), Reboot, "", "",
+			NotExecuted, "REMEDY_POLL is over"},
+		{"throttled, early", incident(0, NotExecuted),
+			with(func(c *candidate) { c.last().Throttled = true }, clock(-5*time.Minute+50*time.Second-1)), Wait, "", "",
+			NotExecuted, "this minute"},
+		{"throttled, next minute", incident(0, NotExecuted),
+			with(func(c *candidate) { c.last().Throttled = true }, clock(-5*time.Minute+50*time.Second)), Reboot, "", "",
+			NotExecuted, "the next one"},
+
+		// Limits.
+		{"at the incident's limit", incident(0, Failed), clock(45*time.Minute - 5*time.Minute - 10*time.Second), Reboot, "",
+			"", Failed, "no later than that"},
+		{"past the incident's limit", incident(0, Failed), clock(45*time.Minute - 5*time.Minute - 10*time.Second + 1),
+			Settle, GaveUp, NotRecovered, Failed, "a nanosecond later"},
+		{"past it, unconfirmed", incident(0, Unconfirmed), clock(45 * time.Minute), Settle, GaveUp, NotConfirmed,
+			Unconfirmed, "the last attempt says why"},
+		{"past it, worked late", incident(0, Failed),
+			with(clock(45*time.Minute), func(c *candidate) { c.Machine.Value.StartTime = "2026-11-23T08:07Z" }), Wait, "",
+			"", Worked, "read once more"},
+		{"fourth of five", incident(3, Unconfirmed), no, Reboot, "", "", Unconfirmed, "one is left"},
+		{"fifth of five", incident(4, Unconfirmed), no, Settle, GaveUp, NotConfirmed, Unconfirmed, "none is left"},
+		{"fifth of five, worked late", incident(4, Unconfirmed),
+			func(c *candidate) { c.Machine.Value.StartTime = "2026-11-23T08:31Z" }, Wait, "", "", Worked, "read once more"},
+		{"forced and failed", incident(2, Failed), func(c *candidate) { c.last().Force = true }, Settle, GaveUp,
+			NotRecovered, Failed, "a human"},
+		{"forced and failed, worked late", incident(2, Failed), func(c *candidate) {
+			c.last().Force, c.Machine.Value.StartTime = true, "2026-11-23T08:18Z"
+		}, Wait, "", "", Worked, "read once more"},
+		{"two failures", incident(1, Failed), no, Force, "", "", Failed, "force"},
+		{"two failures, graceful tag", incident(1, Failed),
+			func(c *candidate) { c.Machine.Value.Tags = map[string]string{"auto-restart": "graceful"} }, Settle, GaveUp,
+			ForceNotAllowed, Failed, "read again now"},
+		{"two failures, untagged graceful", incident(1, Failed),
+			func(c *candidate) { c.Machine.Value.Tags, c.Untagged = nil, GrantGraceful }, Settle, GaveUp, ForceNotAllowed,
+			Failed, "never force"},
+		{"two failures, untagged true", incident(1, Failed),
+			func(c *candidate) { c.Machine.Value.Tags, c.Untagged = nil, GrantFull }, Force, "", "", Failed,
+			"the whole ladder"},
+
+		// What no writer of ours leaves.
+		{"no attempts", incident(0, Failed), func(c *candidate) { c.Record.Value.Open.Attempts = nil }, Settle, GaveUp,
+			Abandoned, "", "nothing to go on from"},
+		{"an outcome of tomorrow", incident(0, "exploded"), no, Settle, GaveUp, Unreadable, "exploded", "unreadable is no"},
+
+		// Time runs out.
+		{"stop before a wait", incident(0, Accepted),
+			with(clock(-time.Minute), func(c *candidate) { c.StopAt = c.Now.Add(5*time.Second - 1) }), Refuse, Pending,
+			OutOfTime, Accepted, "it would end too late"},
+		{"a wait until the stop", incident(0, Accepted),
+			with(clock(-time.Minute), func(c *candidate) { c.StopAt = c.Now.Add(5 * time.Second) }), Wait, "", "", Accepted,
+			"it ends in time"},
+		{"stop before a reboot", incident(0, Failed), func(c *candidate) { c.StopAt = c.Now.Add(1) }, Reboot, "", "", Failed,
+			"a moment left"},
+		{"too late to claim", incident(0, Failed), func(c *candidate) { c.ClaimBy = c.Now }, Refuse, Pending, OutOfTime,
+			Failed, "no attempt is begun"},
+		{"too late to force", incident(1, Failed), func(c *candidate) { c.ClaimBy = c.Now }, Refuse, Pending, OutOfTime,
+			Failed, "no attempt is begun"},
+		{"in time to force", incident(1, Failed), func(c *candidate) { c.ClaimBy = c.Now.Add(1) }, Force, "", "", Failed,
+			"a moment left"},
+		{"too late to claim, time to settle", incident(4, Unconfirmed), func(c *candidate) { c.ClaimBy = c.Now }, Settle,
+			GaveUp, NotConfirmed, Unconfirmed, "an end is written at any time"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.change(test.from)
+			step := test.from.ask()
+			if step.Do != test.do || step.Verdict != test.verdict || step.Reason != test.reason {
+				t.Fatalf("do %d, %s %s: %s\nwant do %d, %s %s: %s", step.Do, step.Verdict, step.Reason, step.Why, test.do,
+					test.verdict, test.reason, test.why)
+			}
+			var last Attempt
+			if n := len(step.Incident.Attempts); n > 0 {
+				last = step.Incident.Attempts[n-1]
+			}
+			if last.Outcome != test.outcome {
+				t.Errorf("the attempt is %q, want %q: %s", last.Outcome, test.outcome, test.why)
+			}
+			i, a := step.Incident, step.Attempt
+			switch step.Do {
+			case Settle:
+				if i.EndedAt.IsZero() || i.Verdict != step.Verdict || i.Reason != step.Reason || step.Why == "" {
+					t.Errorf("the incident's end is not what the step says: %+v", i)
+				}
+			case Reboot, Force:
+				if a.N != last.N+1 || a.Force != (step.Do == Force) {
+					t.Errorf("the attempt to claim is %+v", a)
+				}
+			}
+		})
+	}
+}
+
+// TestBackoff: REMEDY_POLL, doubling to a minute.
+func TestBackoff(t *testing.T) {
+	for row, want := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second,
+		time.Minute, time.Minute} {
+		c := incident(row, NotExecuted)
+		for i := range c.Record.Value.Open.Attempts {
+			c.Record.Value.Open.Attempts[i].Outcome = NotExecuted
+		}
+		c.later(c.last().AnsweredAt.Sub(c.Now))
+		if step := c.ask(); step.Do != Wait || !step.Until.Equal(c.Now.Add(want)) {
+			t.Errorf("row of %d: do %d, until %v later, want %v", row+1, step.Do, step.Until.Sub(c.Now), want)
+		}
+	}
+}
+
+// TestTakeover: whoever takes over goes on from the ledger, and what was never sent is watched before it is made again.
+func TestTakeover(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		crash    phase // of the first owner
+		swept    bool
+		calls    string
+		outcomes string
+		why      string
+	}{
+		{"claimed, not sent", sending, false, "G", "unconfirmed worked", "the claim alone counts as unknown"},
+		{"claimed, not sent, swept", sending, true, "G", "unconfirmed worked", "the sweep does the same"},
+		{"sent, answer lost", noting, false, "G", "worked", "it restarted: nothing is sent again"},
+		{"sent, answer lost, swept", noting, true, "G", "worked", "the sweep does the same"},
+	} {
+		w := hung()
+		w.log = &history{}
+		first := deliver("first", hangs())
+		for first.phase != test.crash {
+			w.move(first)
+		}
+		w.until(w.record.Open.LeaseUntil.Add(w.policy.Lease / 10))
+		d := deliver("second", hangs())
+		if test.swept {
+			d = sweep("second")
+		}
+		calls, outcomes := w.ended(t, d)
+		if d.verdict != Restarted || calls != test.calls || outcomes != test.outcomes {
+			t.Errorf("%s: %s %s, calls %s, %s: %s\n%s", test.name, d.verdict, d.reason, calls, outcomes, test.why, w.log)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ type laws struct {
 	broken string
 	calls  []call // one for every claim, in order
 	twice  bool   // ask Next everything twice (S9)
+	only   string // the law that a mutant is to break; empty: every law
 }
 
 // call is one claimed attempt as it truly went.
@@ -35,7 +37,7 @@ type call struct {
 }
 
 func (l *laws) violate(law, format string, values ...any) {
-	if l.broken == "" {
+	if l.broken == "" && (l.only == "" || l.only == law) {
 		l.broken = law + ": " + fmt.Sprintf(format, values...)
 	}
 }
@@ -175,10 +177,10 @@ func (l *laws) send(w *world, d *delivery, a *Attempt, answer string) {
 }
 
 // answer notes that an attempt was not sent at all.
-func (l *laws) answer(_ *world, n int, answer string) {
+func (l *laws) answer(owner string, n int, answer string) {
 	l.calls = slices.Clone(l.calls)
 	for i := range l.calls {
-		if l.calls[i].n == n {
+		if l.calls[i].owner == owner && l.calls[i].n == n {
 			l.calls[i].answer = answer
 		}
 	}
@@ -256,6 +258,7 @@ func (x *searched) copy() *searched {
 type search struct {
 	seen    map[uint64]struct{}
 	seed    maphash.Seed
+	buf     []byte // of key
 	limit   int
 	changes []func(*world)
 	broken  string
@@ -284,7 +287,7 @@ func (s *search) visit(x *searched) {
 		s.history = x.w.log
 		return
 	}
-	key := x.key(s.seed)
+	key := s.key(x)
 	if _, known := s.seen[key]; known {
 		return
 	}
@@ -295,6 +298,7 @@ func (s *search) visit(x *searched) {
 	s.seen[key] = struct{}{}
 	if open := x.w.record.Open; open != nil && x.w.now.Sub(open.OpenedAt) > 2*x.w.policy.longest() {
 		s.broken = "LIVENESS: " + open.ID + " is still open " + x.w.now.Sub(open.OpenedAt).String() + " after it opened"
+		s.history = x.w.log
 		return
 	}
 
@@ -374,10 +378,8 @@ func (s *search) visit(x *searched) {
 }
 
 // key is a hash of all that the future depends on.
-func (x *searched) key(seed maphash.Seed) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	buf := make([]byte, 0, 1024)
+func (s *search) key(x *searched) uint64 {
+	buf := s.buf[:0]
 	number := func(n int) { buf = append(buf, byte(n), byte(n>>8), byte(n>>16), byte(n>>24)) }
 	when := func(t time.Time) {
 		if t.IsZero() {
@@ -469,8 +471,8 @@ func (x *searched) key(seed maphash.Seed) uint64 {
 		when(f.Vitals.Value.Heartbeat)
 		when(f.Events.At)
 	}
-	h.Write(buf)
-	return h.Sum64()
+	s.buf = buf
+	return maphash.Bytes(s.seed, buf)
 }
 
 // coarse is a policy with few polls in a ladder, so that the search is short.
@@ -509,47 +511,317 @@ func origin(g guest, refuses bool, second events.Alarm) *searched {
 	return x
 }
 
-// TestEveryHistory visits every interleaving of two deliveries, with every answer of the API, crash, freeze and change by
-// somebody else at every move, to the stated depth: that many of them in one history.
+// explore searches from an origin, and once more with a history to show where a law was broken.
+func explore(x *searched) *search {
+	s := &search{seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(), limit: 1 << 18, changes: changes}
+	s.visit(x.copy())
+	if s.broken != "" && x.w.log == nil {
+		x.w.log = &history{}
+		return explore(x)
+	}
+	return s
+}
+
+// TestEveryHistory visits every interleaving of two deliveries, with every answer of the API, crash, freeze, sweep and change
+// by somebody else at every move, to the stated depth: that many of them in one history.
 func TestEveryHistory(t *testing.T) {
-	resolved := hangs()
+	resolved, another := hangs(), busy()
 	resolved.State, resolved.Key, resolved.Time = events.Resolved, "e-1|Executed", start.Add(time.Second)
-	another := busy()
-	total := 0
-	begun := time.Now()
+	depths := []struct {
+		searched
+		seconds []events.Alarm
+	}{
+		{searched{faults: 2}, []events.Alarm{hangs()}},
+		{searched{crashes: 1, faults: 1}, []events.Alarm{hangs(), resolved}},
+		{searched{leaps: 1, sweeps: 1}, []events.Alarm{hangs()}},
+		{searched{changes: 1}, []events.Alarm{another}},
+		{searched{crashes: 1, leaps: 1}, []events.Alarm{another}},
+	}
+	states, begun := 0, time.Now()
 	for name, g := range guests {
-		for _, refuses := range []bool{false, true} {
-			if refuses && g.sticks == "" {
-				continue // the API's answer in a transition matters to those that stay in one
-			}
-			for _, second := range []events.Alarm{hangs(), another, resolved} {
-				for _, depth := range []searched{{faults: 2}, {crashes: 1, faults: 1}, {leaps: 1, sweeps: 1}, {leaps: 1, faults: 1}, {changes: 1, faults: 1}, {crashes: 1, leaps: 1}} {
-					if depth.faults != 1 && second.Key != hangs().Key && second.State != events.Resolved {
-						continue
-					}
-					x := origin(g, refuses, second)
-					x.crashes, x.leaps, x.faults, x.changes, x.sweeps = depth.crashes, depth.leaps, depth.faults, depth.changes, depth.sweeps
-					s := &search{seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(), limit: 1 << 20, changes: changes}
-					s.visit(x)
-					if s.broken != "" && testing.Verbose() {
-						x.w.log = &history{}
-						s = &search{seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(), limit: 1 << 20, changes: changes}
-						s.visit(x)
-						t.Log(s.history)
-					}
-					if s.broken != "" {
-						t.Errorf("%s, refuses=%v, second alarm %s, depth %+v: %s", name, refuses, second.Key,
-							[]int{depth.crashes, depth.leaps, depth.faults, depth.changes}, s.broken)
-					}
-					if s.partial {
-						t.Errorf("%s: more states than the search's limit", name)
-					}
-					total += len(s.seen)
+		for _, depth := range depths {
+			for _, second := range depth.seconds {
+				x := origin(g, g.sticksForced, second)
+				x.crashes, x.leaps, x.faults, x.changes, x.sweeps = depth.crashes, depth.leaps, depth.faults, depth.changes,
+					depth.sweeps
+				s := explore(x)
+				states += len(s.seen)
+				if s.broken != "" {
+					t.Errorf("%s, second alarm %s: %s\n%s", name, second.Key, s.broken, s.history)
+				}
+				if s.partial {
+					t.Errorf("%s, second alarm %s: more states than the search's limit", name, second.Key)
 				}
 			}
 		}
 	}
-	t.Logf("%d states in %v", total, time.Since(begun).Round(time.Millisecond))
+	t.Logf("%d states in %v", states, time.Since(begun).Round(time.Millisecond))
 }
 
-var _ = rapid.Check
+// instead is Next with its facts changed first: a mutant. The changed incident is a copy.
+func instead(change func(*Policy, *Facts)) func(Policy, Facts) Step {
+	return func(p Policy, f Facts) Step {
+		if open := f.Record.Value.Open; open != nil {
+			f.Record.Value.Open = open.clone()
+		}
+		change(&p, &f)
+		return Next(p, f)
+	}
+}
+
+// outcomes is a mutant that takes attempts of one outcome for attempts of another.
+func outcomes(is, seems Outcome) func(Policy, Facts) Step {
+	return instead(func(_ *Policy, f *Facts) {
+		if open := f.Record.Value.Open; open != nil {
+			for i := range open.Attempts {
+				if a := &open.Attempts[i]; a.Outcome == is {
+					a.Outcome, a.AnsweredAt = seems, a.ClaimedAt
+				}
+			}
+		}
+	})
+}
+
+// forgetful is a mutant to which attempts of one outcome failed and left no trace.
+func forgetful(outcome Outcome) func(Policy, Facts) Step {
+	return instead(func(_ *Policy, f *Facts) {
+		if open := f.Record.Value.Open; open != nil {
+			for i := range open.Attempts {
+				if a := &open.Attempts[i]; a.Outcome == outcome {
+					a.Outcome, a.Before.StartTime, a.LeftRunningAt = Failed, "", time.Time{}
+				}
+			}
+		}
+	})
+}
+
+// TestLawsCatchMutants breaks one rule after the other. A law that does not notice is worth nothing.
+func TestLawsCatchMutants(t *testing.T) {
+	ended := func(verdict Verdict, after time.Duration) func(*searched) {
+		return func(x *searched) {
+			x.w.record.Recent = []Incident{{Verdict: verdict, OpenedAt: start.Add(after - time.Minute),
+				EndedAt: start.Add(after)}}
+		}
+	}
+	calls := 0
+	tests := []struct {
+		law, rule string
+		guest     guest
+		next      func(Policy, Facts) Step
+		setup     func(*searched)
+	}{
+		{"S1", "sends without a claim", guest{}, Next, func(x *searched) { x.w.flaws.noClaim = true }},
+		{"S1", "sends after sendBefore", guest{}, Next, func(x *searched) { x.leaps, x.w.flaws.lateSend = 1, true }},
+		{"S1", "claims without the lease", guest{ignores: 9}, Next,
+			func(x *searched) { x.leaps, x.sweeps, x.w.flaws.anyLease = 1, 1, true }},
+		{"S2", "opens twice", guest{}, Next, func(x *searched) { x.w.flaws.anyLease = true }},
+		{"S2", "does not wait for an accepted attempt", guest{ignores: 9}, outcomes(Accepted, Failed), nil},
+		{"S3", "forces after one failure", guest{ignores: 9}, func(p Policy, f Facts) Step {
+			step := Next(p, f)
+			if step.Do == Reboot && step.Attempt.N == 2 {
+				step.Do, step.Attempt.Force = Force, true
+			}
+			return step
+		}, nil},
+		{"S3", "counts what is not confirmed", guest{ignores: 9}, outcomes(Unconfirmed, Failed),
+			func(x *searched) { x.faults = 2 }},
+		{"S3", "counts unknown answers", guest{ignores: 9}, outcomes(Unknown, Accepted), func(x *searched) { x.faults = 2 }},
+		{"S3", "does not mind gaps", guest{ignores: 9}, instead(func(_ *Policy, f *Facts) {
+			if open := f.Record.Value.Open; open != nil {
+				open.Attempts[len(open.Attempts)-1].LastReadAt = f.Now.Add(-time.Second)
+			}
+		}), func(x *searched) { x.leaps = 1 }},
+		{"S4", "ignores locks", guest{}, instead(func(_ *Policy, f *Facts) { f.Machine.Value.Locks = nil }),
+			func(x *searched) { x.w.machine.Locks = []string{"financial"} }},
+		{"S4", "takes missing locks for none", guest{},
+			instead(func(_ *Policy, f *Facts) { f.Machine.Value.LocksKnown = true }),
+			func(x *searched) { x.w.machine.LocksKnown = false }},
+		{"S4", "ignores expiry", guest{}, instead(func(_ *Policy, f *Facts) { f.Machine.Value.ChargeType = "PostPaid" }),
+			func(x *searched) { x.w.machine.ChargeType, x.w.machine.ExpiredTime = "PrePaid", start }},
+		{"S4", "ignores the tag", guest{}, instead(func(p *Policy, _ *Facts) { p.Untagged = GrantFull }),
+			func(x *searched) { x.w.machine.Tags = nil }},
+		{"S4", "forces where the tag says graceful", guest{ignores: 9}, instead(func(_ *Policy, f *Facts) {
+			f.Machine.Value.Tags = map[string]string{"auto-restart": "true"}
+		}), func(x *searched) { x.w.machine.Tags = map[string]string{"auto-restart": "graceful"} }},
+		{"S4", "ignores the heartbeat", guest{}, instead(func(p *Policy, _ *Facts) { p.SecondCheck = false }),
+			func(x *searched) { x.w.machine.beatFrom = start.Add(-time.Minute) }},
+		{"S4", "ignores the platform", guest{}, instead(func(_ *Policy, f *Facts) { f.Events.Value = nil }),
+			func(x *searched) {
+				x.w.machine.platform = []PlatformEvent{{Type: "SystemFailure.Reboot", Status: "Executing"}}
+			}},
+		{"S4", "takes unreadable for nothing", guest{}, instead(func(_ *Policy, f *Facts) { f.Events.Failure = "" }),
+			func(x *searched) {
+				x.w.outages = []outage{{start, start.Add(time.Hour), Platform, Unavailable}}
+			}},
+		{"S4", "reboots what is stopped", guest{}, instead(func(_ *Policy, f *Facts) { f.Machine.Value.Status = "Running" }),
+			func(x *searched) { x.w.machine.Status = "Stopped" }},
+		{"S5", "believes old alarms", guest{}, instead(func(p *Policy, f *Facts) { p.AlarmMaxAge = time.Hour }),
+			func(x *searched) { x.w.now = start.Add(15*time.Minute + time.Second) }},
+		{"S5", "forgets recoveries", guest{}, instead(func(_ *Policy, f *Facts) { f.Record.Value.Recent = nil }),
+			ended(Restarted, time.Second)},
+		{"S6", "does not cool down", guest{}, instead(func(p *Policy, _ *Facts) { p.Cooldown = 0 }),
+			ended(GaveUp, -29*time.Minute)},
+		{"S6", "has no budget", guest{}, instead(func(p *Policy, _ *Facts) { p.MaxIncidents++ }), func(x *searched) {
+			for _, hours := range []time.Duration{20, 10, 5} {
+				x.w.record.Recent = append(x.w.record.Recent,
+					Incident{OpenedAt: start.Add(-hours * time.Hour), EndedAt: start.Add(-hours * time.Hour)})
+			}
+		}},
+		{"S6", "has no limit for the fleet", guest{}, instead(func(_ *Policy, f *Facts) { f.Fleet.Value.Open = nil }),
+			func(x *searched) {
+				x.w.fleet.Open = []Slot{{OpenedAt: start}, {OpenedAt: start}, {OpenedAt: start}}
+			}},
+		{"S6", "has no limit for the hour", guest{}, instead(func(_ *Policy, f *Facts) { f.Fleet.Value.Begun = nil }),
+			func(x *searched) {
+				x.w.policy.FleetHourly = 1
+				x.w.fleet.Begun = []Begun{{At: start.Add(-time.Minute)}}
+			}},
+		{"S6", "goes on after the incident's limit", guest{ignores: 9},
+			instead(func(p *Policy, _ *Facts) { p.IncidentLimit = time.Hour }),
+			func(x *searched) { x.w.policy.IncidentLimit = 3 * time.Minute }},
+		{"S7", "sends an unknown one again", guest{ignores: 9}, outcomes(Unknown, NotExecuted),
+			func(x *searched) { x.faults = 1 }},
+		{"S7", "sends again what a dead owner claimed", guest{ignores: 9}, outcomes(Claimed, NotExecuted),
+			func(x *searched) {
+				x.crashes, x.w.policy.Lease, x.w.policy.AttemptTimeout = 1, time.Minute, 5*time.Minute
+			}},
+		{"S8", "enforces in observe mode", guest{}, instead(func(p *Policy, _ *Facts) { p.Mode = Enforce }),
+			func(x *searched) { x.w.policy.Mode = Observe }},
+		{"S8", "enforces when off", guest{}, instead(func(p *Policy, _ *Facts) { p.Mode = Enforce }),
+			func(x *searched) { x.w.policy.Mode = Off }},
+		{"S8", "ignores the pause", guest{}, instead(func(_ *Policy, f *Facts) { f.Fleet.Value.Paused = Pause{} }),
+			func(x *searched) { x.w.fleet.Paused.Since = start }},
+		{"S9", "is not pure", guest{}, func(p Policy, f Facts) Step {
+			calls++
+			step := Next(p, f)
+			step.Until = step.Until.Add(time.Duration(calls))
+			return step
+		}, nil},
+		{"S10", "goes on after a restart", guest{mute: true}, forgetful(Worked), nil},
+		{"S10", "does not see a late restart", guest{delay: 150 * time.Second, mute: true}, forgetful(Failed), nil},
+		{"LIVENESS", "never settles", guest{}, func(p Policy, f Facts) Step {
+			step := Next(p, f)
+			if step.Do == Settle {
+				return Step{Do: Wait, Until: f.Now.Add(p.Poll)}
+			}
+			return step
+		}, nil},
+		{"LIVENESS", "waits anew for the guest at every look", guest{mute: true}, instead(func(_ *Policy, f *Facts) {
+			if open := f.Record.Value.Open; open != nil {
+				if a := &open.Attempts[len(open.Attempts)-1]; !a.BackAt.IsZero() {
+					a.BackAt = f.Now
+				}
+			}
+		}), nil},
+	}
+	caught := map[string]bool{}
+	for _, test := range tests {
+		x := origin(test.guest, false, hangs())
+		x.w.next, x.w.laws.twice, x.w.laws.only = test.next, test.law == "S9", test.law
+		if test.setup != nil {
+			test.setup(x)
+		}
+		s := explore(x)
+		if law, _, _ := strings.Cut(s.broken, ":"); law != test.law {
+			t.Errorf("%s does not notice a Next that %s: %d states, %q", test.law, test.rule, len(s.seen), s.broken)
+		}
+		if test.law == "S9" || test.law == "LIVENESS" {
+			continue
+		}
+		x.w.next, x.w.flaws, x.w.laws.only, x.w.log = Next, flaws{}, "", nil
+		if s := explore(x); s.broken != "" {
+			t.Errorf("%s: without the mutant: %s\n%s", test.rule, s.broken, s.history)
+		}
+		caught[test.law] = true
+	}
+	for i := range 10 {
+		if law := fmt.Sprint("S", i+1); !caught[law] && law != "S9" {
+			t.Errorf("no mutant for %s", law)
+		}
+	}
+}
+
+// TestAnyHistory checks the laws on generated histories: any guest, answers, outages and changes, up to four deliveries that
+// are crashed and frozen at any move, and the real time scale.
+func TestAnyHistory(t *testing.T) {
+	alarms := []func() events.Alarm{hangs, busy, quiet}
+	rapid.Check(t, func(t *rapid.T) {
+		span := func(label string, limit time.Duration) time.Duration {
+			return time.Duration(rapid.IntRange(0, int(limit/time.Second)).Draw(t, label)) * time.Second
+		}
+		w := hung()
+		w.log, w.laws.twice = &history{}, true
+		p := &w.policy
+		p.Force, p.SecondCheck = rapid.Bool().Draw(t, "force"), rapid.Bool().Draw(t, "second check")
+		p.MaxAttempts = rapid.IntRange(3, 6).Draw(t, "attempts")
+		p.Poll = rapid.SampledFrom([]time.Duration{5 * time.Second, 20 * time.Second, time.Minute}).Draw(t, "poll")
+		p.Lease = max(p.Lease, 2*p.Poll)
+		p.Cooldown = span("cool-down", 40*time.Minute)
+		w.machine.guest = guest{
+			ignores: rapid.IntRange(0, 4).Draw(t, "ignores"), ignoresForce: rapid.IntRange(0, 2).Draw(t, "ignores force"),
+			shrugs:       rapid.Bool().Draw(t, "shrugs"),
+			sticks:       rapid.SampledFrom([]string{"", "", "Stopping", "Starting", "Stopped"}).Draw(t, "sticks"),
+			sticksForced: rapid.Bool().Draw(t, "sticks forced"), mute: rapid.Bool().Draw(t, "mute"),
+			delay: rapid.SampledFrom([]time.Duration{0, 0, 5 * time.Minute, 6 * time.Minute}).Draw(t, "delay"),
+			boot:  span("boot", 7*time.Minute),
+		}
+		if rapid.Bool().Draw(t, "agentless") {
+			w.machine.agentless, w.machine.lastBeat = true, time.Time{}
+		}
+		w.refuses = rapid.Bool().Draw(t, "refuses")
+		w.answers = rapid.SliceOfN(rapid.SampledFrom(append(faultyAnswers, "", "", "", "gone")), 0, 6).Draw(t, "answers")
+		for i := range rapid.IntRange(0, 3).Draw(t, "changes") {
+			w.others = append(w.others, other{start.Add(span("change at", 40*time.Minute)),
+				rapid.SampledFrom(changes).Draw(t, fmt.Sprint("change ", i))})
+		}
+		slices.SortStableFunc(w.others, func(a, b other) int { return a.at.Compare(b.at) })
+		for range rapid.IntRange(0, 3).Draw(t, "outages") {
+			from := start.Add(span("outage from", 30*time.Minute))
+			w.outages = append(w.outages, outage{from, from.Add(span("outage for", 8*time.Minute)),
+				rapid.SampledFrom([]Source{Ledger, FleetLog, Machine, Heartbeat, Platform}).Draw(t, "source"),
+				rapid.SampledFrom([]Failure{Unavailable, Denied, Missing, Garbled}).Draw(t, "failure")})
+		}
+		var working []*delivery
+		for i := range rapid.IntRange(1, 4).Draw(t, "deliveries") {
+			a := rapid.SampledFrom(alarms).Draw(t, "alarm")()
+			d := deliver(fmt.Sprint("delivery-", i), a)
+			d.wake = w.now.Add(span("arrives", 10*time.Minute))
+			d.facts.Redelivered = rapid.Bool().Draw(t, "redelivered")
+			if rapid.Bool().Draw(t, "deadline") {
+				d.facts.StopAt = d.wake.Add(span("stops", 20*time.Minute))
+			}
+			working = append(working, d)
+		}
+		mishaps := rapid.SliceOfN(rapid.IntRange(1, 120), 0, 4).Draw(t, "moves between mishaps")
+		for moves := 0; len(working) > 0; {
+			next := working[0]
+			for _, d := range working {
+				if d.wake.Before(next.wake) {
+					next = d
+				}
+			}
+			if next.wake.After(w.now) {
+				w.until(next.wake)
+			}
+			if moves++; len(mishaps) > 0 && moves >= mishaps[0] {
+				moves, mishaps = 0, mishaps[1:]
+				if rapid.Bool().Draw(t, "crash") {
+					w.logf("%s crashes", next.facts.Owner)
+					next.phase = done
+				} else {
+					next.wake = w.now.Add(span("freeze", 3*p.Lease)) // it alone: others go on
+					w.logf("%s freezes", next.facts.Owner)
+				}
+			} else {
+				w.move(next)
+			}
+			working = slices.DeleteFunc(working, func(d *delivery) bool { return d.phase == done })
+		}
+		if broken := w.settles(); broken != "" && w.laws.broken == "" {
+			w.laws.broken = broken
+		}
+		if w.laws.broken != "" {
+			t.Fatalf("%s\n%s", w.laws.broken, w.log)
+		}
+	})
+}

@@ -72,7 +72,8 @@ func dismiss(p *Policy, f *Facts) (Step, bool) {
 	if !concerns(p, a) {
 		return ignore(NotRestartable, subject(a)+", which no restart cures")
 	}
-	if a.Event != "" && a.State == events.Firing && a.EventStatus != curable(a.Product, a.Event).Status {
+	status := curable(a.Product, a.Event).Status
+	if a.Event != "" && a.State == events.Firing && (status == "" || a.EventStatus != status) {
 		return ignore(NotRestartable, a.Event+" in status "+a.EventStatus+", in which no restart cures it")
 	}
 	if a.State == events.InsufficientData && !fromAgent(a.Metric) {
@@ -157,7 +158,7 @@ func resolve(f *Facts, open *Incident) Step {
 const retries = 3
 
 // judge decides whether an alarm whose instance has no open incident opens one. The stages are ordered by what their facts
-// cost; a stage whose facts are missing is read for only while nothing has refused yet.
+// cost; a stage whose facts are missing is read for only while nothing has refused yet and nothing was out of reach.
 func judge(p *Policy, f *Facts) Step {
 	if f.Followed {
 		return Step{Verdict: Refused, Reason: InProgress, Why: "another alarm of this batch leads for the same instance"}
@@ -166,7 +167,7 @@ func judge(p *Policy, f *Facts) Step {
 	have := f.have()
 	for _, stage := range opening {
 		if missing := stage.needs &^ have; missing != 0 {
-			if r.reason != "" {
+			if r.reason != "" || r.blind != "" {
 				break
 			}
 			return Step{Do: Read, Sources: missing, Findings: r.findings}
@@ -174,6 +175,10 @@ func judge(p *Policy, f *Facts) Step {
 		stage.rule(&r)
 	}
 	switch {
+	case r.reason == InProgress && f.Redelivered:
+		// Whoever is opening an incident may have died before it could claim, this event's own last handler perhaps: then
+		// nobody else will.
+		return Step{Verdict: Pending, Reason: LeaseHeld, Why: r.why, Findings: r.findings}
 	case r.reason != "":
 		return Step{Verdict: Refused, Reason: r.reason, Why: r.why, Findings: r.findings}
 	case r.blind != "":

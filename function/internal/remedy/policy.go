@@ -87,8 +87,11 @@ type Window struct {
 	Location *time.Location
 }
 
-// Open reports whether t lies in the window.
+// Open reports whether t lies in the window. One without a Location is never open.
 func (w Window) Open(t time.Time) bool {
+	if w.Location == nil {
+		return false
+	}
 	local := t.In(w.Location)
 	minute := local.Hour()*60 + local.Minute()
 	today := local.Weekday()

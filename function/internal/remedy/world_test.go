@@ -29,7 +29,8 @@ func armed() Policy {
 		Metrics: []string{"CPUUtilization", "cpu_total"}, Rules: []string{"*"}, Levels: []string{"CRITICAL"},
 		SecondCheck: true, HeartbeatFresh: 3 * time.Minute, AlarmMaxAge: 15 * time.Minute,
 		AttemptTimeout: 5 * time.Minute, BootGrace: 15 * time.Minute, MaxAttempts: 5, IncidentLimit: 45 * time.Minute,
-		Poll: 5 * time.Second, Lease: time.Minute, Cooldown: 30 * time.Minute, MaxIncidents: 3, IncidentWindow: 24 * time.Hour,
+		Poll: 5 * time.Second, Lease: time.Minute, Cooldown: 30 * time.Minute, MaxIncidents: 3,
+		IncidentWindow:  24 * time.Hour,
 		FleetConcurrent: 3, FleetHourly: 20,
 	}
 }
@@ -56,7 +57,8 @@ func busy() events.Alarm {
 // quiet is the weak alarm that CloudMonitor's agent fell silent.
 func quiet() events.Alarm {
 	return events.Alarm{
-		Format: events.SystemEvent, Name: "Agent_Status_Stopped", Rule: "Agent_Status_Stopped", Event: "Agent_Status_Stopped",
+		Format: events.SystemEvent, Name: "Agent_Status_Stopped", Rule: "Agent_Status_Stopped",
+		Event:       "Agent_Status_Stopped",
 		EventStatus: "stopped", RawState: "stopped", State: events.Firing, Product: "CloudMonitor", Level: "CRITICAL",
 		Key: "e-2|stopped", Time: start, Account: account, Region: "cn-hangzhou", Instance: instanceID,
 	}
@@ -123,6 +125,7 @@ func (m *machine) reboot(now time.Time, force bool) {
 		ignored = &m.ignoresForce
 	}
 	switch {
+	case m.delay > 0 && len(m.turns) > 0: // an earlier one is still to show
 	case *ignored > 0:
 		*ignored--
 		if m.shrugs {
@@ -427,7 +430,8 @@ func (w *world) claim(d *delivery, step *Step) {
 	w.laws.claim(w, d, claimed, first)
 	if !w.flaws.noClaim {
 		if first {
-			w.fleet.Open = append(slices.Clone(w.fleet.Open), Slot{Incident: claimed.ID, Instance: claimed.Instance, OpenedAt: claimed.OpenedAt})
+			w.fleet.Open = append(slices.Clone(w.fleet.Open),
+				Slot{Incident: claimed.ID, Instance: claimed.Instance, OpenedAt: claimed.OpenedAt})
 			w.fleet.Begun = append(slices.Clone(w.fleet.Begun), Begun{At: w.now, Instance: claimed.Instance})
 			w.fleet.Revision++
 		}
@@ -472,7 +476,7 @@ func (w *world) send(d *delivery) {
 	if w.now.After(attempt.SendBefore) && !w.flaws.lateSend {
 		d.reply = codes["not-sent"]
 		d.reply.At = w.now
-		w.laws.answer(w, attempt.N, "not-sent")
+		w.laws.answer(d.facts.Owner, attempt.N, "not-sent")
 		w.logf("sends nothing: it is past the claim's time")
 		return
 	}

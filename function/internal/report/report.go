@@ -62,11 +62,13 @@ func Detail(r *remedy.Result) string {
 
 // attempts says how often what was tried: " after 2 graceful reboots and 1 forced".
 func attempts(r *remedy.Result) string {
-	graceful, forced, nothing := 0, 0, 0
+	graceful, forced, nothing, rejected := 0, 0, 0, 0
 	for _, a := range r.Attempts {
 		switch {
 		case a.Outcome == remedy.NotExecuted:
 			nothing++
+		case a.Outcome == remedy.Rejected:
+			rejected++
 		case a.Force:
 			forced++
 		default:
@@ -77,7 +79,8 @@ func attempts(r *remedy.Result) string {
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{graceful, "graceful reboot"}, {forced, "forced reboot"}, {nothing, "call that ECS did not execute"}} {
+	}{{graceful, "graceful reboot"}, {forced, "forced reboot"}, {nothing, "call that ECS did not execute"},
+		{rejected, "call that ECS rejected"}} {
 		switch {
 		case part.n == 1:
 			said = append(said, "1 "+part.what)

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/remedy"
+)
+
+type incidentsCommand struct {
+	recordsFlags
+	JSON bool `name:"json" help:"Print one JSON document, and nothing else."`
+}
+
+// Help says what the flags' own lines have no room for.
+func (incidentsCommand) Help() string {
+	return `What the ledger holds: a pause, the incidents that are open, the instances that cool down or have spent their
+incidents, and how the recent ones ended. Nothing is changed.
+
+How long a cool-down lasts, and how many incidents an instance may have, is taken from the REMEDY_* variables of this
+environment: give it those of the function.`
+}
+
+// overview is what the ledger holds, in the form of --json. Lists are never null.
+type overview struct {
+	Ledger      string           `json:"ledger"`
+	Mode        remedy.Mode      `json:"mode"` // whose records
+	At          time.Time        `json:"at"`
+	Paused      *remedy.Pause    `json:"paused"` // null: not paused
+	Open        []openIncident   `json:"open"`
+	CoolingDown []coolingDown    `json:"coolingDown"`
+	Spent       []spentIncidents `json:"spent"`
+	Recent      []endedIncident  `json:"recent"` // newest first
+	Unreadable  []badRecord      `json:"unreadable"`
+}
+
+type openIncident struct {
+	Incident   string               `json:"incident"`
+	InstanceID string               `json:"instanceId"`
+	Region     string               `json:"region"`
+	Alarm      string               `json:"alarm"`
+	OpenedAt   time.Time            `json:"openedAt"`
+	Owner      string               `json:"owner"` // alive, released, lease-over, opening, or none: a slot that nobody uses
+	LeaseUntil time.Time            `json:"leaseUntil,omitzero"`
+	Attempts   []remedy.AttemptView `json:"attempts"`
+
+	attempts []remedy.Attempt
+}
+
+type coolingDown struct {
+	InstanceID string    `json:"instanceId"`
+	Until      time.Time `json:"until"`
+}
+
+type spentIncidents struct {
+	InstanceID string    `json:"instanceId"`
+	Incidents  int       `json:"incidents"`
+	Limit      int       `json:"limit"`
+	Until      time.Time `json:"until"` // when the oldest of them counts no longer
+}
+
+type endedIncident struct {
+	Incident   string               `json:"incident"`
+	InstanceID string               `json:"instanceId"`
+	Region     string               `json:"region"`
+	EndedAt    time.Time            `json:"endedAt"`
+	Verdict    remedy.Verdict       `json:"verdict"`
+	Reason     remedy.Reason        `json:"reason"`
+	Reset      bool                 `json:"reset"` // it counts no longer
+	Attempts   []remedy.AttemptView `json:"attempts"`
+}
+
+type badRecord struct {
+	InstanceID string `json:"instanceId"`
+	Problem    string `json:"problem"`
+}
+
+// Run shows what the ledger holds.
+func (i *incidentsCommand) Run(c *console) error {
+	settings, books, err := i.open(c)
+	if err != nil {
+		return err
+	}
+	defer books.Store.Close() // nothing was written
+	book, mode := i.book(c, books)
+	seen, err := book.Look(context.Background())
+	if err != nil {
+		return err
+	}
+	o := newOverview(seen, settings.Policy)
+	o.Ledger, o.Mode = settings.Ledger.Name, mode
+	if i.JSON {
+		return printJSON(c, o)
+	}
+	p := newPage(c)
+	o.print(p, settings.Policy)
+	return p.err
+}
+
+// newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made fit for a terminal here,
+// for both forms of output.
+func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
+	o := overview{At: seen.At, Open: []openIncident{}, CoolingDown: []coolingDown{}, Spent: []spentIncidents{},
+		Recent: []endedIncident{}, Unreadable: []badRecord{}}
+	if pause := seen.Fleet.Paused; pause.On(seen.At) {
+		pause.Reason = plain(pause.Reason)
+		o.Paused = &pause
+	}
+	shown := map[string]bool{}
+	for _, id := range slices.Sorted(maps.Keys(seen.Records)) {
+		reading := seen.Records[id]
+		id := plain(id)
+		if !reading.OK() {
+			o.Unreadable = append(o.Unreadable, badRecord{id, plain(reading.Note)})
+			continue
+		}
+		record := &reading.Value
+		if open := record.Open; open != nil {
+			shown[open.ID] = true
+			o.Open = append(o.Open, openIncident{Incident: plain(open.ID), InstanceID: id, Region: plain(open.Region),
+				Alarm: plain(open.Alarm.Name), OpenedAt: open.OpenedAt, Owner: owner(open, policy, seen.At),
+				LeaseUntil: open.LeaseUntil, Attempts: views(open.Attempts), attempts: open.Attempts})
+		}
+		if until := record.LeftAloneUntil(policy); seen.At.Before(until) {
+			o.CoolingDown = append(o.CoolingDown, coolingDown{id, until})
+		}
+		if until := record.SpentUntil(policy, seen.At); !until.IsZero() {
+			spent := record.Spent(seen.At.Add(-policy.IncidentWindow))
+			o.Spent = append(o.Spent, spentIncidents{id, spent, policy.MaxIncidents, until})
+		}
+		for _, e := range record.Recent {
+			o.Recent = append(o.Recent, endedIncident{plain(e.ID), id, plain(e.Region), e.EndedAt, e.Verdict, e.Reason, e.Forgiven,
+				views(e.Attempts)})
+		}
+	}
+	for _, slot := range seen.Fleet.Open {
+		if shown[slot.Incident] {
+			continue
+		}
+		state := "none"
+		if seen.At.Before(policy.Takeover(slot.LeaseUntil)) {
+			state = "opening"
+		}
+		o.Open = append(o.Open, openIncident{Incident: plain(slot.Incident), InstanceID: plain(slot.Instance), OpenedAt: slot.OpenedAt,
+			Owner: state, LeaseUntil: slot.LeaseUntil, Attempts: views(nil)})
+	}
+	slices.SortFunc(o.Open, func(a, b openIncident) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Incident, b.Incident))
+	})
+	slices.SortFunc(o.Recent, func(a, b endedIncident) int {
+		return cmp.Or(b.EndedAt.Compare(a.EndedAt), cmp.Compare(a.Incident, b.Incident))
+	})
+	return o
+}
+
+// owner is how it stands with the incident's owner, as far as the lease tells.
+func owner(open *remedy.Incident, policy remedy.Policy, now time.Time) string {
+	switch {
+	case open.LeaseUntil.IsZero():
+		return "released"
+	case now.Before(policy.Takeover(open.LeaseUntil)):
+		return "alive"
+	}
+	return "lease-over"
+}
+
+func views(all []remedy.Attempt) []remedy.AttemptView {
+	views := make([]remedy.AttemptView, len(all))
+	for i, a := range all {
+		views[i] = remedy.AttemptView{N: a.N, Force: a.Force, At: a.ClaimedAt, RequestID: plain(a.RequestID),
+			Outcome: remedy.Outcome(plain(string(a.Outcome))), Code: plain(a.Code)}
+	}
+	return views
+}
+
+// mostEnded is how many ended incidents a page lists.
+const mostEnded = 20
+
+func (o *overview) print(p *page, policy remedy.Policy) {
+	p.text(bold, fmt.Sprintf("%s, records of mode %s, at %s", o.Ledger, o.Mode, local(o.At)))
+	p.gap()
+	if o.Paused != nil {
+		p.text(yellow, paused(*o.Paused))
+	} else {
+		p.text(normal, "Not paused.")
+	}
+	open := make([][2]string, 0, len(o.Open))
+	for _, i := range o.Open {
+		open = append(open, [2]string{i.Incident, i.words()})
+	}
+	section(p, "Open", open)
+	cooling := make([][2]string, 0, len(o.CoolingDown))
+	for _, i := range o.CoolingDown {
+		cooling = append(cooling, [2]string{i.InstanceID, "left alone until " + local(i.Until)})
+	}
+	section(p, "Cooling down", cooling)
+	spent := make([][2]string, 0, len(o.Spent))
+	for _, i := range o.Spent {
+		spent = append(spent, [2]string{i.InstanceID, fmt.Sprintf("%d of %d incidents within %s; no other before %s, or remedy reset",
+			i.Incidents, i.Limit, policy.IncidentWindow, local(i.Until))})
+	}
+	section(p, "Incidents spent", spent)
+	ended := make([][2]string, 0, len(o.Recent))
+	for _, i := range o.Recent[:min(len(o.Recent), mostEnded)] {
+		words := string(i.Verdict) + "/" + string(i.Reason) + " at " + local(i.EndedAt)
+		if i.Reset {
+			words += ", reset"
+		}
+		ended = append(ended, [2]string{i.Incident, plain(words)})
+	}
+	section(p, "Ended lately", ended)
+	if more := len(o.Recent) - mostEnded; more > 0 {
+		p.text(faint, "  and "+strconv.Itoa(more)+" before; --json lists all")
+	}
+	if len(o.Unreadable) > 0 {
+		bad := make([][2]string, 0, len(o.Unreadable))
+		for _, i := range o.Unreadable {
+			bad = append(bad, [2]string{i.InstanceID, i.Problem})
+		}
+		section(p, "Records that cannot be read", bad)
+	}
+}
+
+// words is where an open incident stands.
+func (i *openIncident) words() string {
+	stand := map[string]string{
+		"alive":      "its owner is alive, with a lease until " + local(i.LeaseUntil),
+		"lease-over": "its owner's lease is over since " + local(i.LeaseUntil) + ", so the next sweep takes it up",
+		"released":   "its owner let go of it, and the next delivery or sweep takes it up",
+		"opening":    "it is being opened",
+		"none":       "a slot that nobody uses; the next sweep drops it",
+	}[i.Owner]
+	if len(i.attempts) > 0 {
+		stand += ": " + attempts(i.attempts)
+	}
+	if i.Region != "" {
+		stand = i.Region + ", " + stand
+	}
+	return stand
+}
+
+// section prints rows under a heading, or that there are none.
+func section(p *page, heading string, rows [][2]string) {
+	p.gap()
+	if len(rows) == 0 {
+		p.text(normal, heading+": nothing.")
+		return
+	}
+	p.table(heading, rows)
+}

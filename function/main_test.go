@@ -1,0 +1,346 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ecs-remedy/function/internal/ecssim"
+	"ecs-remedy/function/internal/fcsim"
+)
+
+// TestAlarm: the ladder up to force, through the real runtime, SDK and sockets.
+func TestAlarm(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 2}))
+	process := s.start()
+	results := s.results(s.invoke(kernelHang(instance, time.Now())))
+	if ended(results) != "restarted/recovered" || s.reboots(instance) != "GGF" {
+		t.Fatalf("ended %s after %q: %s", ended(results), s.reboots(instance), results[0].Detail)
+	}
+	r := results[0]
+	if r.InstanceID != instance || !r.Forced || len(r.Attempts) != 3 || len(r.Findings) == 0 || r.Detail == "" ||
+		!strings.HasPrefix(r.Incident, instance+"/") {
+		t.Errorf("the result lacks something: %+v", r)
+	}
+	for n, call := range s.world.Reboots(instance) {
+		if attempt := r.Attempts[n]; attempt.RequestID != call.RequestID || attempt.Force != call.Force {
+			t.Errorf("attempt %d is told as %+v, and was %+v", n+1, attempt, call)
+		}
+	}
+	var audits []string
+	for line := range strings.Lines(process.Stdout()) {
+		var audit struct{ Msg, Verdict, RequestID string }
+		if json.Unmarshal([]byte(line), &audit) == nil && audit.Msg == "verdict" {
+			audits = append(audits, audit.Verdict)
+		}
+	}
+	if !slices.Equal(audits, []string{"restarted"}) {
+		t.Errorf("the audit lines say %q: %s", audits, process.Stdout())
+	}
+	if !strings.Contains(process.Stderr(), "warning: REMEDY_LEDGER: with mem: only one process may run") {
+		t.Errorf("no warning that a ledger in memory is for one process: %q", process.Stderr())
+	}
+	// The incident is remembered by the process.
+	if again := s.results(s.invoke(kernelHang(instance, time.Now()))); ended(again) != "refused/cooling-down" {
+		t.Errorf("right after that, a new alarm ended %s", ended(again))
+	}
+}
+
+// TestConcurrentInvocations: several invocations in one process, each with credentials of its own, never sign with another's.
+func TestConcurrentInvocations(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t)
+	process := s.start("REMEDY_FLEET_CONCURRENT=8")
+	owners := map[string]string{}
+	var sent []*fcsim.Invocation
+	for n := range 8 {
+		id := fmt.Sprintf("i-bp1together%09d", n)
+		s.world.Add(optedIn(id, ecssim.Guest{IgnoreGraceful: n % 2}))
+		key := s.key(fmt.Sprintf("invocation-%d", n))
+		owners[id] = key.ID
+		sent = append(sent, s.send(fcsim.Event{Payload: []byte(kernelHang(id, time.Now())), Key: key}))
+	}
+	for n, i := range sent {
+		answer := s.wait(i)
+		if results := s.results(answer); ended(results) != "restarted/recovered" || answer.By != process {
+			t.Errorf("invocation %d ended %s: %s", n, ended(results), results[0].Detail)
+		}
+	}
+	for _, call := range s.world.Calls() {
+		if call.Reject != "" || len(call.Instances) != 1 || call.Key != owners[call.Instance] {
+			t.Errorf("%s of %v was signed with %s (%s)", call.Action, call.Instances, call.Key, call.Reject)
+		}
+	}
+}
+
+// TestErrors: what asks the platform for another delivery, and what goes to the dead letter at once.
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		why     string
+		fault   ecssim.Kind
+		payload string
+		kind    string   // of the error; empty: none
+		says    []string // the error, or the results
+	}{
+		{"neither JSON nor a form", "", "hello", "Malformed", nil},
+		{"nothing at all", "", "", "Malformed", nil},
+		{"valid JSON that is no alarm is none", "", `{"hello":"world"}`, "", []string{"ignored/not-an-alarm"}},
+		{"ECS drops every connection", ecssim.Drop, kernelHang(instance, time.Now()), "Pending",
+			[]string{"dependency-unavailable", instance}},
+		{"a batch has a result for every element", "", "[" + kernelHang(instance, time.Now()) + `,{"hello":"world"},` +
+			kernelHang(instance, time.Now().Add(-time.Hour)) + "]", "",
+			[]string{"restarted/recovered ignored/not-an-alarm refused/stale-alarm"}},
+		{"a batch with an element that cannot be understood", "", `[{"hello":"world"},"{broken"]`, "Malformed", nil},
+		{"a sweep without incidents has nothing to tell", "", timer, "", []string{""}},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			t.Parallel()
+			s := newSetting(t, optedIn(instance, ecssim.Guest{}))
+			if row.fault != "" {
+				s.world.Inject(ecssim.Fault{Kind: row.fault, Times: -1})
+			}
+			s.start()
+			answer := s.invoke(row.payload)
+			said := ""
+			switch {
+			case answer.Error == nil:
+				said = ended(s.results(answer))
+			case answer.Error.Type != row.kind:
+				t.Fatalf("error %+v, want of type %q", *answer.Error, row.kind)
+			default:
+				said = answer.Error.Message
+			}
+			if answer.Error == nil && row.kind != "" {
+				t.Errorf("ended %s, want an error of type %s", said, row.kind)
+			}
+			for _, want := range row.says {
+				if !strings.Contains(said, want) {
+					t.Errorf("%q, want %q", said, want)
+				}
+			}
+		})
+	}
+}
+
+// TestPendingIsDeliveredAgain: at the reserve of the invocation's deadline the event is asked for again, and the next delivery
+// takes over without waiting for the lease, in another process.
+func TestPendingIsDeliveredAgain(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 1, Agent: ecssim.AgentNone}))
+	s.env = append(s.env, "REMEDY_LEDGER=redis://"+redisServer(t, ""), "REMEDY_LEASE=12s", "REMEDY_ATTEMPT_TIMEOUT=100ms")
+	s.platform.Timeout = 3 * time.Second
+	s.platform.Backoff = 500 * time.Millisecond // time enough to freeze the first process
+	first := s.start()
+	i := s.send(fcsim.Event{Payload: []byte(kernelHang(instance, time.Now())), Retries: 8})
+	s.until("the first answer", func() bool { return len(i.Answers()) > 0 })
+	second := s.start()
+	if err := first.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	results := s.results(s.wait(i))
+	answers := i.Answers()
+	if answers[0].Error == nil || answers[0].Error.Type != "Pending" || !strings.Contains(answers[0].Error.Message, "out-of-time") {
+		t.Errorf("the first delivery was answered %+v, want an error of type Pending", answers[0].Error)
+	}
+	for n, answer := range answers[:len(answers)-1] {
+		if strings.Contains(answer.Error.Message, "lease-held") {
+			t.Errorf("delivery %d found the lease held", n+1)
+		}
+	}
+	if ended(results) != "restarted/recovered" || s.reboots(instance) != "GG" || answers[len(answers)-1].By != second {
+		t.Errorf("ended %s after %q in %d deliveries", ended(results), s.reboots(instance), len(answers))
+	}
+}
+
+// TestHTTP: the answers to requests from an HTTP trigger.
+func TestHTTP(t *testing.T) {
+	t.Parallel()
+	const token = "a-token-of-sixteen-characters"
+	request := func(body string, query map[string]string) string {
+		text, err := json.Marshal(map[string]any{
+			"version": "v1", "rawPath": "/", "body": body, "isBase64Encoded": false, "headers": map[string]string{}, "queryParameters": query,
+			"requestContext": map[string]any{"accountId": account, "http": map[string]any{"method": "POST", "path": "/"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, row := range []struct {
+		why    string
+		query  map[string]string
+		body   string
+		guest  ecssim.Guest
+		fault  ecssim.Kind
+		status int
+		ended  string
+		swept  string // after the answer, by a timer event
+	}{
+		{"no token", nil, kernelHang(instance, time.Now()), ecssim.Guest{}, "", http.StatusUnauthorized, "", ""},
+		{"a wrong token", map[string]string{"token": token + "x"}, kernelHang(instance, time.Now()), ecssim.Guest{}, "",
+			http.StatusUnauthorized, "", ""},
+		{"the incident ends before the answer is due", map[string]string{"token": token}, kernelHang(instance, time.Now()),
+			ecssim.Guest{Agent: ecssim.AgentNone}, "", http.StatusOK, "restarted/recovered", ""},
+		{"the incident goes on, and the timer's sweep goes on with it", map[string]string{"token": token},
+			kernelHang(instance, time.Now()), ecssim.Guest{IgnoreGraceful: 2}, "", http.StatusAccepted, "pending/out-of-time",
+			"restarted/recovered"},
+		{"neither JSON nor a form", map[string]string{"token": token}, "hello", ecssim.Guest{}, "", http.StatusBadRequest, "", ""},
+		{"ECS cannot be reached", map[string]string{"token": token}, kernelHang(instance, time.Now()), ecssim.Guest{}, ecssim.Drop,
+			http.StatusServiceUnavailable, "pending/dependency-unavailable", ""},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			t.Parallel()
+			s := newSetting(t, optedIn(instance, row.guest))
+			s.start("REMEDY_HTTP_TOKEN=" + s.secret(token))
+			if row.fault != "" {
+				s.world.Inject(ecssim.Fault{Kind: row.fault, Times: -1})
+			}
+			began := time.Now()
+			answer := s.invoke(request(row.body, row.query))
+			took := time.Since(began)
+			if answer.Error != nil {
+				t.Fatalf("a request ended in an error of the function: %+v", *answer.Error)
+			}
+			var response struct {
+				StatusCode int
+				Headers    map[string]string
+				Body       string
+			}
+			if err := json.Unmarshal(answer.Body, &response); err != nil || response.StatusCode != row.status ||
+				response.Headers["Content-Type"] != "application/json" {
+				t.Fatalf("answered %s (%v), want status %d", answer.Body, err, row.status)
+			}
+			if took > 5*time.Second {
+				t.Errorf("it took %v; CloudMonitor hangs up after 5s", took)
+			}
+			if got := ended(s.decode([]byte(response.Body))); got != row.ended {
+				t.Errorf("ended %q, want %q", got, row.ended)
+			}
+			if row.status == http.StatusUnauthorized && len(s.world.Calls()) > 0 {
+				t.Error("a stranger cost a call")
+			}
+			if row.swept == "" {
+				return
+			}
+			if got := ended(s.results(s.invoke(timer))); got != row.swept {
+				t.Errorf("the sweep ended %q, want %q", got, row.swept)
+			}
+		})
+	}
+}
+
+// TestBadConfiguration: every problem is a line, the status is 1, and the runtime is never asked for an invocation.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t)
+	process := s.start("REMEDY_MODE=enforced", "REMEDY_POLL=1ms", "REMEDY_LEDGER=redis://:"+s.secret("horse-battery")+"@host:port",
+		"REMEDY_MOOD=good", "REMEDY_HTTP_TOKEN="+s.secret("too-short"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if status, err := process.Wait(ctx); status != 1 || err != nil || process.Polled() {
+		t.Errorf("exit status %d (%v), polled: %v; want 1 before the first poll", status, err, process.Polled())
+	}
+	lines := strings.Split(strings.TrimSpace(process.Stderr()), "\n")
+	for _, name := range []string{"REMEDY_MODE", "REMEDY_POLL", "REMEDY_LEDGER", "REMEDY_MOOD", "REMEDY_HTTP_TOKEN"} {
+		if n := len(slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+			return !strings.HasPrefix(line, name) || !strings.Contains(line, "; cure: ")
+		})); n != 1 {
+			t.Errorf("%d lines about %s, want 1:\n%s", n, name, process.Stderr())
+		}
+	}
+	if len(lines) != 5 || process.Stdout() != "" {
+		t.Errorf("want 5 lines on standard error and nothing else:\n%s%s", process.Stderr(), process.Stdout())
+	}
+}
+
+// TestOutsideOfThePlatform: started by hand it says how to see it work.
+func TestOutsideOfThePlatform(t *testing.T) {
+	t.Parallel()
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(name)
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "REMEDY_MODE=nonsense"}
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	_ = command.Run() // its status is what the test is about
+	if status := command.ProcessState.ExitCode(); status != 2 || stdout.Len() > 0 {
+		t.Errorf("exit status %d, want 2; on standard output: %s", status, stdout.String())
+	}
+	if said := stderr.String(); !strings.HasPrefix(said, "error: ") || !strings.Contains(said, "\nhint: ") ||
+		!strings.Contains(said, "go run ./function/cmd/remedy drill") {
+		t.Errorf("it says %q", said)
+	}
+}
+
+// TestDebug: DEBUG=sdk would make the ECS SDK print signed requests, so the function does not start with it.
+func TestDebug(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t)
+	process := s.start("DEBUG=sdk")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	status, err := process.Wait(ctx)
+	if status != 1 || err != nil || process.Polled() || !strings.Contains(process.Stderr(), "DEBUG=sdk makes the ECS SDK print") {
+		t.Errorf("exit status %d (%v), want 1 before the first poll, with the reason: %s", status, err, process.Stderr())
+	}
+}
+
+// BenchmarkStartup is how long the function takes from exec to its first poll, and the ratio to a handler that does nothing.
+func BenchmarkStartup(b *testing.B) {
+	name, err := binary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	source := filepath.Join(b.TempDir(), "main.go")
+	if err := os.WriteFile(source, []byte(`package main
+
+import "github.com/aliyun/fc-runtime-go-sdk/fc"
+
+func main() { fc.Start(func() error { return nil }) }
+`), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	empty, err := build("empty", source)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := fcsim.New(account, region)
+	start := func(name string) time.Duration {
+		process, err := p.Start(name, "REMEDY_MODE=enforce", "REMEDY_LEDGER=redis://127.0.0.1:1")
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer process.Kill()
+		took, err := process.Ready(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		return took
+	}
+	var ours, theirs []time.Duration
+	for b.Loop() {
+		ours = append(ours, start(name))
+		theirs = append(theirs, start(empty))
+	}
+	median := func(all []time.Duration) float64 {
+		slices.Sort(all)
+		return float64(all[len(all)/2].Microseconds()) / 1000
+	}
+	b.ReportMetric(0, "ns/op") // the two below tell more
+	b.ReportMetric(median(ours), "ours-ms")
+	b.ReportMetric(median(theirs), "empty-ms")
+	b.ReportMetric(median(ours)/median(theirs), "ratio")
+}

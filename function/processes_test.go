@@ -1,0 +1,491 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"ecs-remedy/function/internal/ecssim"
+	"ecs-remedy/function/internal/fcsim"
+	"ecs-remedy/function/internal/remedy"
+)
+
+// number is an environment variable, or its default.
+func number(t *testing.T, name string, standard int64) int64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return standard
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// TestManyProcesses: four processes, one ledger, one ECS; one alarm fifty times and thirty others at once, and later a second
+// alarm for each; processes killed or frozen at any moment and replaced, calls that fail, deliveries repeated, a timer. The
+// laws hold, and every incident ends.
+//
+// ECS_REMEDY_ROUNDS is how many rounds there are, ECS_REMEDY_SEED the first one's seed.
+func TestManyProcesses(t *testing.T) {
+	t.Parallel()
+	server := redisServer(t, "")
+	rounds := number(t, "ECS_REMEDY_ROUNDS", 2)
+	seed := number(t, "ECS_REMEDY_SEED", time.Now().UnixNano()%1_000_000)
+	for n := range rounds {
+		t.Run(fmt.Sprintf("seed %d", seed+n), func(t *testing.T) {
+			t.Parallel()
+			manyProcesses(t, fmt.Sprintf("redis://%s/%d", server, n), seed+n)
+		})
+	}
+}
+
+// sort is a sort of instance, and how many reboots of it ECS may take.
+type sort struct {
+	name    string
+	guest   ecssim.Guest
+	change  func(*ecssim.Instance)        // before anything happens
+	after   func(*ecssim.Instance)        // after its first reboot
+	alarmed func(now time.Time) time.Time // when its alarm is from; nil: now
+	most    int
+	force   bool // it may be forced
+}
+
+const anyNumber = 1 << 30
+
+var sorts = []sort{
+	{name: "obeys", most: anyNumber},
+	{name: "obeys the second", guest: ecssim.Guest{IgnoreGraceful: 1}, most: anyNumber, force: true},
+	{name: "obeys force", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber, force: true},
+	{name: "obeys nothing", guest: ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}, most: anyNumber, force: true},
+	{name: "without an agent", guest: ecssim.Guest{Agent: ecssim.AgentNone}, most: anyNumber, force: true},
+	{name: "without an agent, obeys the second", guest: ecssim.Guest{Agent: ecssim.AgentNone, IgnoreGraceful: 1}, most: anyNumber, force: true},
+	{name: "hangs again", guest: ecssim.Guest{HangsAgainAfter: 2 * time.Second}, most: anyNumber},
+	{name: "sticks in Stopping", guest: ecssim.Guest{IgnoreGraceful: 2, Ignored: ecssim.SticksStopping, IgnoredFor: 500 * time.Millisecond},
+		most: anyNumber, force: true},
+	{name: "sticks in Stopping for ever", guest: ecssim.Guest{IgnoreGraceful: -1, Ignored: ecssim.SticksStopping, IgnoredFor: -1,
+		AcceptForceInTransition: true}, most: anyNumber, force: true},
+	{name: "ends Stopped", guest: ecssim.Guest{NeverComesBack: true}, most: 1},
+	{name: "never boots", guest: ecssim.Guest{NeverBoots: true}, most: anyNumber, force: true},
+	{name: "opted in to graceful reboots", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber,
+		change: func(i *ecssim.Instance) { i.Tags = map[string]string{"auto-restart": "graceful"} }},
+	{name: "not opted in", change: func(i *ecssim.Instance) { i.Tags = nil }},
+	{name: "locked", change: func(i *ecssim.Instance) { i.Locks = []string{"security"} }},
+	{name: "expired", change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "2020-01-01T00:00Z" }},
+	{name: "alive", guest: ecssim.Guest{Agent: ecssim.AgentAlive}},
+	{name: "released", change: func(i *ecssim.Instance) { i.Released = true }},
+	{name: "stopped", change: func(i *ecssim.Instance) { i.Status = ecssim.Stopped }},
+	{name: "stale", alarmed: func(now time.Time) time.Time { return now.Add(-20 * time.Minute) }},
+	{name: "locked after its first reboot", guest: ecssim.Guest{IgnoreGraceful: -1}, most: 1,
+		after: func(i *ecssim.Instance) { i.Locks = []string{"financial"} }},
+	{name: "opted out after its first reboot", guest: ecssim.Guest{IgnoreGraceful: -1}, most: 1,
+		after: func(i *ecssim.Instance) { i.Tags = nil }},
+}
+
+func manyProcesses(t *testing.T, address string, seed int64) {
+	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	pick := func(least, most time.Duration) time.Duration { return least + rand.N(most-least) }
+	s := newSetting(t)
+	s.env = append(s.env, "REMEDY_LEDGER="+address, "REMEDY_BOOT_GRACE=3s", "REMEDY_COOLDOWN=1s", "REMEDY_MAX_INCIDENTS=2",
+		"REMEDY_HEARTBEAT_FRESH=2s", fmt.Sprintf("REMEDY_FLEET_CONCURRENT=%d", 2+random.IntN(10)),
+		fmt.Sprintf("REMEDY_FLEET_HOURLY=%d", 6+random.IntN(40)))
+	settings, book := s.ledgerOf()
+
+	var ids []string
+	of := map[string]sort{}
+	reboot := make(chan string, 1000) // told at every first reboot
+	for n, index := range random.Perm(31) {
+		id := fmt.Sprintf("i-bp1round%011d", n)
+		kind := sorts[index%len(sorts)]
+		i := optedIn(id, kind.guest)
+		if kind.change != nil {
+			kind.change(&i)
+		}
+		s.world.Add(i)
+		s.world.Change(id, ecssim.AfterCall("RebootInstance", 1), func(i *ecssim.Instance) {
+			reboot <- id
+			if kind.after != nil {
+				kind.after(i)
+			}
+		})
+		ids, of[id] = append(ids, id), kind
+	}
+	// Answers get lost, before and after their effect.
+	for range 3 {
+		s.world.Inject(ecssim.Fault{Kind: []ecssim.Kind{ecssim.Drop, ecssim.Reset, ecssim.Truncate, ecssim.Fail}[random.IntN(4)],
+			Action: "RebootInstance", Instance: ids[random.IntN(len(ids))], Skip: random.IntN(2), After: random.IntN(2) == 0})
+		s.world.Inject(ecssim.Fault{Kind: []ecssim.Kind{ecssim.Drop, ecssim.Truncate, ecssim.Fail, ecssim.NoDate}[random.IntN(4)],
+			Action: "DescribeInstances", Instance: ids[random.IntN(len(ids))], Skip: random.IntN(6), Times: 1 + random.IntN(4)})
+	}
+
+	processes := make([]*fcsim.Process, 4)
+	for n := range processes {
+		processes[n] = s.start()
+	}
+	alarm := func(id string) []byte {
+		at := time.Now()
+		if of[id].alarmed != nil {
+			at = of[id].alarmed(at)
+		}
+		return []byte(kernelHang(id, at))
+	}
+	var sent []*fcsim.Invocation
+	wave := func() {
+		same := alarm(ids[0])
+		for range 50 {
+			sent = append(sent, s.send(fcsim.Event{Payload: same, Retries: 3}))
+		}
+		for _, id := range ids[1:] {
+			sent = append(sent, s.send(fcsim.Event{Payload: alarm(id), Retries: 3}))
+		}
+	}
+	wave()
+
+	// Chaos: something happens to a process after a random time, or right at somebody's first reboot.
+	second, end := time.After(pick(3*time.Second, 4*time.Second)), time.After(6*time.Second)
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	var frozen *fcsim.Process
+	var thaw <-chan time.Time
+	wake := func() {
+		if frozen != nil {
+			if err := frozen.Thaw(); err != nil {
+				t.Error(err)
+			}
+		}
+		frozen, thaw = nil, nil
+	}
+	strike := func() {
+		n := random.IntN(len(processes))
+		if frozen == nil && random.IntN(3) == 0 {
+			frozen, thaw = processes[n], time.After(pick(2300*time.Millisecond, 3*time.Second))
+			if err := frozen.Freeze(); err != nil {
+				t.Errorf("a process cannot be frozen: %v\n%s", err, frozen.Stderr())
+			}
+			return
+		}
+		if processes[n] == frozen {
+			wake()
+		}
+		processes[n].Kill()
+		processes[n] = s.start()
+	}
+	for chaos := true; chaos; {
+		select {
+		case <-time.After(pick(200*time.Millisecond, 900*time.Millisecond)):
+			strike()
+		case <-reboot:
+			if random.IntN(4) == 0 {
+				strike()
+			}
+		case <-thaw:
+			wake()
+		case <-ticker.C:
+			s.send(fcsim.Event{Payload: []byte(timer)})
+		case <-second:
+			wave()
+		case <-end:
+			chaos = false
+		}
+	}
+	wake()
+
+	// Liveness: every event is answered for good, and with the timer going on no incident stays open.
+	for _, i := range sent {
+		s.wait(i)
+	}
+	s.until("the end of every incident", func() bool {
+		s.wait(s.send(fcsim.Event{Payload: []byte(timer)}))
+		open, err := book.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(open) == 0
+	})
+	fleet := book.Fleet(t.Context())
+	if !fleet.OK() || len(fleet.Value.Open) > 0 {
+		t.Errorf("slots are left: %+v", fleet)
+	}
+
+	h := s.historyOf(settings.Policy, book, ids)
+	h.lawful()
+	count := map[remedy.Verdict]int{}
+	for _, id := range ids {
+		kind, calls := of[id], h.calls[id]
+		effects := 0
+		for _, call := range calls {
+			if call.Effect {
+				effects++
+			}
+			if call.Force && !kind.force {
+				t.Errorf("%s, %s, was forced", id, kind.name)
+			}
+		}
+		if effects > kind.most || kind.most == 0 && len(calls) > 0 {
+			t.Errorf("%s, %s, was rebooted %d times, %d of them with effect", id, kind.name, len(calls), effects)
+		}
+		for _, i := range h.incidents[id] {
+			count[i.Verdict]++
+		}
+	}
+	if count[remedy.Restarted]+count[remedy.GaveUp] == 0 {
+		t.Error("nothing happened")
+	}
+	t.Logf("incidents: %v, reboots: %d, events: %d", count, len(s.world.Reboots("")), len(s.sent))
+	if t.Failed() {
+		t.Logf("repeat it with ECS_REMEDY_ROUNDS=1 ECS_REMEDY_SEED=%d", seed)
+	}
+}
+
+// TestFrozenOwner: a process that stands still for longer than its lease, at the worst moments, reboots nothing when it goes
+// on. Another one has taken over by then.
+func TestFrozenOwner(t *testing.T) {
+	t.Parallel()
+	server := redisServer(t, "")
+	claim := []byte(`"outcome":"claimed"`)
+	// The platform's events are read before an attempt is claimed, and at no other time.
+	guards := []byte("Action=DescribeInstanceHistoryEvents")
+	for n, row := range []struct {
+		why       string
+		instances func(seen int, l *link, request []byte) bool // whether the answer to this request to ECS is the point
+		ledger    func(seen int, request []byte) bool          // the same for the ledger
+		connect   bool                                         // the point is the connection after the first claim
+		waiting   bool                                         // it is frozen after its first reboot was answered
+		sent      int                                          // its reboots, before it is frozen
+	}{
+		{why: "before its first claim: its readings are on their way", instances: func(seen int, _ *link, request []byte) bool {
+			return bytes.Contains(request, guards)
+		}},
+		{why: "before its second claim", sent: 1, instances: func(seen int, _ *link, request []byte) bool {
+			return seen > 0 && bytes.Contains(request, guards)
+		}},
+		{why: "between its claim and its reboot: the ledger's answer is on its way", ledger: func(_ int, request []byte) bool {
+			return bytes.Contains(request, claim)
+		}},
+		{why: "between its claim and its reboot: it is connecting to ECS", connect: true},
+		{why: "while it waits", sent: 1, waiting: true},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			t.Parallel()
+			s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 1}))
+			p := newPoint()
+			certificate, ecs := secureECS(t, s.world)
+			var claims, guarded atomic.Int32
+			toLedger := startProxy(t, server, func(l *link, request []byte) {
+				if row.ledger != nil && claims.Load() == 0 && row.ledger(int(claims.Load()), request) {
+					l.hold(p)
+				}
+				if bytes.Contains(request, claim) {
+					claims.Add(1)
+				}
+			})
+			toECS := startProxy(t, strings.TrimPrefix(plainECS(s), "http://"), func(l *link, request []byte) {
+				if row.instances != nil && row.instances(int(guarded.Load()), l, request) {
+					l.hold(p)
+				}
+				if bytes.Contains(request, guards) {
+					guarded.Add(1)
+				}
+			})
+			toSecureECS := startProxy(t, ecs, func(l *link, _ []byte) {
+				if l.requests == 1 && claims.Load() > 0 { // nothing but the reboot connects anew after a claim
+					l.hold(p)
+				}
+			})
+			database := fmt.Sprintf("/%d", n)
+			endpoint := "REMEDY_ECS_ENDPOINT=http://" + toECS.address
+			if row.connect {
+				endpoint = "REMEDY_ECS_ENDPOINT=https://" + toSecureECS.address
+			}
+			owner := s.start(endpoint, "REMEDY_LEDGER=redis://"+toLedger.address+database, "SSL_CERT_FILE="+certificate)
+			payload := []byte(kernelHang(instance, time.Now()))
+			first, second := s.key("owner"), s.key("heir")
+			late := s.send(fcsim.Event{Payload: payload, Key: first})
+			if row.waiting {
+				s.until("two looks after the first reboot", func() bool {
+					calls := s.world.Calls()
+					at := slices.IndexFunc(calls, func(c ecssim.Call) bool { return c.Action == "RebootInstance" })
+					return at >= 0 && len(calls) > at+2
+				})
+			} else {
+				select {
+				case <-p.arrived:
+				case <-time.After(patience):
+					t.Fatalf("the point was never reached\n%s", s.platform.Output())
+				}
+			}
+			if err := owner.Freeze(); err != nil {
+				t.Fatal(err)
+			}
+			frozen := time.Now()
+			close(p.released)
+			if got := len(s.world.Reboots(instance)); got != row.sent {
+				t.Errorf("%d reboots before it was frozen, want %d", got, row.sent)
+			}
+
+			heir := s.start("REMEDY_LEDGER=redis://" + server + database)
+			again := s.send(fcsim.Event{Payload: payload, Key: second, Retry: 1, Retries: 20})
+			settings, book := s.ledgerOf("REMEDY_LEDGER=redis://" + server + database)
+			lease := settings.Policy.Takeover(frozen.Add(settings.Policy.Lease))
+			byHeir := func() (n int) {
+				for _, call := range s.world.Reboots(instance) {
+					if call.Key == second.ID {
+						n++
+					}
+				}
+				return n
+			}
+			s.until("the heir's reboot", func() bool { return byHeir() > 0 && time.Now().After(lease) })
+			if err := owner.Thaw(); err != nil {
+				t.Fatal(err)
+			}
+			answer := s.wait(late)
+			said := string(answer.Body)
+			if answer.Error != nil {
+				said = answer.Error.Message
+			}
+			if strings.Contains(said, "restarted/recovered") || answer.Error == nil && ended(s.decode(answer.Body)) == "restarted/recovered" {
+				t.Errorf("the thawed one takes the credit: %s", said)
+			}
+			if results := s.results(s.wait(again)); ended(results) != "restarted/recovered" {
+				t.Errorf("the heir ended %s: %s", ended(results), results[0].Detail)
+			}
+			if got := len(s.world.Reboots(instance)) - byHeir(); got != row.sent {
+				t.Errorf("the thawed one rebooted: %d reboots of its own, %d before it was frozen", got, row.sent)
+			}
+			if heir == owner {
+				t.Error("they are one process")
+			}
+			h := s.historyOf(settings.Policy, book, []string{instance})
+			h.lawful()
+		})
+	}
+}
+
+// plainECS is the address of the setting's ECS.
+func plainECS(s *setting) string {
+	for _, entry := range s.env {
+		if address, ok := strings.CutPrefix(entry, "REMEDY_ECS_ENDPOINT="); ok {
+			return address
+		}
+	}
+	return ""
+}
+
+// secureECS serves the world over TLS, too. It returns the file of the certificate that clients must trust, and the address.
+func secureECS(t *testing.T, world *ecssim.World) (certificate, address string) {
+	t.Helper()
+	server := httptest.NewTLSServer(world)
+	t.Cleanup(server.Close)
+	certificate = filepath.Join(t.TempDir(), "certificate.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(certificate, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return certificate, server.Listener.Addr().String()
+}
+
+// TestLedgerFails loses the ledger at every request in turn: for good, the answer only, or the right to use it. There is never
+// a reboot without its claim, and a process that has the ledger ends the incident.
+func TestLedgerFails(t *testing.T) {
+	t.Parallel()
+	const password, another = "correct-horse-battery", "staple-of-another-sort"
+	for _, row := range []struct {
+		why  string
+		fail func(t *testing.T, p *proxy, l *link, admin *redis.Client)
+	}{
+		{"refused", func(_ *testing.T, p *proxy, _ *link, _ *redis.Client) {
+			p.listener.Close()
+			p.hangUp()
+		}},
+		{"no answer, though it took effect", func(_ *testing.T, _ *proxy, l *link, _ *redis.Client) { l.lose() }},
+		{"the password was changed", func(t *testing.T, p *proxy, _ *link, admin *redis.Client) {
+			if err := admin.ConfigSet(context.Background(), "requirepass", another).Err(); err != nil {
+				t.Error(err)
+			}
+			p.hangUp()
+		}},
+	} {
+		for n := 1; n <= 8; n++ {
+			t.Run(fmt.Sprintf("%s, request %d", row.why, n), func(t *testing.T) {
+				t.Parallel()
+				s := newSetting(t, optedIn(instance, ecssim.Guest{Agent: ecssim.AgentNone}))
+				server := redisServer(t, s.secret(password))
+				s.secret(another)
+				admin := redis.NewClient(&redis.Options{Addr: server, Password: password, Protocol: 2})
+				t.Cleanup(func() { admin.Close() })
+				seen := 0
+				var p *proxy
+				p = startProxy(t, server, func(l *link, request []byte) {
+					if !ledgerCommand(request) {
+						return
+					}
+					if seen++; seen == n {
+						row.fail(t, p, l, admin)
+					}
+				})
+				first := s.start("REMEDY_LEDGER=redis://:" + password + "@" + p.address)
+				payload := []byte(kernelHang(instance, time.Now()))
+				answer := s.wait(s.send(fcsim.Event{Payload: payload}))
+				told := ""
+				if answer.Error != nil {
+					told = answer.Error.Message
+					if answer.Error.Type != "Pending" || !strings.Contains(told, "ledger redis://"+p.address+"/0: ") {
+						t.Errorf("error %+v, want one of type Pending that names the ledger", *answer.Error)
+					}
+				}
+				first.Kill()
+				if err := admin.ConfigSet(t.Context(), "requirepass", another).Err(); err != nil {
+					t.Fatal(err)
+				}
+				heir := "REMEDY_LEDGER=redis://:" + another + "@" + server
+				s.start(heir)
+				if answer.Error != nil {
+					again := s.send(fcsim.Event{Payload: payload, Retry: 1, Retries: 20})
+					if results := s.results(s.wait(again)); ended(results) != "restarted/recovered" {
+						t.Errorf("with the ledger back it ended %s: %s", ended(results), results[0].Detail)
+					}
+				}
+				settings, book := s.ledgerOf(heir)
+				h := s.historyOf(settings.Policy, book, []string{instance})
+				h.lawful()
+				if len(h.calls[instance]) == 0 {
+					t.Error("it was never rebooted")
+				}
+			})
+		}
+	}
+}
+
+// TestWrongPassword: nothing is done at all, and neither password is shown.
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t, optedIn(instance, ecssim.Guest{}))
+	server := redisServer(t, s.secret("correct-horse-battery"))
+	s.start("REMEDY_LEDGER=redis://" + s.secret("operator-name") + ":" + s.secret("wrong-horse-battery") + "@" + server)
+	for _, payload := range []string{kernelHang(instance, time.Now()), timer} {
+		answer := s.invoke(payload)
+		if answer.Error == nil || answer.Error.Type != "Pending" ||
+			!strings.Contains(answer.Error.Message, "ledger redis://"+server+"/0: refused the user or password") {
+			t.Errorf("answered %s, want an error of type Pending that names the ledger and the cure", answer.Body)
+		}
+	}
+	if calls := s.world.Calls(); len(calls) > 0 {
+		t.Errorf("%d calls to ECS without a ledger", len(calls))
+	}
+}

@@ -1,0 +1,498 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/ecssim"
+	"ecs-remedy/function/internal/fcsim"
+	"ecs-remedy/function/internal/ledger"
+)
+
+const (
+	account  = ecssim.DefaultAccount
+	region   = "cn-hangzhou"
+	instance = "i-bp1process000000001"
+	timer    = `{"triggerTime":"2026-11-21T00:00:00Z","triggerName":"sweep","payload":""}`
+	// patience is how long anything may take before a test gives it up.
+	patience = 90 * time.Second
+)
+
+// folder holds what the tests build.
+var folder string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// These tests wait for other processes most of the time, so more of them fit than there are processors.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	var err error
+	if folder, err = os.MkdirTemp("", "ecs-remedy"); err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	os.RemoveAll(folder)
+	os.Exit(status)
+}
+
+// raced is whether this test runs under the race detector; the function is then built with it, too.
+var raced = sync.OnceValue(func() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+})
+
+// binary is the function as it is deployed, or with the race detector in it.
+var binary = sync.OnceValues(func() (string, error) {
+	if raced() {
+		return build("race", ".", "-race")
+	}
+	return build("main", ".")
+})
+
+// build builds a package or a file of the main module.
+func build(name, source string, options ...string) (string, error) {
+	output := filepath.Join(folder, name)
+	arguments := append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", output}, options...)
+	command := exec.Command("go", append(arguments, source)...)
+	command.Env = os.Environ()
+	if !slices.Contains(options, "-race") { // which needs cgo
+		command.Env = append(command.Env, "CGO_ENABLED=0")
+	}
+	if said, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	return output, nil
+}
+
+// setting is a platform that starts real function processes, and an ECS on a port for them.
+type setting struct {
+	*testing.T
+	world    *ecssim.World
+	platform *fcsim.Platform
+	env      []string
+	secrets  []string
+
+	mu   sync.Mutex
+	sent []*fcsim.Invocation
+}
+
+// newSetting serves the instances on a port. Whatever the processes print and answer until the test ends is searched for
+// secrets then.
+func newSetting(t *testing.T, instances ...ecssim.Instance) *setting {
+	t.Helper()
+	s := &setting{T: t, world: ecssim.New(ecssim.Real()), platform: fcsim.New(account, region),
+		secrets: []string{ecssim.DefaultKeyID, ecssim.DefaultSecret, ecssim.DefaultToken, "Signature="}}
+	for _, i := range instances {
+		s.world.Add(i)
+	}
+	s.platform.Concurrency = 40
+	s.platform.Backoff = 300 * time.Millisecond
+	address, stop, err := s.world.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.env = []string{
+		"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:", "REMEDY_ECS_ENDPOINT=" + address, "REMEDY_LEASE=2s", "REMEDY_POLL=50ms",
+		"REMEDY_ATTEMPT_TIMEOUT=600ms", "REMEDY_BOOT_GRACE=5s", "REMEDY_DEADLINE_RESERVE=1s",
+		// The platform sets these when it starts the process; an invocation has its own.
+		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + s.secret("STS.of-the-start"), "ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + s.secret("secret-of-the-start"),
+		"ALIBABA_CLOUD_SECURITY_TOKEN=" + s.secret("token-of-the-start"),
+	}
+	t.Cleanup(func() {
+		s.platform.Close()
+		stop()
+		s.discreet()
+	})
+	return s
+}
+
+// secret is a text that must not be seen again.
+func (s *setting) secret(text string) string {
+	s.secrets = append(s.secrets, text)
+	return text
+}
+
+// key makes credentials that ECS knows.
+func (s *setting) key(name string) fcsim.Key {
+	k := fcsim.Key{ID: s.secret("STS." + name), Secret: s.secret("secret-of-" + name), Token: s.secret("token-of-" + name)}
+	s.world.SetKey(ecssim.Key{ID: k.ID, Secret: k.Secret, Token: k.Token})
+	return k
+}
+
+// start starts one more process.
+func (s *setting) start(env ...string) *fcsim.Process {
+	s.Helper()
+	name, err := binary()
+	if err != nil {
+		s.Fatal(err)
+	}
+	process, err := s.platform.Start(name, slices.Concat(s.env, env)...)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return process
+}
+
+// send queues an event; without a key it gets the default one.
+func (s *setting) send(e fcsim.Event) *fcsim.Invocation {
+	if e.Key == (fcsim.Key{}) {
+		e.Key = fcsim.Key{ID: ecssim.DefaultKeyID, Secret: ecssim.DefaultSecret, Token: ecssim.DefaultToken}
+	}
+	i := s.platform.Send(e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent = append(s.sent, i)
+	return i
+}
+
+// invoke sends an event and waits for its last answer.
+func (s *setting) invoke(payload string) fcsim.Answer {
+	s.Helper()
+	return s.wait(s.send(fcsim.Event{Payload: []byte(payload)}))
+}
+
+func (s *setting) wait(i *fcsim.Invocation) fcsim.Answer {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	defer cancel()
+	answer, err := i.Wait(ctx)
+	if err != nil {
+		s.Fatalf("%v\n%s", err, s.platform.Output())
+	}
+	return answer
+}
+
+// until waits for something to become true.
+func (s *setting) until(what string, is func() bool) {
+	s.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			s.Fatalf("this never came: %s\n%s", what, s.platform.Output())
+		}
+	}
+}
+
+// discreet searches everything that was printed and answered for secrets, and for reports of the race detector.
+func (s *setting) discreet() {
+	var all strings.Builder
+	all.WriteString(s.platform.Output())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range s.sent {
+		for _, answer := range i.Answers() {
+			all.Write(answer.Body)
+		}
+	}
+	for _, secret := range s.secrets {
+		for _, form := range []string{secret, url.QueryEscape(secret)} {
+			if strings.Contains(all.String(), form) {
+				s.Errorf("a secret was printed or answered: %s", secret)
+			}
+		}
+	}
+	if at := strings.Index(all.String(), "DATA RACE"); at >= 0 {
+		s.Error(all.String()[at:])
+	}
+}
+
+// reboots is the RebootInstance calls that reached ECS, as one letter each: G graceful, F forced.
+func (s *setting) reboots(id string) string {
+	var letters strings.Builder
+	for _, call := range s.world.Reboots(id) {
+		letters.WriteByte(map[bool]byte{false: 'G', true: 'F'}[call.Force])
+	}
+	return letters.String()
+}
+
+// result is what the contract says of a result, as far as these tests look.
+type result struct {
+	InstanceID string `json:"instanceId"`
+	Verdict    string
+	Reason     string
+	Detail     string
+	Incident   string
+	Forced     bool
+	Attempts   []struct {
+		N         int
+		Force     bool
+		RequestID string `json:"requestId"`
+		Outcome   string
+	}
+	Findings []struct{ Rule string }
+}
+
+// results decodes a response; an error of the function fails the test.
+func (s *setting) results(a fcsim.Answer) []result {
+	s.Helper()
+	if a.Error != nil {
+		s.Fatalf("the function failed: %+v", *a.Error)
+	}
+	return s.decode(a.Body)
+}
+
+func (s *setting) decode(body []byte) []result {
+	s.Helper()
+	var response struct{ Results []result }
+	if err := json.Unmarshal(body, &response); err != nil {
+		s.Fatalf("%v in the answer %s", err, body)
+	}
+	return response.Results
+}
+
+// ended is what the results say, in short.
+func ended(results []result) string {
+	said := make([]string, len(results))
+	for n, r := range results {
+		said[n] = r.Verdict + "/" + r.Reason
+	}
+	return strings.Join(said, " ")
+}
+
+// quick is a guest that restarts within a fraction of a second.
+func quick(g ecssim.Guest) ecssim.Guest {
+	g.Stop, g.Start, g.BootTime, g.Beat = 100*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
+	return g
+}
+
+// optedIn is an instance whose owner allows everything.
+func optedIn(id string, g ecssim.Guest) ecssim.Instance {
+	return ecssim.Instance{ID: id, Tags: map[string]string{"auto-restart": "true"}, Guest: quick(g)}
+}
+
+// kernelHang is the system event of a guest whose kernel hangs, as EventBridge's target has it after a transformation.
+func kernelHang(id string, at time.Time) string {
+	return fmt.Sprintf(`{"ver":"1.0","id":"event-%s-%d","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
+		"name":"Instance:InstanceFailure.PerformanceImpact:Executing","userId":"%s","eventTime":"%s","regionId":"%s",
+		"content":{"eventId":"e-%s-%d","instanceId":"%s","eventType":"InstanceFailure.PerformanceImpact","eventStatus":"Executing"}}`,
+		id, at.UnixNano(), region, account, id, account, at.UTC().Format("20060102T150405.000-0700"), region, id, at.UnixNano(), id)
+}
+
+// ledgerOf is the configuration of a process, and the ledger as an operator sees it.
+func (s *setting) ledgerOf(env ...string) (config.Config, *ledger.Ledger) {
+	s.Helper()
+	settings, err := config.Load(slices.Concat(s.env, env))
+	if err != nil {
+		s.Fatal(err)
+	}
+	store, err := ledger.OpenRedis(settings.Ledger.URL.Reveal(), 5*time.Second)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { store.Close() })
+	return settings, ledger.New(store, settings.Policy, time.Now)
+}
+
+// redisServer starts a redis-server on a free port and returns its address. Without one the test is skipped, unless
+// ECS_REMEDY_REQUIRE_REDIS is 1.
+func redisServer(t *testing.T, password string) string {
+	t.Helper()
+	name, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("ECS_REMEDY_REQUIRE_REDIS") == "1" {
+			t.Fatal("ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get install redis-server")
+		}
+		t.Skip("several processes share a real Redis here, and there is no redis-server in PATH: apt-get install redis-server")
+	}
+	// Somebody else may take the free port before the server does; then it ends, and another port is tried.
+	for range 5 {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := free.Addr().String()
+		free.Close()
+		_, port, _ := net.SplitHostPort(address)
+		command := exec.Command(name, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+			"--requirepass", password, "--databases", "256")
+		output, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			command.Process.Kill()
+			command.Wait()
+		})
+		lines := bufio.NewScanner(output)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "Ready to accept connections") {
+				go io.Copy(io.Discard, output)
+				return address
+			}
+		}
+	}
+	t.Fatalf("%s did not start", name)
+	return ""
+}
+
+// proxy passes TCP connections on. A test sees every request on its way to the server, and may hold or lose what comes back.
+type proxy struct {
+	address  string
+	listener net.Listener
+	see      func(l *link, request []byte) // before the request is passed on; one at a time
+
+	mu    sync.Mutex
+	links map[*link]bool
+	gone  bool
+}
+
+// link is one connection through a proxy.
+type link struct {
+	client, server net.Conn
+	requests       int // that were seen, this one included
+
+	mu   sync.Mutex
+	held *point
+	lost bool
+}
+
+// point is where somebody is to be held up: arrived is closed when the answer is at the proxy, which passes it on once
+// released is closed.
+type point struct {
+	arrived, released chan struct{}
+	once              sync.Once
+}
+
+func newPoint() *point { return &point{arrived: make(chan struct{}), released: make(chan struct{})} }
+
+// hold holds every answer from now on at the point.
+func (l *link) hold(p *point) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = p
+}
+
+// lose drops every answer from now on, and leaves the connection open.
+func (l *link) lose() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = true
+}
+
+func startProxy(t *testing.T, server string, see func(*link, []byte)) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{address: listener.Addr().String(), listener: listener, see: see, links: map[*link]bool{}}
+	t.Cleanup(p.vanish)
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", server)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			l := &link{client: client, server: upstream}
+			p.mu.Lock()
+			p.links[l] = true
+			gone := p.gone
+			p.mu.Unlock()
+			if gone {
+				l.close()
+				continue
+			}
+			go p.requests(l)
+			go l.answers()
+		}
+	}()
+	return p
+}
+
+// vanish closes every connection, and refuses new ones.
+func (p *proxy) vanish() {
+	p.listener.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+	p.hangUp()
+}
+
+// hangUp closes every connection. The caller holds p.mu, as see does.
+func (p *proxy) hangUp() {
+	for l := range p.links {
+		l.close()
+	}
+}
+
+func (l *link) close() {
+	l.client.Close()
+	l.server.Close()
+}
+
+func (p *proxy) requests(l *link) {
+	defer l.close()
+	b := make([]byte, 64<<10)
+	for {
+		n, err := l.client.Read(b)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		l.requests++
+		p.see(l, b[:n])
+		p.mu.Unlock()
+		if _, err := l.server.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (l *link) answers() {
+	defer l.close()
+	b := make([]byte, 64<<10)
+	for {
+		n, err := l.server.Read(b)
+		if err != nil {
+			return
+		}
+		l.mu.Lock()
+		held, lost := l.held, l.lost
+		l.mu.Unlock()
+		if held != nil {
+			held.once.Do(func() { close(held.arrived) })
+			<-held.released
+		}
+		if lost {
+			continue
+		}
+		if _, err := l.client.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// ledgerCommand reports whether a request is one of the ledger's, and not of the connection's opening.
+func ledgerCommand(request []byte) bool {
+	return bytes.Contains(request, []byte("ecs-remedy/"))
+}
