@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -33,6 +34,11 @@ func (s *setting) historyOf(policy remedy.Policy, book *ledger.Ledger, ids []str
 		if open := record.Value.Open; open != nil {
 			s.Errorf("incident %s never ended: %+v", open.ID, *open)
 		}
+		text, err := json.Marshal(record.Value)
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.recorded = append(s.recorded, text...)
 		incidents := slices.Clone(record.Value.Recent)
 		slices.SortFunc(incidents, func(a, b remedy.Incident) int { return a.OpenedAt.Compare(b.OpenedAt) })
 		h.incidents[id] = incidents
@@ -129,7 +135,10 @@ func (h *history) ladder(incident *remedy.Incident) {
 func (h *history) claimed(id string) {
 	type place struct{ incident, attempt int }
 	taken := map[place]bool{}
-	type tally struct{ ignored, obeyed int }
+	type tally struct {
+		ignored, obeyed int
+		until           time.Time // the end of the last attempt that ECS took
+	}
 	seen := map[int]tally{}
 	for _, call := range h.calls[id] {
 		at, found := place{}, false
@@ -148,12 +157,20 @@ func (h *history) claimed(id string) {
 		taken[at] = true
 		t := seen[at.incident]
 		incident := h.incidents[id][at.incident]
+		attempt := incident.Attempts[at.attempt]
+		// Whatever its owner got to know: what ECS took is watched until its end.
+		if attempt.ClaimedAt.Before(t.until) {
+			h.s.Errorf("%s: attempt %d was claimed %v before the end of one that ECS had taken", incident.ID, attempt.N,
+				t.until.Sub(attempt.ClaimedAt))
+		}
+		if call.Effect {
+			t.until = attempt.SendBefore.Add(h.policy.AttemptTimeout)
+		}
 		if call.Force && t.ignored < 2 {
 			h.s.Errorf("%s: forced after ECS had taken %d graceful reboots in vain", incident.ID, t.ignored)
 		}
 		// StartTime has a resolution of a minute: where it shows no change, an owner that was not looking cannot know.
-		before := incident.Attempts[at.attempt].Before.StartTime
-		if t.obeyed > 0 && before != minute(call.At) {
+		if t.obeyed > 0 && attempt.Before.StartTime != minute(call.At) {
 			h.s.Errorf("%s: rebooted again after it had worked", incident.ID)
 		}
 		switch {

@@ -313,7 +313,7 @@ func main() { fc.Start(func() error { return nil }) }
 `), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	empty, err := build("empty", source)
+	empty, err := buildDeployed(source, "empty")
 	if err != nil {
 		b.Fatal(err)
 	}

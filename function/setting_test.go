@@ -62,20 +62,20 @@ var raced = sync.OnceValue(func() bool {
 // binary is the function as it is deployed, or with the race detector in it.
 var binary = sync.OnceValues(func() (string, error) {
 	if raced() {
-		return build("race", ".", "-race")
+		return build(".", "race", os.Environ(), "-race") // which needs cgo
 	}
-	return build("main", ".")
+	return buildDeployed(".", "main")
 })
 
-// build builds a package or a file of the main module.
-func build(name, source string, options ...string) (string, error) {
+// buildDeployed builds a package or a file with the options that the deployed binary is built with.
+func buildDeployed(source, name string) (string, error) {
+	return build(source, name, append(os.Environ(), "CGO_ENABLED=0"), "-trimpath", "-ldflags=-s -w")
+}
+
+func build(source, name string, env []string, options ...string) (string, error) {
 	output := filepath.Join(folder, name)
-	arguments := append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", output}, options...)
-	command := exec.Command("go", append(arguments, source)...)
-	command.Env = os.Environ()
-	if !slices.Contains(options, "-race") { // which needs cgo
-		command.Env = append(command.Env, "CGO_ENABLED=0")
-	}
+	command := exec.Command("go", slices.Concat([]string{"build", "-o", output}, options, []string{source})...)
+	command.Env = env
 	if said, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, said)
 	}
@@ -86,16 +86,18 @@ func build(name, source string, options ...string) (string, error) {
 type setting struct {
 	*testing.T
 	world    *ecssim.World
+	ecs      string // the world's address
 	platform *fcsim.Platform
 	env      []string
 	secrets  []string
 
-	mu   sync.Mutex
-	sent []*fcsim.Invocation
+	mu       sync.Mutex
+	sent     []*fcsim.Invocation
+	recorded []byte // what the ledger was seen to hold
 }
 
-// newSetting serves the instances on a port. Whatever the processes print and answer until the test ends is searched for
-// secrets then.
+// newSetting serves the instances on a port. Whatever the processes print, answer and leave in the ledger until the test ends
+// is searched for secrets then.
 func newSetting(t *testing.T, instances ...ecssim.Instance) *setting {
 	t.Helper()
 	s := &setting{T: t, world: ecssim.New(ecssim.Real()), platform: fcsim.New(account, region),
@@ -109,6 +111,7 @@ func newSetting(t *testing.T, instances ...ecssim.Instance) *setting {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.ecs = strings.TrimPrefix(address, "http://")
 	s.env = []string{
 		"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:", "REMEDY_ECS_ENDPOINT=" + address, "REMEDY_LEASE=2s", "REMEDY_POLL=50ms",
 		"REMEDY_ATTEMPT_TIMEOUT=600ms", "REMEDY_BOOT_GRACE=5s", "REMEDY_DEADLINE_RESERVE=1s",
@@ -195,12 +198,13 @@ func (s *setting) until(what string, is func() bool) {
 	}
 }
 
-// discreet searches everything that was printed and answered for secrets, and for reports of the race detector.
+// discreet searches everything that was printed, answered and stored for secrets, and for reports of the race detector.
 func (s *setting) discreet() {
 	var all strings.Builder
 	all.WriteString(s.platform.Output())
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	all.Write(s.recorded)
 	for _, i := range s.sent {
 		for _, answer := range i.Answers() {
 			all.Write(answer.Body)
@@ -209,7 +213,7 @@ func (s *setting) discreet() {
 	for _, secret := range s.secrets {
 		for _, form := range []string{secret, url.QueryEscape(secret)} {
 			if strings.Contains(all.String(), form) {
-				s.Errorf("a secret was printed or answered: %s", secret)
+				s.Errorf("a secret was printed, answered or stored: %s", secret)
 			}
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,17 +193,19 @@ func (e *examination) configuration() bool {
 		e.add(name, note, fmt.Sprintf("in mode %s nothing is rebooted: REMEDY_MODE=enforce arms it", p.Mode))
 	}
 	if p.Untagged != remedy.GrantNone {
-		e.add(name, note, fmt.Sprintf("instances without the tag get %s (REMEDY_UNTAGGED); only those with it are looked at here", p.Untagged))
+		e.add(name, note, fmt.Sprintf("instances without the tag get %s (REMEDY_UNTAGGED); only those with it are looked at here",
+			p.Untagged))
 	}
 	if !p.SecondCheck {
 		e.add(name, note, "REMEDY_SECOND_CHECK=none: instances are rebooted even if their guest is known to be alive")
 	}
-	if now := time.Now(); len(p.Windows) > 0 && !open(p.Windows, now) {
+	if now := time.Now(); len(p.Windows) > 0 && !anyOpen(p.Windows, now) {
 		e.add(name, note, "no window of REMEDY_WINDOWS is open now, so an alarm would be refused as outside-window")
 	}
 	if settings.HTTPToken != "" && settings.Ledger.Kind == config.Memory {
-		e.add(name, finding, "REMEDY_HTTP_TOKEN with the ledger mem: an incident that the HTTP trigger begins is left to the timer's "+
-			"sweep, which runs in another process and cannot see it", "a ledger that every process reaches: redis://…, rediss://… or ots://…")
+		e.add(name, finding, "REMEDY_HTTP_TOKEN with the ledger mem: an incident that the HTTP trigger begins is left to the "+
+			"timer's sweep, which runs in another process and cannot see it",
+			"a ledger that every process reaches: redis://…, rediss://… or ots://…")
 	}
 	for _, warning := range settings.Warnings {
 		if variable, _, _ := strings.Cut(warning, ":"); variable != "REMEDY_LEDGER" { // the ledger's own check says more
@@ -228,13 +232,8 @@ func problems(err error) []config.Problem {
 	return all
 }
 
-func open(windows []remedy.Window, now time.Time) bool {
-	for _, window := range windows {
-		if window.Open(now) {
-			return true
-		}
-	}
-	return false
+func anyOpen(windows []remedy.Window, now time.Time) bool {
+	return slices.ContainsFunc(windows, func(w remedy.Window) bool { return w.Open(now) })
 }
 
 // ledger checks the ledger. It returns the store where there is one to close.
@@ -246,8 +245,8 @@ func (e *examination) ledger(ctx context.Context) ledger.Store {
 		if e.settings.Policy.Mode == remedy.Enforce {
 			r = finding
 		}
-		e.add(name, r, fmt.Sprintf("with %s only one process may run, and Function Compute runs as many as there are events: they could "+
-			"reboot an instance twice", where.Name), "redis://…, rediss://… or ots://INSTANCE.REGION/TABLE")
+		e.add(name, r, fmt.Sprintf("with %s only one process may run, and Function Compute runs as many as there are events: "+
+			"they could reboot an instance twice", where.Name), "redis://…, rediss://… or ots://INSTANCE.REGION/TABLE")
 	}
 	if where.Kind == config.Memory {
 		return nil
@@ -300,8 +299,8 @@ func (e *examination) redis(ctx context.Context, r *ledger.Redis) {
 	case err != nil:
 		e.add(name, note, "whether it drops records when its memory runs short is not known: "+err.Error(), cure)
 	case policy != "noeviction":
-		e.add(name, finding, "its maxmemory-policy is "+policy+": when its memory runs short it drops open incidents, or the ended ones "+
-			"that cool-downs are counted from", cure)
+		e.add(name, finding, "its maxmemory-policy is "+policy+": when its memory runs short it drops open incidents, or "+
+			"the ended ones that cool-downs are counted from", cure)
 	default:
 		e.add(name, good, "its maxmemory-policy is "+policy)
 	}
@@ -326,8 +325,8 @@ func (e *examination) records(ctx context.Context) {
 	if pause := seen.Fleet.Paused; pause.On(seen.At) {
 		e.add(name, note, paused(pause), "remedy resume")
 	}
-	for id, record := range seen.Records {
-		if !record.OK() {
+	for _, id := range slices.Sorted(maps.Keys(seen.Records)) {
+		if record := seen.Records[id]; !record.OK() {
 			e.addOf(check{Check: name, InstanceID: id, Result: finding, Saw: record.Note,
 				Cures: []string{"a version of this program that knows the record, or remove its key"}})
 		}
@@ -392,7 +391,8 @@ func (e *examination) list(ctx context.Context) ([]string, bool) {
 		e.add("credentials", finding, "refused: "+tagged.Note, "take new ones: "+credentialsHint)
 		return nil, false
 	case !tagged.OK():
-		e.add(name, finding, tagged.Note, "check that "+e.region+" is a region, and the network to it (REMEDY_ECS_ENDPOINT, REMEDY_NETWORK)")
+		e.add(name, finding, tagged.Note,
+			"check that "+e.region+" is a region, and the network to it (REMEDY_ECS_ENDPOINT, REMEDY_NETWORK)")
 		return nil, false
 	}
 	e.add("credentials", good, "ECS takes them in "+e.region)
@@ -408,8 +408,8 @@ func (e *examination) list(ctx context.Context) ([]string, bool) {
 	case !some.OK():
 		e.add(name, finding, some.Note, "try again")
 	case len(some.Value) == 0:
-		e.add(name, finding, "may be called, but there is no instance at all in "+e.region+": the wrong region or account, or nothing there",
-			"--region with the region of the instances, and credentials of their account")
+		e.add(name, finding, "may be called, but there is no instance at all in "+e.region+
+			": the wrong region or account, or nothing there", "--region with the region of the instances, and credentials of their account")
 	case e.settings.Policy.Untagged != remedy.GrantNone:
 		e.add(name, note, "no instance in "+e.region+" has the tag "+tag+", and REMEDY_UNTAGGED lets all of them be rebooted")
 	default:

@@ -46,7 +46,7 @@ type openIncident struct {
 	Region     string               `json:"region"`
 	Alarm      string               `json:"alarm"`
 	OpenedAt   time.Time            `json:"openedAt"`
-	Owner      string               `json:"owner"` // alive, released, lease-over, opening, or none: a slot that nobody uses
+	Owner      string               `json:"owner"` // alive, released, lease-over, opening, unknown, or none: a slot that nobody uses
 	LeaseUntil time.Time            `json:"leaseUntil,omitzero"`
 	Attempts   []remedy.AttemptView `json:"attempts"`
 
@@ -144,11 +144,15 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 			continue
 		}
 		state := "none"
-		if seen.At.Before(policy.Takeover(slot.LeaseUntil)) {
+		record := seen.Records[slot.Instance]
+		switch {
+		case !record.OK():
+			state = "unknown"
+		case seen.At.Before(policy.Takeover(slot.LeaseUntil).Add(remedy.MaxSkew)): // the sweep keeps it as long
 			state = "opening"
 		}
-		o.Open = append(o.Open, openIncident{Incident: plain(slot.Incident), InstanceID: plain(slot.Instance), OpenedAt: slot.OpenedAt,
-			Owner: state, LeaseUntil: slot.LeaseUntil, Attempts: views(nil)})
+		o.Open = append(o.Open, openIncident{Incident: plain(slot.Incident), InstanceID: plain(slot.Instance),
+			OpenedAt: slot.OpenedAt, Owner: state, LeaseUntil: slot.LeaseUntil, Attempts: views(nil)})
 	}
 	slices.SortFunc(o.Open, func(a, b openIncident) int {
 		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Incident, b.Incident))
@@ -202,7 +206,7 @@ func (o *overview) print(p *page, policy remedy.Policy) {
 	section(p, "Cooling down", cooling)
 	spent := make([][2]string, 0, len(o.Spent))
 	for _, i := range o.Spent {
-		spent = append(spent, [2]string{i.InstanceID, fmt.Sprintf("%d of %d incidents within %s; no other before %s, or remedy reset",
+		spent = append(spent, [2]string{i.InstanceID, fmt.Sprintf("%d of %d within %s, until %s or remedy reset",
 			i.Incidents, i.Limit, policy.IncidentWindow, local(i.Until))})
 	}
 	section(p, "Incidents spent", spent)
@@ -234,6 +238,7 @@ func (i *openIncident) words() string {
 		"lease-over": "its owner's lease is over since " + local(i.LeaseUntil) + ", so the next sweep takes it up",
 		"released":   "its owner let go of it, and the next delivery or sweep takes it up",
 		"opening":    "it is being opened",
+		"unknown":    "its record cannot be read",
 		"none":       "a slot that nobody uses; the next sweep drops it",
 	}[i.Owner]
 	if len(i.attempts) > 0 {

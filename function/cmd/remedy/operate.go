@@ -206,7 +206,8 @@ func later(text string, now time.Time) (time.Time, error) {
 		return at, hinted{fmt.Errorf("--until %s is not a time", strconv.Quote(text)),
 			"write 2h, 15:04 or 2026-11-23T15:04:05+08:00"}
 	case !at.After(now):
-		return at, hinted{fmt.Errorf("--until %s is %s, which is over", strconv.Quote(text), local(at)), "name a time that is still to come"}
+		return at, hinted{fmt.Errorf("--until %s is %s, which is over", strconv.Quote(text), local(at)),
+			"name a time that is still to come"}
 	}
 	return at, nil
 }

@@ -129,7 +129,8 @@ func (e *examination) permission(action, well string, r refusals) {
 		e.add(action, finding, fmt.Sprintf("no permission for %d of %s: %s", r.denied, plural(r.all, "instance"), r.note),
 			"allow ecs:"+action+" for them, as the role in template.yml does")
 	case r.unanswered > 0:
-		e.add(action, finding, fmt.Sprintf("no answer for %d of %s: %s", r.unanswered, plural(r.all, "instance"), r.note), "try again later")
+		e.add(action, finding, fmt.Sprintf("no answer for %d of %s: %s", r.unanswered, plural(r.all, "instance"), r.note),
+			"try again later")
 	default:
 		e.add(action, good, fmt.Sprintf("%s for %s", well, plural(r.all, "instance")))
 	}

@@ -117,7 +117,8 @@ func unheard() ecssim.Instance {
 // without is a key that may call everything that the doctor needs but for one operation.
 func without(action string) ecssim.Key {
 	key := ecssim.Key{Actions: []string{}}
-	for _, other := range []string{"DescribeInstances", "DescribeCloudAssistantStatus", "DescribeInstanceHistoryEvents", "RebootInstance"} {
+	for _, other := range []string{"DescribeInstances", "DescribeCloudAssistantStatus", "DescribeInstanceHistoryEvents",
+		"RebootInstance"} {
 		if other != action {
 			key.Actions = append(key.Actions, other)
 		}

@@ -15,6 +15,7 @@ import (
 	"ecs-remedy/function/internal/ecs"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/remedy"
 	"ecs-remedy/function/internal/report"
 )
 
@@ -101,10 +102,10 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 	request, isHTTP := events.HTTP(payload)
 	handler, done, err := f.handler(invocation)
 	if err != nil { // no credentials, or no ledger: nothing can be done about any event until that is mended
-		pending := handle.NotReady(report.New(f.out, invocation.RequestID), err)
 		if isHTTP {
-			return handle.HTTPNotReady(), nil
+			return handle.HTTPNotReady(request, f.config.HTTPToken.Reveal()), nil
 		}
+		pending := handle.NotReady(report.New(f.out, invocation.RequestID), err)
 		return handle.Response{Results: pending.Results}, pending
 	}
 	defer done()
@@ -149,10 +150,20 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, func(), erro
 		}
 	}
 	book := ledger.New(store, f.config.Policy, f.seams.Clock.Now)
-	return &handle.Handler{
+	handler := &handle.Handler{
 		Policy: f.config.Policy, Reserve: f.config.Reserve, Clock: f.seams.Clock,
 		Ledger: book, Owner: book, Resolver: book, Cloud: cloud, Rebooter: cloud,
 		Reporter: report.New(f.out, invocation.RequestID), Watcher: f.seams.Watcher, Name: f.seams.Name,
 		HTTPToken: f.config.HTTPToken.Reveal(),
-	}, done, nil
+	}
+	if f.config.Policy.Mode == remedy.Observe {
+		// Incidents that are open from before the function was disarmed have to end, too.
+		armed := f.config.Policy
+		armed.Mode = remedy.Enforce
+		others := ledger.New(store, armed, f.seams.Clock.Now)
+		also := *handler
+		also.Ledger, also.Owner, also.Resolver = others, others, others
+		handler.Also = &also
+	}
+	return handler, done, nil
 }

@@ -143,7 +143,7 @@ func TestNotReady(t *testing.T) {
 		if !strings.Contains(results[0].Detail, "give the function a role") {
 			t.Errorf("no cure: %s", results[0].Detail)
 		}
-		answer, err := s.function.Invoke(t.Context(), bare, []byte(httpEvent("", nil, nil)))
+		answer, err := s.function.Invoke(t.Context(), bare, []byte(httpEvent("", nil, map[string]string{"token": token})))
 		if err != nil || answer.(handle.HTTPResponse).StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%v %v", answer, err)
 		}

@@ -267,7 +267,6 @@ func TestOutOfTime(t *testing.T) {
 		if s.sent(instance) != "G" {
 			t.Errorf("sent %q", s.sent(instance))
 		}
-		start = time.Now()
 		results := s.deliverTo(s.another(), delivery(1), payload)
 		check(t, s, results, ending{remedy.Restarted, remedy.Recovered, "GG"})
 		if results[0].Attempts[0].Outcome != remedy.Failed {

@@ -14,12 +14,6 @@ func optedIn(guest ecssim.Guest) ecssim.Instance {
 	return ecssim.Instance{ID: instance, Tags: map[string]string{"auto-restart": "true"}, Guest: guest}
 }
 
-// with changes an instance.
-func with(i ecssim.Instance, change func(*ecssim.Instance)) ecssim.Instance {
-	change(&i)
-	return i
-}
-
 // ending is how the handling of one alarm ended.
 type ending struct {
 	verdict remedy.Verdict

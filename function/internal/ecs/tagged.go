@@ -47,7 +47,8 @@ func (c *Client) Some(ctx context.Context, region string) remedy.Reading[[]strin
 
 // list reads the ids of an answer's instances, page by page. More than one page where only one is wanted are left unread; more
 // than the limit otherwise are a failure, for a part would pass for the whole.
-func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeInstancesRequest, pages int) remedy.Reading[[]string] {
+func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeInstancesRequest,
+	pages int) remedy.Reading[[]string] {
 	all := answers{action: request.GetActionName()}
 	base := c.base
 	if base == nil {

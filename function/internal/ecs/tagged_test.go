@@ -72,7 +72,8 @@ func TestSome(t *testing.T) {
 	calls := 0
 	c := carried(t, func(r *http.Request) (*http.Response, error) {
 		calls++
-		return reply(200, fmt.Sprintf(`{"RequestId":%q,"NextToken":"more","Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, requestID)), nil
+		const body = `{"RequestId":%q,"NextToken":"more","Instances":{"Instance":[{"InstanceId":"i-1"}]}}`
+		return reply(200, fmt.Sprintf(body, requestID)), nil
 	})
 	if got := c.Some(t.Context(), region); !got.OK() || len(got.Value) != 1 || calls != 1 {
 		t.Errorf("%d instances in %d calls (%s), want the one of the first page", len(got.Value), calls, got.Note)

@@ -2,6 +2,7 @@ package handle
 
 import (
 	"context"
+	"sync/atomic"
 
 	"ecs-remedy/events"
 	"ecs-remedy/function/internal/remedy"
@@ -24,48 +25,57 @@ func (h *Handler) alarmed(invocation Invocation, alarms []events.Alarm) []*hang 
 		g := h.newHang(invocation)
 		g.facts.Alarm = a
 		over, known := resolved[[2]string{a.Rule, a.Instance}]
-		g.facts.Superseded = known && a.State != events.Resolved && !a.Time.After(over.Time)
+		g.facts.Superseded = known && a.State != events.Resolved && !a.Time.IsZero() && !a.Time.After(over.Time)
 		hangs[i] = g
 	}
 	return hangs
 }
 
-// swept makes a hang of every incident that is under way. Whether its owner is alive is for Next to say.
-func (h *Handler) swept(ctx context.Context, invocation Invocation) ([]*hang, error) {
+// swept makes a hang of every incident under way whose slot is chosen. Whether its owner is alive is for Next to say.
+func (h *Handler) swept(ctx context.Context, invocation Invocation, chosen func(remedy.Slot) bool) ([]*hang, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())
 	defer cancel()
 	slots, err := h.Ledger.Open(ctx)
-	hangs := make([]*hang, len(slots))
-	for i, slot := range slots {
-		hangs[i] = h.newHang(invocation)
-		hangs[i].facts.Swept = true
-		hangs[i].facts.Alarm.Instance = slot.Instance
+	var hangs []*hang
+	for _, slot := range slots {
+		if chosen(slot) {
+			g := h.newHang(invocation)
+			g.facts.Swept, g.facts.Alarm.Instance = true, slot.Instance
+			hangs = append(hangs, g)
+		}
 	}
 	return hangs, err
 }
 
 // handleAll takes every hang to its result: first as far as the alarm itself and the instance's record tell, all at once; then
-// the candidates that are left, up to a hundred at a time, with one reading of ECS for all of them.
+// those that are left, one leader for each instance with its followers.
 func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	for start := 0; start < len(hangs); start += candidatesAtOnce {
 		some := hangs[start:min(start+candidatesAtOnce, len(hangs))]
 		h.Clock.Each(len(some), func(i int) { some[i].run(ctx, wantsMore) })
 	}
 	var candidates, open []*hang
-	leaders := map[string]bool{}
+	leaders := map[string]*hang{}
 	for _, g := range hangs {
-		if g.done {
-			continue
-		}
-		g.facts.Followed = leaders[g.facts.Alarm.Instance]
-		leaders[g.facts.Alarm.Instance] = true
-		if g.facts.Followed || g.facts.Record.Value.Open != nil {
+		switch id := g.facts.Alarm.Instance; {
+		case g.done:
+		case leaders[id] != nil:
+			leaders[id].followers = append(leaders[id].followers, g)
+		case g.open() != nil:
+			leaders[id] = g
 			open = append(open, g)
-		} else {
+		default:
+			leaders[id] = g
 			candidates = append(candidates, g)
 		}
 	}
-	h.openAll(ctx, candidates, open)
+	h.Clock.Each(len(open)+1, func(i int) {
+		if i < len(open) {
+			open[i].lead(ctx)
+			return
+		}
+		h.openAll(ctx, candidates)
+	})
 }
 
 // wantsMore: the next answer needs more than the instance's record, so it is worth reading for several at once.
@@ -76,32 +86,42 @@ func wantsMore(g *hang, step *remedy.Step) bool {
 // isOpen: the incident has its first claim; what is left is to watch it.
 func isOpen(g *hang, step *remedy.Step) bool { return g.stored.Open != nil }
 
-// openAll takes the candidates to their first claim or to a refusal, group by group, while the incidents that are open already
-// are followed to their end. Every group is asked for with the fleet's record as the group before left it, so that once the
-// fleet's limit is reached the rest is refused unread.
-func (h *Handler) openAll(ctx context.Context, candidates, open []*hang) {
-	group := candidates[:min(candidatesAtOnce, len(candidates))]
-	rest := candidates[len(group):]
-	follow := func(i int) { open[i].run(ctx, nil) }
-	if len(group) == 0 {
-		h.Clock.Each(len(open), follow)
+// openAll takes the candidates to their results, group by group. The next group is read when everybody of the group before has
+// an incident or an answer, with the fleet's record as that left it: so that once the fleet's limit is reached the rest is
+// refused unread.
+func (h *Handler) openAll(ctx context.Context, candidates []*hang) {
+	if len(candidates) == 0 {
 		return
 	}
-	h.Clock.Each(len(open)+1, func(i int) {
-		if i < len(open) {
-			follow(i)
+	group := candidates[:min(candidatesAtOnce, len(candidates))]
+	rest := candidates[len(group):]
+	h.readTogether(ctx, group)
+	var opening atomic.Int64
+	opening.Store(int64(len(group)))
+	h.Clock.Each(len(group)+1, func(i int) {
+		if i < len(group) {
+			group[i].run(ctx, isOpen)
+			opening.Add(-1)
+			group[i].lead(ctx)
 			return
 		}
-		h.readTogether(ctx, group)
-		h.Clock.Each(len(group), func(i int) { group[i].run(ctx, isOpen) })
-		var opened []*hang
-		for _, g := range group {
-			if !g.done {
-				opened = append(opened, g)
-			}
+		for len(rest) > 0 && opening.Load() > 0 && h.Clock.Sleep(ctx, h.Policy.Poll) == nil {
 		}
-		h.openAll(ctx, rest, opened)
+		h.openAll(ctx, rest)
 	})
+}
+
+// lead takes the leader of its instance's alarms to its end, and answers those that follow it as soon as it is known whether
+// it leads anywhere: where only its own weakness refused it, the next one leads.
+func (g *hang) lead(ctx context.Context) {
+	g.run(ctx, isOpen)
+	if len(g.followers) > 0 {
+		next := g.followers[0]
+		next.followers = g.followers[1:]
+		next.facts.Followed = !(g.done && g.result.Reason == remedy.Unproven)
+		next.lead(ctx)
+	}
+	g.run(ctx, nil)
 }
 
 // readTogether gives a group of candidates its first facts: the fleet's record, and for those that it leaves in the running

@@ -88,7 +88,10 @@ type Handler struct {
 	Watcher  Watcher       // nil: nobody watches
 	Name     func() string // a new name for an owner of incidents, never used before
 
-	HTTPToken string // secret of the HTTP trigger; empty: HTTP requests are refused
+	HTTPToken  string        // secret of the HTTP trigger; empty: HTTP requests are refused
+	WriteLimit time.Duration // of a last write when the time is over; zero: Policy.CallLimit
+	// Also has another ledger, whose overdue incidents the sweep ends as well; nil: there is none.
+	Also *Handler
 }
 
 // Invocation is what the platform says of one delivery of an event.
@@ -154,7 +157,15 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 	}
 	var hangs []*hang
 	if len(alarms) == 1 && alarms[0].Format == events.Timer {
-		if hangs, err = h.swept(ctx, invocation); err != nil {
+		hangs, err = h.swept(ctx, invocation, func(remedy.Slot) bool { return true })
+		if err == nil && h.Also != nil {
+			var overdue []*hang
+			overdue, err = h.Also.swept(ctx, invocation, func(s remedy.Slot) bool {
+				return h.Clock.Now().After(s.OpenedAt.Add(h.Policy.IncidentLimit))
+			})
+			hangs = append(hangs, overdue...)
+		}
+		if err != nil {
 			pending := NotReady(h.Reporter, fmt.Errorf("the sweep cannot read the ledger: %w", err))
 			return Response{Results: pending.Results}, pending
 		}

@@ -14,6 +14,8 @@ type hang struct {
 	stored remedy.Record // as last read from or written to the ledger; facts.Record is ahead of it by what was seen since
 	result remedy.Result
 	done   bool
+
+	followers []*hang // other alarms of the same event about the same instance
 }
 
 func (h *Handler) newHang(invocation Invocation) *hang {
@@ -109,7 +111,7 @@ func (g *hang) renewAt() time.Time { return g.stored.Open.LeaseUntil.Add(-g.Poli
 func (g *hang) keep(ctx context.Context, until time.Time) bool {
 	incident := *g.open()
 	incident.Owner, incident.LeaseUntil = g.facts.Owner, until
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.Policy.CallLimit())
+	ctx, cancel := g.writing(ctx)
 	defer cancel()
 	record, reason, err := g.Owner.Keep(ctx, g.stored, &incident)
 	switch {
@@ -136,6 +138,8 @@ func (g *hang) store(record remedy.Record) {
 // where the incident is still its own.
 func (g *hang) reread(ctx context.Context) {
 	mine := g.open()
+	ctx, cancel := context.WithTimeout(ctx, g.Policy.CallLimit())
+	defer cancel()
 	g.facts.Record = g.Ledger.Record(ctx, g.facts.Alarm.Instance)
 	g.stored = g.facts.Record.Value
 	now := g.open()
@@ -147,8 +151,11 @@ func (g *hang) reread(ctx context.Context) {
 		g.facts.Record.Value.Open = &kept
 	case now == nil:
 		for _, ended := range g.facts.Record.Value.Recent {
-			if ended.ID == mine.ID { // ended by hand
-				g.answer(ended.Verdict, ended.Reason, "the incident was ended by somebody else")
+			if ended.ID == mine.ID && ended.Reason == remedy.Abandoned {
+				ended.Owner = g.facts.Owner
+				g.facts.Record.Value.Open = &ended
+				g.answer(ended.Verdict, ended.Reason, "by an operator")
+				return
 			}
 		}
 	}
@@ -231,6 +238,10 @@ func (g *hang) wait(ctx context.Context, until time.Time) {
 
 // reboot claims the attempt, and only then sends it. What came back is written down at once.
 func (g *hang) reboot(ctx context.Context, step *remedy.Step) {
+	if g.Clock.Now().Sub(g.facts.Now) > g.Policy.CallLimit() {
+		g.forget() // the process was frozen since this was decided: what it rests on may be old
+		return
+	}
 	incident := *step.Incident
 	incident.Owner = g.facts.Owner
 	record, reason, err := g.claim(ctx, &incident, step.Attempt)
@@ -238,13 +249,8 @@ func (g *hang) reboot(ctx context.Context, step *remedy.Step) {
 	case err != nil:
 		g.answer(remedy.Pending, remedy.Dependency, "the ledger: "+err.Error())
 		return
-	case reason == remedy.InProgress:
-		g.reread(ctx)
-		g.facts.Fleet = remedy.Reading[remedy.Fleet]{} // where the record shows no incident, it tells who is opening one
-		return
 	case reason != "":
-		g.forget() // the fleet's record is not as it was read: Next says what that means
-		g.facts.Fleet = g.readFleet(ctx)
+		g.surprised(ctx)
 		return
 	}
 	g.store(record)
@@ -276,25 +282,56 @@ func (g *hang) last() *remedy.Attempt {
 	return &attempts[len(attempts)-1]
 }
 
+// surprised reads the record again after a write was refused: it, or the fleet's, is not as it was read, and Next says what
+// that means.
+func (g *hang) surprised(ctx context.Context) {
+	g.forget()
+	g.reread(ctx)
+}
+
 // settle writes the incident's end and reports it.
 func (g *hang) settle(ctx context.Context, step *remedy.Step) {
 	incident := *step.Incident
 	incident.Owner = g.facts.Owner
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.Policy.CallLimit())
+	writing, cancel := g.writing(ctx)
 	defer cancel()
-	_, reason, err := g.Owner.Settle(ctx, g.stored, &incident)
+	_, reason, err := g.Owner.Settle(writing, g.stored, &incident)
 	switch {
+	case err != nil && g.settled(ctx, step):
 	case err != nil:
 		g.answer(remedy.Pending, remedy.Dependency, "the ledger: "+err.Error())
-	case reason == remedy.InProgress:
-		g.reread(ctx)
 	case reason != "":
-		g.forget()
-		g.facts.Fleet = g.readFleet(ctx)
+		g.surprised(ctx)
 	default:
 		g.facts.Record.Value.Open = &incident
 		g.answer(step.Verdict, step.Reason, step.Why)
 	}
+}
+
+// settled looks whether the incident's end was written after all, although its answer was lost: then the verdict stands, and
+// nobody else would ever report it.
+func (g *hang) settled(ctx context.Context, step *remedy.Step) bool {
+	ctx, cancel := g.writing(ctx)
+	defer cancel()
+	record := g.Ledger.Record(ctx, step.Incident.Instance)
+	for _, ended := range record.Value.Recent {
+		if ended.ID == step.Incident.ID && ended.EndedAt.Equal(step.Incident.EndedAt) {
+			ended.Owner = g.facts.Owner
+			g.facts.Record.Value.Open = &ended
+			g.answer(step.Verdict, step.Reason, step.Why)
+			return true
+		}
+	}
+	return false
+}
+
+// writing is a context for writing something down that must not be lost because the invocation's time is over.
+func (g *hang) writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := g.Policy.CallLimit()
+	if g.WriteLimit != 0 {
+		limit = min(limit, g.WriteLimit)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
 // refuse reports a verdict that leaves the ledger alone, but for what others must know: that an alarm was resolved, or that

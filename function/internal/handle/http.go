@@ -17,6 +17,7 @@ import (
 const (
 	httpBudget  = 3500 * time.Millisecond
 	httpAttempt = 2 * time.Second
+	httpWrite   = 500 * time.Millisecond // for each last write
 )
 
 // HTTPResponse is what Function Compute turns into the answer to an HTTP request.
@@ -29,12 +30,12 @@ type HTTPResponse struct {
 // HandleHTTP handles an event of an HTTP trigger. The trigger is open to the world, so the token is the only gate: without a
 // token configured, every request is refused. An incident that goes on after the answer is left to the timer's sweep.
 func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request events.Request, payload []byte) HTTPResponse {
-	if !h.authorized(request) {
-		return answerHTTP(http.StatusUnauthorized, map[string]string{"error": "the token is missing or wrong"})
+	if !authorized(request, h.HTTPToken) {
+		return unauthorized()
 	}
 	now := h.Clock.Now()
 	quick := *h
-	quick.Reserve = 0
+	quick.Reserve, quick.WriteLimit = 0, httpWrite
 	invocation.Deadline = now.Add(httpBudget)
 	invocation.ClaimBy = invocation.Deadline.Add(-httpAttempt)
 	ctx, cancel := context.WithTimeout(ctx, httpBudget+httpBudget/4)
@@ -57,22 +58,29 @@ func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request
 	return answerHTTP(status, response)
 }
 
-// HTTPNotReady is the answer where there is nothing to handle a request with.
-func HTTPNotReady() HTTPResponse {
+// HTTPNotReady is the answer where there is nothing to handle a request with. A stranger learns nothing of that.
+func HTTPNotReady(request events.Request, token string) HTTPResponse {
+	if !authorized(request, token) {
+		return unauthorized()
+	}
 	return answerHTTP(http.StatusServiceUnavailable, map[string]string{"error": "not ready: the function's log says why"})
 }
 
 // authorized compares the token, wherever it is, in constant time.
-func (h *Handler) authorized(request events.Request) bool {
-	if h.HTTPToken == "" {
+func authorized(request events.Request, token string) bool {
+	if token == "" {
 		return false
 	}
 	bearer, _ := strings.CutPrefix(request.Header["authorization"], "Bearer ")
 	ok := 0
 	for _, given := range []string{request.Query["token"], request.Header["x-remedy-token"], bearer} {
-		ok |= subtle.ConstantTimeCompare([]byte(given), []byte(h.HTTPToken))
+		ok |= subtle.ConstantTimeCompare([]byte(given), []byte(token))
 	}
 	return ok == 1
+}
+
+func unauthorized() HTTPResponse {
+	return answerHTTP(http.StatusUnauthorized, map[string]string{"error": "the token is missing or wrong"})
 }
 
 func answerHTTP(status int, body any) HTTPResponse {

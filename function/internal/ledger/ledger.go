@@ -63,9 +63,14 @@ type storedFleet struct {
 	Expires time.Time      `json:"expires,omitzero"`
 }
 
-// expires is until when a store keeps a record that nothing depends on. It is on the machine's clock, whatever the ledger's:
-// it is the stores that drop, and theirs is the real time, in a drill too.
-func expires() time.Time { return time.Now().Add(30 * 24 * time.Hour).UTC() }
+// expires is until when a store keeps a record that nothing depends on: 30 days, or as long as anything in it counts. It is on
+// the machine's clock, whatever the ledger's: it is the stores that drop, and theirs is the real time, in a drill too.
+func (l *Ledger) expires() time.Time {
+	return time.Now().Add(max(30*24*time.Hour, l.kept()+24*time.Hour)).UTC()
+}
+
+// kept is how long an incident that has ended counts for anything.
+func (l *Ledger) kept() time.Duration { return max(l.policy.KeyRetention(), l.policy.Cooldown) }
 
 func (l *Ledger) instanceKey(instance string) string { return l.prefix + "instance/" + instance }
 func (l *Ledger) fleetKey() string                   { return l.prefix + "fleet" }
@@ -106,7 +111,7 @@ func (l *Ledger) getRecord(ctx context.Context, instance string) (remedy.Record,
 func (l *Ledger) putRecord(ctx context.Context, instance string, r remedy.Record) (remedy.Record, error) {
 	s := storedRecord{Version: version, Open: r.Open, Recent: r.Recent, Alarms: r.Keys}
 	if r.Open == nil {
-		s.Expires = expires()
+		s.Expires = l.expires()
 	}
 	value, err := json.Marshal(s)
 	if err != nil {
@@ -166,11 +171,10 @@ func (l *Ledger) changeFleet(ctx context.Context, change func(*remedy.Fleet) rem
 			return reason, nil
 		}
 		now := l.now()
-		kept := max(l.policy.KeyRetention(), l.policy.Cooldown)
-		fleet.Begun = slices.DeleteFunc(fleet.Begun, func(b remedy.Begun) bool { return now.Sub(b.At) >= kept })
+		fleet.Begun = slices.DeleteFunc(fleet.Begun, func(b remedy.Begun) bool { return now.Sub(b.At) >= l.kept() })
 		s := storedFleet{Version: version, Open: fleet.Open, Begun: fleet.Begun, Paused: fleet.Paused, Written: now.UTC()}
 		if len(s.Open) == 0 && s.Paused == (remedy.Pause{}) {
-			s.Expires = expires()
+			s.Expires = l.expires()
 		}
 		value, err := json.Marshal(s)
 		if err != nil {
@@ -232,54 +236,78 @@ func (l *Ledger) Open(ctx context.Context) ([]remedy.Slot, error) {
 }
 
 // prune drops the slots whose reservation is over and whose incident is not in its instance's record: its owner died between
-// the two writes, or after the incident's end.
+// the two writes, or after the incident's end. An incident that never came to be does not count for the hour either. A record
+// that cannot be read keeps its slot, and is in nobody else's way.
 func (l *Ledger) prune(ctx context.Context, fleet remedy.Fleet) (remedy.Fleet, error) {
-	unused := map[string]bool{}
+	unused, unbegun := map[string]bool{}, map[string]bool{}
 	for _, slot := range fleet.Open {
-		if l.now().Before(l.policy.Takeover(slot.LeaseUntil)) {
+		// Whoever reserved it may have a clock that is behind ours.
+		if l.now().Before(l.policy.Takeover(slot.LeaseUntil).Add(remedy.MaxSkew)) {
 			continue
 		}
 		record, err := l.getRecord(ctx, slot.Instance)
-		if err != nil {
-			return fleet, err
+		if err != nil || record.Open != nil && record.Open.ID == slot.Incident {
+			continue
 		}
-		if record.Open == nil || record.Open.ID != slot.Incident {
-			unused[slot.Incident] = true
-		}
+		unused[slot.Incident] = true
+		unbegun[slot.Incident] = !record.Ended(slot.Incident)
 	}
 	if len(unused) == 0 {
 		return fleet, nil
 	}
 	_, err := l.changeFleet(ctx, func(f *remedy.Fleet) remedy.Reason {
 		f.Open = slices.DeleteFunc(f.Open, func(s remedy.Slot) bool { return unused[s.Incident] })
+		f.Begun = slices.DeleteFunc(f.Begun, func(b remedy.Begun) bool { return unbegun[b.Incident] })
 		return ""
 	})
 	return *l.lastSeen(), err
 }
 
-// reserve takes a slot for the incident, unless everything is paused or a limit is reached. With slot false (a rehearsal) it
-// counts the incident's beginning only.
-func (l *Ledger) reserve(ctx context.Context, incident *remedy.Incident, slot bool) (remedy.Reason, error) {
+// reserve takes a slot for the incident, unless everything is paused, a limit is reached, or somebody else is opening one of the
+// same instance: two that open in the same second share an id, and the one that comes too late with its claim would give back
+// the other's slot. With slot false (a rehearsal) it counts the incident's beginning only.
+func (l *Ledger) reserve(ctx context.Context, record remedy.Record, incident *remedy.Incident, slot bool) (remedy.Reason, error) {
 	return l.changeFleet(ctx, func(f *remedy.Fleet) remedy.Reason {
 		now := l.now().UTC()
 		if f.Paused.On(now) {
 			return remedy.Paused
 		}
+		if _, opening := f.Opening(l.policy, record, incident.Instance, now); opening {
+			return remedy.InProgress
+		}
 		if reason, _ := f.Full(l.policy, now); reason != "" {
 			return reason
 		}
-		// Two invocations may open the same incident in the same second: with one slot for both, the one that comes too late
-		// with its claim would give back the other's.
-		if slot && slices.ContainsFunc(f.Open, func(s remedy.Slot) bool {
-			return s.Instance == incident.Instance && now.Before(l.policy.Takeover(s.LeaseUntil))
-		}) {
-			return remedy.InProgress
-		}
-		f.Begun = append(f.Begun, remedy.Begun{At: now, Instance: incident.Instance})
+		f.Begun = append(f.Begun, remedy.Begun{At: now, Instance: incident.Instance, Incident: incident.ID})
 		if slot {
-			f.Open = append(f.Open, remedy.Slot{Incident: incident.ID, Instance: incident.Instance, OpenedAt: incident.OpenedAt,
-				LeaseUntil: l.policy.NewLease(now)})
+			l.take(f, incident, now)
 		}
+		return ""
+	})
+}
+
+// take gives the incident a slot, in place of any that its instance still has from an incident that is over.
+func (l *Ledger) take(f *remedy.Fleet, incident *remedy.Incident, now time.Time) {
+	f.Open = slices.DeleteFunc(f.Open, func(s remedy.Slot) bool { return s.Instance == incident.Instance })
+	f.Open = append(f.Open, remedy.Slot{Incident: incident.ID, Instance: incident.Instance, OpenedAt: incident.OpenedAt,
+		LeaseUntil: l.policy.NewLease(now)})
+}
+
+// mayGoOn asks the fleet's record before a further claim: a pause holds at once, even while the guards are being asked. An
+// incident whose slot was dropped, because its owner froze between the two writes of its first claim, gets it back: no limit
+// stops what has begun.
+func (l *Ledger) mayGoOn(ctx context.Context, incident *remedy.Incident) (remedy.Reason, error) {
+	fleet, err := l.getFleet(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case fleet.Paused.On(l.now()):
+		return remedy.Paused, nil
+	case slices.ContainsFunc(fleet.Open, func(s remedy.Slot) bool { return s.Incident == incident.ID }):
+		return "", nil
+	}
+	return l.changeFleet(ctx, func(f *remedy.Fleet) remedy.Reason {
+		l.take(f, incident, l.now().UTC())
 		return ""
 	})
 }
@@ -288,14 +316,8 @@ func (l *Ledger) reserve(ctx context.Context, incident *remedy.Incident, slot bo
 func (l *Ledger) giveBack(ctx context.Context, incident *remedy.Incident, unbegun bool) error {
 	_, err := l.changeFleet(ctx, func(f *remedy.Fleet) remedy.Reason {
 		f.Open = slices.DeleteFunc(f.Open, func(s remedy.Slot) bool { return s.Incident == incident.ID })
-		if !unbegun {
-			return ""
-		}
-		for i := len(f.Begun) - 1; i >= 0; i-- {
-			if f.Begun[i].Instance == incident.Instance {
-				f.Begun = slices.Delete(f.Begun, i, i+1)
-				break
-			}
+		if unbegun {
+			f.Begun = slices.DeleteFunc(f.Begun, func(b remedy.Begun) bool { return b.Incident == incident.ID })
 		}
 		return ""
 	})
@@ -303,27 +325,34 @@ func (l *Ledger) giveBack(ctx context.Context, incident *remedy.Incident, unbegu
 }
 
 // Claim writes the incident with one more attempt, before that attempt is sent. It succeeds only for the owner of a lease that
-// still runs; the first claim also reserves a slot. It stamps the attempt's ClaimedAt and SendBefore and renews the lease.
-// A reason says that nothing was claimed: a limit, a pause, or InProgress where the record is not as it was (read it again).
-// An error says that nothing is known, and nothing may be sent.
+// still runs, and not during a pause; the first claim also reserves a slot. It stamps the attempt's ClaimedAt and SendBefore and
+// renews the lease. A reason says that nothing was claimed: a limit, a pause, or InProgress where the record is not as it was
+// (read it again). An error says that nothing is known, and nothing may be sent.
 func (l *Ledger) Claim(ctx context.Context, record remedy.Record, incident *remedy.Incident, attempt remedy.Attempt) (remedy.Record, remedy.Reason, error) {
 	first := record.Open == nil
-	if first {
-		if reason, err := l.reserve(ctx, incident, true); reason != "" || err != nil {
-			return record, reason, err
+	leaseUntil := l.policy.NewLease(incident.OpenedAt) // a first claim that takes longer than a lease comes too late
+	ask := func() (remedy.Reason, error) { return l.reserve(ctx, record, incident, true) }
+	if !first {
+		leaseUntil = record.Open.LeaseUntil
+		if record.Open.Owner != incident.Owner {
+			return record, remedy.InProgress, nil
 		}
+		ask = func() (remedy.Reason, error) { return l.mayGoOn(ctx, incident) }
+	}
+	if reason, err := ask(); reason != "" || err != nil {
+		return record, reason, err
 	}
 	now := l.now().UTC()
-	if !first && (record.Open.Owner != incident.Owner || now.After(record.Open.LeaseUntil)) {
-		return record, remedy.InProgress, nil
-	}
 	claimed := *incident
 	attempt.ClaimedAt, attempt.SendBefore = now, now.Add(l.policy.CallLimit())
 	claimed.Attempts = append(slices.Clone(incident.Attempts), attempt)
 	claimed.LeaseUntil = l.policy.NewLease(now)
 	next := record
 	next.Open = &claimed
-	next, err := l.putRecord(ctx, incident.Instance, next)
+	err := ErrConflict
+	if !now.After(leaseUntil) {
+		next, err = l.putRecord(ctx, incident.Instance, next)
+	}
 	switch {
 	case err == nil:
 		return next, "", nil
@@ -347,7 +376,7 @@ func (l *Ledger) Keep(ctx context.Context, record remedy.Record, incident *remed
 func (l *Ledger) Settle(ctx context.Context, record remedy.Record, incident *remedy.Incident) (remedy.Record, remedy.Reason, error) {
 	rehearsal := record.Open == nil
 	if rehearsal {
-		if reason, err := l.reserve(ctx, incident, false); reason != "" || err != nil {
+		if reason, err := l.reserve(ctx, record, incident, false); reason != "" || err != nil {
 			return record, reason, err
 		}
 	}
@@ -366,12 +395,11 @@ func (l *Ledger) Settle(ctx context.Context, record remedy.Record, incident *rem
 // end turns the open incident into a recent one, and forgets what is too old to matter.
 func (l *Ledger) end(r *remedy.Record, ended *remedy.Incident) {
 	now := l.now()
-	kept := max(l.policy.KeyRetention(), l.policy.Cooldown)
 	done := *ended
 	done.Owner, done.LeaseUntil = "", time.Time{}
 	r.Open = nil
 	r.Recent = append(slices.Clone(r.Recent), done)
-	r.Recent = slices.DeleteFunc(r.Recent, func(i remedy.Incident) bool { return now.Sub(i.EndedAt) >= kept })
+	r.Recent = slices.DeleteFunc(r.Recent, func(i remedy.Incident) bool { return now.Sub(i.EndedAt) >= l.kept() })
 	keys := map[string]time.Time{done.Alarm.Key: now.UTC()}
 	for key, at := range r.Keys {
 		if now.Sub(at) < l.policy.KeyRetention() {

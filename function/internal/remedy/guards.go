@@ -113,7 +113,7 @@ func timeRule(r *ruling) {
 }
 
 func modeRule(r *ruling) {
-	if r.p.Mode != Enforce && r.p.Mode != Observe {
+	if r.p.off() {
 		r.refuse("mode", Paused, "mode "+string(r.p.Mode))
 		return
 	}
@@ -194,12 +194,10 @@ func fleetRule(r *ruling) {
 	if !r.f.Fleet.OK() {
 		return // pauseRule said so
 	}
-	for _, slot := range r.f.Fleet.Value.Open {
-		// Its record was read a moment ago and did not show the incident: another invocation is opening it right now.
-		if slot.Instance == r.f.Alarm.Instance && r.f.Now.Before(r.p.Takeover(slot.LeaseUntil)) {
-			r.refuse("fleet", InProgress, "incident "+slot.Incident+" is being opened")
-			return
-		}
+	// Its record was read a moment ago and did not show this incident: another invocation is opening it right now.
+	if slot, opening := r.f.Fleet.Value.Opening(*r.p, r.f.Record.Value, r.f.Alarm.Instance, r.f.Now); opening {
+		r.refuse("fleet", InProgress, "incident "+slot.Incident+" is being opened")
+		return
 	}
 	reason, saw := r.f.Fleet.Value.Full(*r.p, r.f.Now)
 	if reason != "" {
@@ -414,6 +412,17 @@ func hangRule(r *ruling) {
 	case silent:
 		r.pass("hang", saw)
 	}
+}
+
+// Opening is the slot that another invocation has reserved for an incident of the instance which the instance's record does not
+// show yet, if the reservation still runs.
+func (fl Fleet) Opening(p Policy, record Record, instance string, now time.Time) (Slot, bool) {
+	for _, slot := range fl.Open {
+		if slot.Instance == instance && now.Before(p.Takeover(slot.LeaseUntil)) && !record.Ended(slot.Incident) {
+			return slot, true
+		}
+	}
+	return Slot{}, false
 }
 
 // Full says which limit of the fleet leaves no room for another incident, if any, and what it rests on. A slot that is past

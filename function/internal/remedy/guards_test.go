@@ -452,7 +452,9 @@ func TestOpening(t *testing.T) {
 		{"unchecked, denied", with(unchecked, failing(Denied, Heartbeat)), "", "", everything, "REMEDY_SECOND_CHECK=none"},
 
 		// Who comes first.
-		{"many reasons", with(aged(time.Hour), func(c *candidate) { c.Mode = Off }), Refused, StaleAlarm, ledgerOnly,
+		{"many reasons", with(aged(time.Hour), func(c *candidate) { c.Mode = Off }), Refused, Paused, ledgerOnly,
+			"switched off comes before everything"},
+		{"two reasons", with(aged(time.Hour), func(c *candidate) { c.Alarm.Account = "9" }), Refused, WrongAccount, ledgerOnly,
 			"the first refusal is the reason"},
 		{"no time left", func(c *candidate) { c.StopAt = c.Now }, Pending, OutOfTime, nothing,
 			"nothing is begun at the deadline's reserve"},
@@ -531,7 +533,7 @@ func TestWindow(t *testing.T) {
 func TestOpenIncident(t *testing.T) {
 	other := func(leaseLeft time.Duration) func(*candidate) {
 		return func(c *candidate) {
-			c.Record.Value.Open = &Incident{ID: "i/1", Instance: instanceID, OpenedAt: start, Owner: "somebody",
+			c.Record.Value.Open = &Incident{ID: "i/1", Instance: instanceID, Account: c.Alarm.Account, OpenedAt: start, Owner: "somebody",
 				LeaseUntil: c.Now.Add(leaseLeft),
 				Alarm:      AlarmRef{Key: c.Alarm.Key, Rule: c.Alarm.Rule, Time: start},
 				Attempts: []Attempt{{N: 1, ClaimedAt: c.Now, SendBefore: c.Now.Add(10 * time.Second), Outcome: Accepted,
@@ -574,6 +576,9 @@ func TestOpenIncident(t *testing.T) {
 		{"resolved", with(held, resolved(time.Second)), Refuse, Ignored, Resolved, true,
 			"the incident is told, whoever owns it"},
 		{"resolved at once", with(held, resolved(0)), Refuse, Ignored, Resolved, true, "not before its own alarm"},
+		{"resolved by a stranger", with(held, resolved(time.Second), func(c *candidate) { c.Alarm.Account = "9" }), Refuse,
+			Ignored, Resolved, false, "another account's alarms are about another account's instances"},
+		{"resolved in the future", with(held, resolved(time.Hour)), Refuse, Ignored, Resolved, false, "no clock is that far off"},
 		{"resolved before", with(held, resolved(-time.Second)), Refuse, Ignored, Resolved, false,
 			"that was another episode"},
 		{"another rule resolved", with(held, resolved(time.Second), func(c *candidate) { c.Alarm.Rule = "another" }), Refuse,

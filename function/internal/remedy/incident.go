@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"slices"
 	"time"
 )
 
@@ -98,6 +99,11 @@ type Record struct {
 	Revision uint64
 }
 
+// Ended reports whether the record remembers the incident as one that has ended.
+func (r *Record) Ended(incident string) bool {
+	return slices.ContainsFunc(r.Recent, func(i Incident) bool { return i.ID == incident })
+}
+
 // Fleet is what the ledger holds of all instances together.
 type Fleet struct {
 	Open     []Slot
@@ -111,6 +117,7 @@ type Fleet struct {
 type Begun struct {
 	At       time.Time `json:"at"`
 	Instance string    `json:"instance"`
+	Incident string    `json:"incident"`
 }
 
 // Slot is an incident's place among those under way at once.

@@ -197,8 +197,15 @@ func (l *ladder) rejected(a *Attempt) Step {
 		}
 		return l.blind(m.Failure, m.Note)
 	}
+	// It may be our own earlier attempt that takes effect only now.
+	before := l.counted(a)
+	ours := before != nil && before.accepted()
 	switch status := m.Value.Status; status {
 	case "Running":
+		if late := l.late(); late != nil {
+			a.Outcome = NotExecuted
+			return l.welcome(late)
+		}
 		for _, earlier := range l.incident.Attempts {
 			if earlier.Outcome == NotExecuted && earlier.Reason == NotRunning {
 				return l.end(NotAccepted, "ECS refused attempt "+strconv.Itoa(a.N)+" as not Running, though it is, for the second time")
@@ -207,8 +214,14 @@ func (l *ladder) rejected(a *Attempt) Step {
 		a.Outcome = NotExecuted
 		return l.climb()
 	case "Stopping", "Starting":
-		if before := l.counted(a); before == nil || !before.Stuck {
+		if !ours {
 			return l.end(NotRunning, "it is "+status+", and not by our doing")
+		}
+		if end := a.end(l.p); !before.Stuck && m.At.Before(end) {
+			if status == "Starting" && before.LeftRunningAt.IsZero() {
+				before.LeftRunningAt = m.At
+			}
+			return l.poll(end)
 		}
 		a.Outcome, a.Stuck = Failed, true
 		if a.Force {
@@ -246,7 +259,12 @@ func (l *ladder) climb() Step {
 	}
 	if barred, why := l.barred(previous, all); barred != "" {
 		// A last look: it may have worked after all.
-		if missing := (Machine | Heartbeat) &^ f.have(); missing != 0 {
+		overdue := f.Now.After(incident.limit(p))
+		last := Machine | Heartbeat
+		if overdue {
+			last |= Platform
+		}
+		if missing := last &^ f.have(); missing != 0 {
 			return Step{Do: Read, Sources: missing}
 		}
 		if !f.Machine.OK() {
@@ -257,6 +275,9 @@ func (l *ladder) climb() Step {
 		}
 		if pulse, saw := f.pulse(p); l.reports(pulse) && f.Machine.Value.Status == "Running" {
 			return l.revived(saw)
+		}
+		if overdue && !f.Events.OK() { // what kept the next attempt from being sent
+			return l.blind(f.Events.Failure, f.Events.Note)
 		}
 		switch barred {
 		case NotRecovered:

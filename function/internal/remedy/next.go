@@ -116,6 +116,8 @@ func look(p *Policy, f *Facts) Step {
 	switch {
 	case !f.Record.Read():
 		return Step{Do: Read, Sources: Ledger}
+	case !f.Record.OK() && p.off():
+		return Step{Verdict: Refused, Reason: Paused, Why: "mode " + string(p.Mode)}
 	case f.Record.Failure == Garbled:
 		return Step{Verdict: Refused, Reason: Unreadable, Why: "the ledger: " + f.Record.Note}
 	case !f.Record.OK():
@@ -146,7 +148,9 @@ func look(p *Policy, f *Facts) Step {
 // resolve answers a resolved alarm. The Step carries the open incident where it must be told: the loop writes its ResolvedAt.
 func resolve(f *Facts, open *Incident) Step {
 	step := Step{Verdict: Ignored, Reason: Resolved, Why: "state " + f.Alarm.RawState}
-	if open != nil && open.ResolvedAt.IsZero() && open.Alarm.Rule == f.Alarm.Rule && !f.Alarm.Time.Before(open.Alarm.Time) {
+	a := &f.Alarm
+	if open != nil && open.ResolvedAt.IsZero() && open.Alarm.Rule == a.Rule && open.Account == a.Account &&
+		!a.Time.Before(open.Alarm.Time) && a.Time.Sub(f.Now) <= MaxSkew {
 		told := open.clone()
 		told.ResolvedAt = f.Now
 		step.Incident = told
@@ -164,6 +168,9 @@ func judge(p *Policy, f *Facts) Step {
 		return Step{Verdict: Refused, Reason: InProgress, Why: "another alarm of this batch leads for the same instance"}
 	}
 	r := ruling{p: p, f: f, findings: make([]Finding, 0, 24)}
+	if p.off() {
+		r.reason, r.why = Paused, "mode "+string(p.Mode) // whatever else there is to say
+	}
 	have := f.have()
 	for _, stage := range opening {
 		if missing := stage.needs &^ have; missing != 0 {

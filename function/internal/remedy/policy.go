@@ -53,6 +53,9 @@ type Policy struct {
 	Windows         []Window // none: always
 }
 
+// off reports whether the mode refuses everything.
+func (p *Policy) off() bool { return p.Mode != Enforce && p.Mode != Observe }
+
 // CallLimit is the longest that one call to ECS or to the ledger may take, so that a lease cannot run out unnoticed in one.
 func (p Policy) CallLimit() time.Duration { return min(10*time.Second, p.Lease/3) }
 

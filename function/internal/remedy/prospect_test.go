@@ -27,8 +27,10 @@ func TestForesee(t *testing.T) {
 		{"all is well", func(*Policy, *Facts) {}, WouldRestart, GrantFull},
 		{"a policy that never forces is as good as a tag that says so", func(p *Policy, _ *Facts) { p.Force = false },
 			WouldRestart, GrantGraceful},
-		{"the owner's tag", func(_ *Policy, f *Facts) { f.Machine.Value.Tags["auto-restart"] = "graceful" }, WouldRestart, GrantGraceful},
-		{"any other value grants nothing", func(_ *Policy, f *Facts) { f.Machine.Value.Tags["auto-restart"] = "yes" }, NotOptedIn, GrantNone},
+		{"the owner's tag", func(_ *Policy, f *Facts) { f.Machine.Value.Tags["auto-restart"] = "graceful" },
+			WouldRestart, GrantGraceful},
+		{"any other value grants nothing", func(_ *Policy, f *Facts) { f.Machine.Value.Tags["auto-restart"] = "yes" },
+			NotOptedIn, GrantNone},
 		{"what concerns all instances is left out: the mode", func(p *Policy, _ *Facts) { p.Mode = Off }, WouldRestart, GrantFull},
 		{"the windows", func(p *Policy, _ *Facts) { p.Windows = []Window{{Location: time.UTC}} }, WouldRestart, GrantFull},
 		{"and a pause", func(_ *Policy, f *Facts) { f.Fleet.Value.Paused.Since = start }, WouldRestart, GrantFull},
@@ -44,7 +46,8 @@ func TestForesee(t *testing.T) {
 		{"its cool-down", func(_ *Policy, f *Facts) {
 			f.Record.Value.Recent = []Incident{{OpenedAt: start.Add(-20 * time.Minute), EndedAt: start.Add(-10 * time.Minute)}}
 		}, CoolingDown, GrantFull},
-		{"nothing read of it", func(_ *Policy, f *Facts) { f.Machine = Reading[Instance]{At: start, Failure: Missing} }, NotFound, GrantNone},
+		{"nothing read of it", func(_ *Policy, f *Facts) { f.Machine = Reading[Instance]{At: start, Failure: Missing} },
+			NotFound, GrantNone},
 		{"ECS would refuse", func(_ *Policy, f *Facts) { f.Dry = Reply{At: start, Outcome: Rejected, Reason: Forbidden} },
 			Forbidden, GrantFull},
 		{"ECS has no answer", func(_ *Policy, f *Facts) { f.Dry = Reply{At: start, Outcome: NotExecuted} }, Dependency, GrantFull},
@@ -53,7 +56,8 @@ func TestForesee(t *testing.T) {
 		row.change(&p, &f)
 		got := Foresee(p, f)
 		if got.Step.Reason != row.reason || got.Grant != row.grant {
-			t.Errorf("%s: %s (%s) with grant %q, want %s with %q", row.why, got.Step.Reason, got.Step.Why, got.Grant, row.reason, row.grant)
+			t.Errorf("%s: %s (%s) with grant %q, want %s with %q", row.why, got.Step.Reason, got.Step.Why, got.Grant,
+				row.reason, row.grant)
 		}
 		if got.Step.Do != Refuse && got.Step.Do != Settle {
 			t.Errorf("%s: the step is %v, want an end", row.why, got.Step.Do)

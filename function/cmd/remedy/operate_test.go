@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/remedy"
+)
+
+// command runs the command line in an environment, and returns what it wrote and its exit status.
+func command(environ []string, args ...string) (stdout, stderr string, status int) {
+	var out, err bytes.Buffer
+	status = run(args, &console{in: strings.NewReader(""), out: &out, err: &err, environ: environ})
+	return out.String(), err.String(), status
+}
+
+func TestLater(t *testing.T) {
+	shanghai := load(t, "Asia/Shanghai")
+	berlin := load(t, "Europe/Berlin")
+	now := time.Date(2026, 11, 23, 15, 4, 0, 0, shanghai)
+	spring := time.Date(2026, 3, 28, 12, 0, 0, 0, berlin) // the clocks go from 2:00 to 3:00 on the 29th
+	for _, row := range []struct {
+		why, text string
+		now       time.Time
+		want      string // RFC 3339; empty: refused
+	}{
+		{"a duration", "2h", now, "2026-11-23T17:04:00+08:00"},
+		{"no time at all", "0s", now, ""},
+		{"a duration backwards", "-1s", now, ""},
+		{"a time of day that is still to come", "15:05", now, "2026-11-23T15:05:00+08:00"},
+		{"the present one is over: the next is tomorrow", "15:04", now, "2026-11-24T15:04:00+08:00"},
+		{"one that is over today", "09:00", now, "2026-11-24T09:00:00+08:00"},
+		{"one that the clocks leave out: what they show then", "02:30", spring, "2026-03-29T03:30:00+02:00"},
+		{"a day of 23 hours is still a day", "11:00", spring, "2026-03-29T11:00:00+02:00"},
+		{"there is no such time of day", "24:00", now, ""},
+		{"a whole time, in another zone", "2026-11-23T07:04:01Z", now, "2026-11-23T07:04:01Z"},
+		{"the present is over", "2026-11-23T07:04:00Z", now, ""},
+		{"a time without a zone could be any of a day", "2026-11-23T18:00:00", now, ""},
+		{"a number without a unit", "90", now, ""},
+		{"words", "tomorrow", now, ""},
+		{"nothing", "", now, ""},
+	} {
+		got, err := later(row.text, row.now)
+		if row.want == "" {
+			if err == nil {
+				t.Errorf("%s: %q is %v, want it refused", row.why, row.text, got)
+			}
+			continue
+		}
+		if want, _ := time.Parse(time.RFC3339, row.want); err != nil || !got.Equal(want) {
+			t.Errorf("%s: %q is %v (%v), want %v", row.why, row.text, got, err, want)
+		}
+	}
+}
+
+func load(t *testing.T, zone string) *time.Location {
+	t.Helper()
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
+}
+
+// hostile would clear a terminal, ring it, and turn text round, if it were printed as it is.
+const hostile = "\x1b[2Jweb\a\u009b31m\u202e"
+
+// TestIncidentsInEveryState shows open incidents in every state that an owner can leave them in, and text from outside with
+// escapes in it.
+func TestIncidentsInEveryState(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	store, err := ledger.OpenBolt(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := remedy.Policy{Mode: remedy.Enforce, IncidentLimit: time.Hour, Lease: time.Minute, IncidentWindow: time.Hour,
+		FleetConcurrent: 9, FleetHourly: 9}
+	now := time.Now()
+	open := func(id string, at time.Time) (*ledger.Ledger, remedy.Record) {
+		t.Helper()
+		l := ledger.New(store, policy, func() time.Time { return at })
+		record, reason, err := l.Claim(t.Context(), remedy.Record{}, &remedy.Incident{ID: remedy.IncidentID(id, at), Instance: id,
+			Region: "cn-hangzhou" + hostile, Alarm: remedy.AlarmRef{Name: hostile, Key: id}, OpenedAt: at, Owner: "a"},
+			remedy.Attempt{N: 1, Outcome: remedy.Failed, Code: hostile})
+		if reason != "" || err != nil {
+			t.Fatal(reason, err)
+		}
+		return l, record
+	}
+	open("i-alive", now)
+	open("i-lapsed", now.Add(-10*time.Minute))
+	l, record := open("i-released", now)
+	released := *record.Open
+	released.LeaseUntil = time.Time{}
+	if _, reason, err := l.Keep(t.Context(), record, &released); reason != "" || err != nil {
+		t.Fatal(reason, err)
+	}
+	for id, value := range map[string]string{"i-opening": `{"version":1}`, "i-unused": `{"version":1}`, "i-later": `{"version":2}`} {
+		// Its owner is between the reservation and the incident, or died there, or was a later version of this program.
+		at := now
+		if id == "i-unused" {
+			at = now.Add(-10 * time.Minute)
+		}
+		open(id, at)
+		_, revision, err := store.Get(t.Context(), "instance/"+id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Put(t.Context(), "instance/"+id, []byte(value), revision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Pause(t.Context(), time.Time{}, hostile+"maintenance"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	url := "bolt://" + path
+	text, stderr, status := command(nil, "incidents", "--ledger", url)
+	if status != 0 || stderr != "" {
+		t.Fatalf("exit %d, %s", status, stderr)
+	}
+	for _, want := range []string{"its owner is alive, with a lease until", "its owner's lease is over since",
+		"its owner let go of it", "it is being opened", "its record cannot be read", "i-later record instance/i-later is unreadable", "a slot that nobody uses", "graceful failed ([2Jweb31m)", "[2Jweb31mmaintenance"} {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	document, _, _ := command(nil, "incidents", "--json", "--ledger", url)
+	for form, output := range map[string]string{"text": text, "JSON": document} {
+		for _, r := range output {
+			if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf) {
+				t.Errorf("the %s lets %U through to the terminal", form, r)
+			}
+		}
+		if strings.Contains(output, `\u00`) {
+			t.Errorf("the %s holds an escape in another spelling", form)
+		}
+	}
+	var o overview
+	if err := json.Unmarshal([]byte(document), &o); err != nil || len(o.Open) != 6 || len(o.Unreadable) != 1 || o.Paused == nil {
+		t.Fatalf("the document is %+v (%v), want six open incidents and a pause", o, err)
+	}
+
+	id := remedy.IncidentID("i-alive", now)
+	if text, stderr, status = command(nil, "close", "--ledger", url, id); status != 0 ||
+		!strings.HasPrefix(text, "Closed "+id+" as failed/abandoned after graceful failed") {
+		t.Errorf("closing it: exit %d, %s%s", status, text, stderr)
+	}
+	if _, stderr, status = command(nil, "close", "--ledger", url, id); status != 2 ||
+		!strings.Contains(stderr, "no such incident is open") {
+		t.Errorf("closing it twice: exit %d, %s", status, stderr)
+	}
+	if _, stderr, status = command(nil, "close", "--ledger", url, hostile); status != 2 || strings.ContainsRune(stderr, 0x1b) {
+		t.Errorf("closing what nobody named so: exit %d, %q", status, stderr)
+	}
+}

@@ -1,0 +1,459 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/ecssim"
+	"ecs-remedy/function/internal/handle"
+	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/remedy"
+)
+
+const sweepEvent = `{"triggerTime":"2026-11-21T00:00:00Z","triggerName":"sweep","payload":""}`
+
+// hookedStore calls hooks around a Store, with the call's context.
+type hookedStore struct {
+	ledger.Store
+	before func(ctx context.Context, put bool, key string, value []byte) error
+	after  func(ctx context.Context, put bool, key string, value []byte) error
+}
+
+func (h *hookedStore) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	if h.before != nil {
+		if err := h.before(ctx, false, key, nil); err != nil {
+			return nil, 0, err
+		}
+	}
+	return h.Store.Get(ctx, key)
+}
+
+func (h *hookedStore) Put(ctx context.Context, key string, value []byte, expected uint64) (uint64, error) {
+	if h.before != nil {
+		if err := h.before(ctx, true, key, value); err != nil {
+			return 0, err
+		}
+	}
+	revision, err := h.Store.Put(ctx, key, value, expected)
+	if err == nil && h.after != nil {
+		if err := h.after(ctx, true, key, value); err != nil {
+			return 0, err
+		}
+	}
+	return revision, err
+}
+
+func (s *setting) hook(h *hookedStore) {
+	h.Store = s.store.Store
+	s.store.Store = h
+}
+
+// plain is the operator's view, past any hook.
+func (s *setting) plain(now func() time.Time, env ...string) *ledger.Ledger {
+	settings, err := config.Load(append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	store := s.store.Store
+	if h, ok := store.(*hookedStore); ok {
+		store = h.Store
+	}
+	return ledger.New(store, settings.Policy, now)
+}
+
+// crashed delivers a payload to a process that dies right after it reserved a slot and before it wrote the incident.
+func (s *setting) crashAfterReserve(env []string, payload string) {
+	died := false
+	h := &hookedStore{after: func(_ context.Context, _ bool, key string, _ []byte) error {
+		if key == "fleet" && !died {
+			died = true
+			runtime.Goexit()
+		}
+		return nil
+	}}
+	s.hook(h)
+	s.inBackground(s.another(env...), delivery(0), payload)()
+	if !died {
+		s.t.Fatal("it did not die")
+	}
+	s.store.Store = h.Store
+}
+
+// TestDroppedReservation: an incident that never came to be does not count for the hour.
+func TestDroppedReservation(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_FLEET_HOURLY=1"}, optedIn(ecssim.Guest{}))
+		payload := agentStopped(instance, time.Now())
+		s.crashAfterReserve([]string{"REMEDY_FLEET_HOURLY=1"}, payload)
+		pass(3*time.Minute + 7*time.Second) // the lease, a tenth of it, and what clocks may differ by
+		expect(t, s.deliver(sweepEvent))
+		expect(t, s.deliverTo(s.function, delivery(1), payload), "restarted/recovered")
+	})
+}
+
+// TestThawedBeforeFirstClaim: a process that froze before its first claim decides afresh when it thaws, half an hour later.
+func TestThawedBeforeFirstClaim(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
+		frozen := false
+		slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
+			if step.Do == remedy.Reboot && !frozen {
+				frozen = true
+				s.world.Change(instance, ecssim.AtTime(time.Now().Add(time.Minute)), func(i *ecssim.Instance) { i.Tags = nil })
+				pass(30 * time.Minute)
+			}
+		}})
+		results := s.deliverTo(slow, delivery(0), agentStopped(instance, time.Now()))
+		if s.sent(instance) != "" {
+			t.Errorf("an alarm of half an hour ago led to %q of an instance that was opted out meanwhile: %v", s.sent(instance), verdicts(results))
+		}
+	})
+}
+
+// TestPoisonedRecord: one record that cannot be understood is in nobody else's way.
+func TestPoisonedRecord(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil)
+		ids := s.many(4)
+		for _, id := range ids[:3] {
+			hurried := delivery(0)
+			hurried.Deadline = time.Now().Add(30 * time.Second)
+			expect(t, s.deliverTo(s.function, hurried, agentStopped(id, time.Now())), "pending/out-of-time")
+		}
+		key := "instance/" + ids[0]
+		_, revision, err := s.store.Store.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.store.Store.Put(t.Context(), key, []byte(`{"version":2}`), revision); err != nil {
+			t.Fatal(err)
+		}
+		pass(67 * time.Second)
+		// The fleet is full for another instance: it must be told so, and not that something is unreadable.
+		expect(t, s.deliver(agentStopped(ids[3], time.Now())), "refused/fleet-concurrent")
+		// And the two healthy incidents go on.
+		restarted := 0
+		for _, v := range verdicts(s.deliver(sweepEvent)) {
+			if v == "restarted/recovered" {
+				restarted++
+			}
+		}
+		if restarted != 2 {
+			t.Errorf("the sweep ended %d of the 2 incidents that can be read", restarted)
+		}
+	})
+}
+
+// TestLastAnswerLost: the verdict is reported although the answer to the write of the incident's end is lost.
+func TestLastAnswerLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}))
+		payload, lost := kernelHang(instance, time.Now()), false
+		s.hook(&hookedStore{after: func(_ context.Context, _ bool, key string, value []byte) error {
+			if !lost && strings.HasPrefix(key, "instance/") && strings.Contains(string(value), `"verdict":"failed"`) {
+				lost = true
+				return errors.New("ledger: no answer in time")
+			}
+			return nil
+		}})
+		all := verdicts(s.deliver(payload))
+		pass(67 * time.Second)
+		all = append(all, verdicts(s.deliverTo(s.function, delivery(1), payload))...)
+		if !strings.Contains(strings.Join(all, " "), "failed/not-recovered") {
+			t.Errorf("nobody was told that the instance needs a human: %v", all)
+		}
+	})
+}
+
+// TestSlowSibling: in a batch, an instance that is slow to open does not keep the others from being watched.
+func TestSlowSibling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_POLL=8s"}, optedIn(ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone}))
+		sibling := s.many(1)[0]
+		// ECS does not answer twice about the sibling's events, then slowly; its reboot is not answered.
+		s.world.Inject(ecssim.Fault{Kind: ecssim.Hang, Action: "DescribeInstanceHistoryEvents", Instance: sibling, Times: 2})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.Delay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Instance: sibling})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.Hang, Action: "RebootInstance", Instance: sibling, After: true})
+		results := s.deliver(batch(kernelHang(instance, time.Now()), kernelHang(sibling, time.Now())))
+		expect(t, results, "restarted/recovered", "restarted/recovered")
+		if s.sent(instance) != "GGF" {
+			t.Errorf("sent %q, want GGF: %s", s.sent(instance), results[0].Detail)
+		}
+	})
+}
+
+// TestHTTPWithSlowLedger: with a ledger that does not answer, the HTTP answer still comes while CloudMonitor waits.
+func TestHTTPWithSlowLedger(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token}, optedIn(ecssim.Guest{}))
+		s.hook(&hookedStore{before: func(ctx context.Context, put bool, key string, value []byte) error {
+			if !put || !strings.Contains(string(value), `"outcome":"accepted"`) {
+				return nil
+			}
+			select { // the ledger stops answering once the reboot was sent
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Hour):
+				return nil
+			}
+		}})
+		start := time.Now()
+		_, err := s.function.Invoke(t.Context(), delivery(0), []byte(httpEvent(kernelHang(instance, time.Now()), nil, map[string]string{"token": token})))
+		if spent := time.Since(start); err != nil || spent > 5*time.Second {
+			t.Errorf("the answer took %v; CloudMonitor hangs up after 5s", spent)
+		}
+	})
+}
+
+// TestPauseDuringTheGuards: a pause holds at once, even while the guards of a retry are being asked.
+func TestPauseDuringTheGuards(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
+		// The retry's platform events take 9 s to read; the pause comes 5 s into that.
+		s.world.Inject(ecssim.Fault{Kind: ecssim.Delay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Skip: 1})
+		var paused time.Time
+		begun := false
+		f := s.watched(spy{func(facts *remedy.Facts, step *remedy.Step) {
+			if step.Do == remedy.Read && step.Sources.Has(remedy.Platform) && facts.Record.Value.Open != nil && !begun {
+				begun = true
+				go func() {
+					pass(5 * time.Second)
+					if err := s.plain(time.Now).Pause(s.t.Context(), time.Time{}, "stop everything"); err != nil {
+						t.Error(err)
+					}
+					paused = time.Now()
+				}()
+			}
+		}})
+		results := s.deliverTo(f, delivery(0), kernelHang(instance, time.Now()))
+		for _, c := range s.world.Reboots(instance) {
+			if c.At.After(paused) {
+				t.Errorf("a reboot was sent %v after the pause: %v", c.At.Sub(paused), verdicts(results))
+			}
+		}
+	})
+}
+
+// TestClosedByHand: the result of an incident that the operator closed has its incident and its attempts.
+func TestClosedByHand(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
+		owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
+		pass(2 * time.Minute)
+		open, err := s.plain(time.Now).Open(t.Context())
+		if err != nil || len(open) != 1 {
+			t.Fatal(open, err)
+		}
+		if _, err := s.plain(time.Now).Close(t.Context(), open[0].Incident); err != nil {
+			t.Fatal(err)
+		}
+		results := owner()
+		expect(t, results, "failed/abandoned")
+		if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 {
+			t.Errorf("incident %q with %d attempts", r.Incident, len(r.Attempts))
+		}
+	})
+}
+
+// TestReportedOnce: an owner that thaws after its heir finished does not report the heir's verdict as its own.
+func TestReportedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
+		frozen, payload, start := false, agentStopped(instance, time.Now()), time.Now()
+		slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
+			if step.Do == remedy.Wait && !frozen && time.Since(start) > 10*time.Second {
+				frozen = true
+				pass(20 * time.Minute)
+			}
+		}})
+		owner := s.inBackground(slow, delivery(0), payload)
+		pass(2 * time.Minute)
+		expect(t, s.deliverTo(s.another(), delivery(1), payload), "restarted/recovered")
+		results := owner()
+		if results[0].Verdict == remedy.Restarted && results[0].Incident == "" {
+			t.Errorf("restarted is counted twice, the second time without an incident: %+v", results[0])
+		}
+	})
+}
+
+// TestDisarmedWithAnIncidentOpen: an incident that is open when the operator goes from enforce to observe is ended by the sweep
+// once it is overdue. Before that it is left to a function that is armed, if there is one.
+func TestDisarmedWithAnIncidentOpen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
+		start := time.Now()
+		hurried := delivery(0)
+		hurried.Deadline = start.Add(30 * time.Second)
+		expect(t, s.deliverTo(s.function, hurried, agentStopped(instance, start)), "pending/out-of-time")
+		observer := s.another("REMEDY_MODE=observe")
+		pass(time.Until(start.Add(45 * time.Minute)))
+		expect(t, s.deliverTo(observer, delivery(0), sweepEvent))
+		pass(time.Second)
+		expect(t, s.deliverTo(observer, delivery(0), sweepEvent), "failed/paused")
+		if open, err := s.plain(time.Now).Open(t.Context()); err != nil || len(open) != 0 || s.sent(instance) != "G" {
+			t.Errorf("still open after the sweep, or sent something: %v %v %s", open, err, s.sent(instance))
+		}
+	})
+}
+
+// TestOff: mode off refuses everything as paused.
+func TestOff(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_MODE=off"}, optedIn(ecssim.Guest{}))
+		expect(t, s.deliver(agentStopped(instance, time.Now().Add(-time.Hour))), "refused/paused")
+		s.store.fail = func(int, bool) (error, error) { return errors.New("away"), nil }
+		expect(t, s.deliver(agentStopped(instance, time.Now())), "refused/paused")
+	})
+}
+
+// TestWeakLeader: where the first alarm of an instance is refused for being weak, the next one leads.
+func TestWeakLeader(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{Agent: ecssim.AgentNone}))
+		expect(t, s.deliver(batch(agentStopped(instance, time.Now()), kernelHang(instance, time.Now()))),
+			"refused/unconfirmed-hang", "restarted/recovered")
+	})
+}
+
+// TestLateEffectOfOurOwn: the first attempt takes effect just before the retry, which ECS refuses as in the wrong status.
+func TestLateEffectOfOurOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
+		s.world.Change(instance, ecssim.BeforeCall("RebootInstance", 2), func(i *ecssim.Instance) { i.Status = ecssim.Starting })
+		at := time.Now().Add(5*time.Minute + 45*time.Second)
+		s.world.Change(instance, ecssim.AtTime(at), func(i *ecssim.Instance) {
+			i.Status, i.StartTime, i.Guest.Agent = ecssim.Running, at, ecssim.AgentAlive
+		})
+		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.Restarted, remedy.Recovered, "GG"})
+	})
+}
+
+// TestUnreadableToTheEnd: guards that cannot be read to the end of the incident.
+func TestUnreadableToTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
+		s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "DescribeInstanceHistoryEvents", Skip: 1, Times: -1})
+		about := delivery(0)
+		about.Deadline = time.Now().Add(3 * time.Hour)
+		results := s.deliverTo(s.function, about, kernelHang(instance, time.Now()))
+		check(t, s, results, ending{remedy.GaveUp, remedy.Unreadable, "G"})
+	})
+}
+
+// TestSweepWithAnotherClock: a sweep whose clock is 2 minutes ahead leaves a reservation alone that its owner is about to use.
+func TestSweepWithAnotherClock(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
+		swept := false
+		s.hook(&hookedStore{before: func(ctx context.Context, put bool, key string, _ []byte) error {
+			if put && key == "instance/"+instance && !swept {
+				swept = true
+				ahead := func() time.Time { return time.Now().Add(2 * time.Minute) }
+				if _, err := s.plain(ahead).Open(ctx); err != nil {
+					t.Error(err)
+				}
+			}
+			return nil
+		}})
+		owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
+		pass(20 * time.Second)
+		if fleet := s.plain(time.Now).Fleet(t.Context()).Value; len(fleet.Open) != 1 {
+			t.Errorf("%d slots for one incident under way", len(fleet.Open))
+		}
+		owner()
+	})
+}
+
+// TestStrangerWithoutCredentials: a stranger is told 401 in any case.
+func TestStrangerWithoutCredentials(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token}, optedIn(ecssim.Guest{}))
+		bare := delivery(0)
+		bare.Credentials.AccessKeyID = ""
+		answer, err := s.function.Invoke(t.Context(), bare, []byte(httpEvent("", nil, nil)))
+		if err != nil || answer.(handle.HTTPResponse).StatusCode != http.StatusUnauthorized {
+			t.Errorf("%v %v", answer, err)
+		}
+	})
+}
+
+// TestForeignResolved: a resolved alarm of another account is no reason to stop.
+func TestForeignResolved(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
+		owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
+		pass(2 * time.Minute)
+		s.deliverTo(s.another(), delivery(0), strings.ReplaceAll(agentRunning(instance, time.Now()), account, "9999999999999999"))
+		expect(t, owner(), "restarted/recovered")
+	})
+}
+
+// ahead is a clock that runs ahead of the world's.
+type ahead struct {
+	app.RealClock
+	by time.Duration
+}
+
+func (a ahead) Now() time.Time { return a.RealClock.Now().Add(a.by) }
+
+// TestLongWindow: a budget over more than 30 days is not forgotten after 30.
+func TestLongWindow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_INCIDENT_WINDOW=1440h", "REMEDY_MAX_INCIDENTS=1"}, optedIn(ecssim.Guest{HangsAgainAfter: time.Minute}))
+		expect(t, s.deliver(kernelHang(instance, time.Now())), "restarted/recovered")
+		pass(29 * 24 * time.Hour)
+		expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/incidents-spent")
+		pass(2 * 24 * time.Hour)
+		expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/incidents-spent")
+	})
+}
+
+// TestLeakedSlot: a slot that could not be given back does not look like an incident being opened.
+func TestLeakedSlot(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
+		s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "RebootInstance", Status: 403, Code: "DiskError"})
+		fleets := 0
+		s.hook(&hookedStore{before: func(_ context.Context, put bool, key string, _ []byte) error {
+			if put && key == "fleet" {
+				if fleets++; fleets == 2 {
+					return errors.New("ledger: no answer in time")
+				}
+			}
+			return nil
+		}})
+		expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/disk-error")
+		if n, err := s.plain(time.Now).Reset(t.Context(), instance); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		pass(10 * time.Second)
+		expect(t, s.deliver(kernelHang(instance, time.Now())), "restarted/recovered")
+	})
+}
+
+// TestPoisonedRecordWithAFullFleet: nor does it end the ladder of another instance, where the fleet is full.
+func TestPoisonedRecordWithAFullFleet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		env := []string{"REMEDY_FLEET_CONCURRENT=2"}
+		s := newSetting(t, env, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
+		other := s.many(1)[0]
+		hurried := delivery(0)
+		hurried.Deadline = time.Now().Add(30 * time.Second)
+		expect(t, s.deliverTo(s.function, hurried, agentStopped(other, time.Now())), "pending/out-of-time")
+		_, revision, err := s.store.Store.Get(t.Context(), "instance/"+other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.store.Store.Put(t.Context(), "instance/"+other, []byte(`{"version":2}`), revision); err != nil {
+			t.Fatal(err)
+		}
+		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.Restarted, remedy.Recovered, "GG"})
+	})
+}
