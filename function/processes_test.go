@@ -38,8 +38,8 @@ func number(t *testing.T, name string, standard int64) int64 {
 }
 
 // TestManyProcesses: four processes, one ledger, one ECS; one alarm fifty times and thirty others at once, later the same again
-// with new alarms, and a few more in between; processes killed or frozen at any moment and replaced, calls that fail, deliveries repeated, a timer. The
-// laws hold, and every incident ends.
+// with new alarms, and a few more in between; processes killed or frozen at any moment and replaced, calls that fail,
+// deliveries repeated, a timer. The laws hold, and every incident ends.
 //
 // ECS_REMEDY_ROUNDS is how many rounds there are, ECS_REMEDY_SEED the first one's seed.
 func TestManyProcesses(t *testing.T) {
@@ -104,7 +104,7 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	s.env = append(s.env, "REMEDY_LEDGER="+address, "REMEDY_BOOT_GRACE=3s", "REMEDY_COOLDOWN=2500ms", "REMEDY_MAX_INCIDENTS=2",
 		"REMEDY_HEARTBEAT_FRESH=2s", fmt.Sprintf("REMEDY_FLEET_CONCURRENT=%d", 2+random.IntN(10)),
 		fmt.Sprintf("REMEDY_FLEET_HOURLY=%d", 6+random.IntN(40)))
-	settings, book := s.ledgerOf()
+	settings, book := s.ledgerOf(time.Now)
 
 	var ids []string
 	of := map[string]sort{}
@@ -217,15 +217,16 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	}
 	s.until("the end of every incident", func() bool {
 		s.wait(s.send(fcsim.Event{Payload: []byte(timer)}))
-		open, err := book.Open(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(open) == 0
+		return !slices.ContainsFunc(ids, func(id string) bool {
+			record := book.Record(t.Context(), id)
+			return !record.OK() || record.Value.Open != nil
+		})
 	})
-	fleet := book.Fleet(t.Context())
-	if !fleet.OK() || len(fleet.Value.Open) > 0 {
-		t.Errorf("slots are left: %+v", fleet)
+	// A slot whose owner died before its claim, or before it gave the slot back, is dropped when no clock can be so far behind
+	// that it still counts.
+	_, later := s.ledgerOf(func() time.Time { return time.Now().Add(remedy.MaxSkew + time.Minute) })
+	if open, err := later.Open(t.Context()); err != nil || len(open) > 0 {
+		t.Errorf("slots are left: %+v (%v)", open, err)
 	}
 
 	h := s.historyOf(settings.Policy, book, ids)
@@ -339,7 +340,7 @@ func TestFrozenOwner(t *testing.T) {
 
 			s.start("REMEDY_LEDGER=redis://" + server + database)
 			again := s.send(fcsim.Event{Payload: payload, Key: second, Retry: 1, Retries: 20})
-			settings, book := s.ledgerOf("REMEDY_LEDGER=redis://" + server + database)
+			settings, book := s.ledgerOf(time.Now, "REMEDY_LEDGER=redis://"+server+database)
 			lease := settings.Policy.Takeover(frozen.Add(settings.Policy.Lease))
 			byHeir := func() (n int) {
 				for _, call := range s.world.Reboots(instance) {
@@ -444,7 +445,7 @@ func TestLedgerFails(t *testing.T) {
 						t.Errorf("with the ledger back it ended %s: %s", ended(results), results[0].Detail)
 					}
 				}
-				settings, book := s.ledgerOf(heir)
+				settings, book := s.ledgerOf(time.Now, heir)
 				h := s.historyOf(settings.Policy, book, []string{instance})
 				h.lawful()
 				if len(h.calls[instance]) == 0 {

@@ -294,8 +294,8 @@ func kernelHang(id string, at time.Time) string {
 		id, at.UnixNano(), region, account, id, account, at.UTC().Format("20060102T150405.000-0700"), region, id, at.UnixNano(), id)
 }
 
-// ledgerOf is the configuration of a process, and the ledger as an operator sees it.
-func (s *setting) ledgerOf(env ...string) (config.Config, *ledger.Ledger) {
+// ledgerOf is the configuration of a process, and the ledger as an operator with that clock sees it.
+func (s *setting) ledgerOf(now func() time.Time, env ...string) (config.Config, *ledger.Ledger) {
 	s.Helper()
 	settings, err := config.Load(slices.Concat(s.env, env))
 	if err != nil {
@@ -306,7 +306,7 @@ func (s *setting) ledgerOf(env ...string) (config.Config, *ledger.Ledger) {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { store.Close() })
-	return settings, ledger.New(store, settings.Policy, time.Now)
+	return settings, ledger.New(store, settings.Policy, now)
 }
 
 // redisServer starts a redis-server on a free port and returns its address. Without one the test is skipped, unless

@@ -183,6 +183,7 @@ func TestPackageCommands(t *testing.T) {
 			`--RuleId 'cpu rule'\''s' --Targets.1.Id 1 --Targets.1.Level CRITICAL ` +
 				`--Targets.1.Arn acs:mns:cn-hangzhou:1234:/topics/healer-alarms/message`,
 			"--ResourceId.1 i-bp1 --Tag.1.Key auto-restart --Tag.1.Value graceful",
+			"go run ./function/cmd/remedy doctor --region cn-hangzhou",
 			"--Parameters.1.ParameterKey Mode --Parameters.1.ParameterValue enforce",
 		}},
 		{"nothing given: quoted placeholders, which a shell does not take for redirections",
@@ -193,6 +194,7 @@ func TestPackageCommands(t *testing.T) {
 				"--RuleId '<RULE>' --Targets.1.Id 1 --Targets.1.Level CRITICAL " +
 					"--Targets.1.Arn 'acs:mns:<REGION>:<ACCOUNT>:/topics/ecs-remedy-alarms/message'",
 				"--ResourceId.1 '<INSTANCE>'",
+				"doctor --region '<REGION>'",
 				"--StackId '<STACK-ID>'",
 			}},
 	} {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
 	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/handle"
@@ -218,7 +217,7 @@ func TestPauseDuringTheGuards(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
 		// The retry's platform events take 9 s to read; the pause comes 5 s into that.
 		s.world.Inject(ecssim.Fault{Kind: ecssim.Delay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Skip: 1})
-		var paused time.Time
+		paused := make(chan time.Time, 1)
 		begun := false
 		f := s.watched(spy{func(facts *remedy.Facts, step *remedy.Step) {
 			if step.Do == remedy.Read && step.Sources.Has(remedy.Platform) && facts.Record.Value.Open != nil && !begun {
@@ -228,14 +227,15 @@ func TestPauseDuringTheGuards(t *testing.T) {
 					if err := s.plain(time.Now).Pause(s.t.Context(), time.Time{}, "stop everything"); err != nil {
 						t.Error(err)
 					}
-					paused = time.Now()
+					paused <- time.Now()
 				}()
 			}
 		}})
 		results := s.deliverTo(f, delivery(0), kernelHang(instance, time.Now()))
+		at := <-paused
 		for _, c := range s.world.Reboots(instance) {
-			if c.At.After(paused) {
-				t.Errorf("a reboot was sent %v after the pause: %v", c.At.Sub(paused), verdicts(results))
+			if c.At.After(at) {
+				t.Errorf("a reboot was sent %v after the pause: %v", c.At.Sub(at), verdicts(results))
 			}
 		}
 	})
@@ -394,14 +394,6 @@ func TestForeignResolved(t *testing.T) {
 		expect(t, owner(), "restarted/recovered")
 	})
 }
-
-// ahead is a clock that runs ahead of the world's.
-type ahead struct {
-	app.RealClock
-	by time.Duration
-}
-
-func (a ahead) Now() time.Time { return a.RealClock.Now().Add(a.by) }
 
 // TestLongWindow: a budget over more than 30 days is not forgotten after 30.
 func TestLongWindow(t *testing.T) {
