@@ -145,13 +145,14 @@ func (h *history) claimed(id string) {
 		for i, incident := range h.incidents[id] {
 			for n, a := range incident.Attempts {
 				p := place{i, n}
-				if !found && !taken[p] && a.Force == call.Force && !call.At.Before(a.ClaimedAt) && !call.At.After(a.SendBefore.Add(lag)) {
+				inTime := !call.At.Before(a.ClaimedAt) && !call.At.After(a.SendBefore.Add(lag))
+				if !found && !taken[p] && a.Force == call.Force && inTime {
 					at, found = p, true
 				}
 			}
 		}
 		if !found {
-			h.s.Errorf("a reboot of %s at %v (force %v, key %s) has no claim: %+v", id, call.At, call.Force, call.Key, h.incidents[id])
+			h.s.Errorf("a reboot of %s at %v (force %v) has no claim: %+v", id, call.At, call.Force, h.incidents[id])
 			continue
 		}
 		taken[at] = true

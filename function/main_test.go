@@ -37,6 +37,11 @@ func TestAlarm(t *testing.T) {
 			t.Errorf("attempt %d is told as %+v, and was %+v", n+1, attempt, call)
 		}
 	}
+	// The incident is remembered by the process.
+	if again := s.results(s.invoke(kernelHang(instance, time.Now()))); ended(again) != "refused/cooling-down" {
+		t.Errorf("right after that, a new alarm ended %s", ended(again))
+	}
+	process.Kill() // its output is whole after that
 	var audits []string
 	for line := range strings.Lines(process.Stdout()) {
 		var audit struct{ Msg, Verdict, RequestID string }
@@ -44,19 +49,16 @@ func TestAlarm(t *testing.T) {
 			audits = append(audits, audit.Verdict)
 		}
 	}
-	if !slices.Equal(audits, []string{"restarted"}) {
+	if !slices.Equal(audits, []string{"restarted", "refused"}) {
 		t.Errorf("the audit lines say %q: %s", audits, process.Stdout())
 	}
 	if !strings.Contains(process.Stderr(), "warning: REMEDY_LEDGER: with mem: only one process may run") {
 		t.Errorf("no warning that a ledger in memory is for one process: %q", process.Stderr())
 	}
-	// The incident is remembered by the process.
-	if again := s.results(s.invoke(kernelHang(instance, time.Now()))); ended(again) != "refused/cooling-down" {
-		t.Errorf("right after that, a new alarm ended %s", ended(again))
-	}
 }
 
-// TestConcurrentInvocations: several invocations in one process, each with credentials of its own, never sign with another's.
+// TestConcurrentInvocations: several invocations in one process, each with credentials of its own, never sign with those of
+// another.
 func TestConcurrentInvocations(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t)
@@ -133,8 +135,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestPendingIsDeliveredAgain: at the reserve of the invocation's deadline the event is asked for again, and the next delivery
-// takes over without waiting for the lease, in another process.
+// TestPendingIsDeliveredAgain: at the reserve of the invocation's deadline the event is asked for again, and the next
+// delivery takes over without waiting for the lease, in another process.
 func TestPendingIsDeliveredAgain(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 1, Agent: ecssim.AgentNone}))
@@ -150,7 +152,7 @@ func TestPendingIsDeliveredAgain(t *testing.T) {
 	}
 	results := s.results(s.wait(i))
 	answers := i.Answers()
-	if answers[0].Error == nil || answers[0].Error.Type != "Pending" || !strings.Contains(answers[0].Error.Message, "out-of-time") {
+	if e := answers[0].Error; e == nil || e.Type != "Pending" || !strings.Contains(e.Message, "out-of-time") {
 		t.Errorf("the first delivery was answered %+v, want an error of type Pending", answers[0].Error)
 	}
 	for n, answer := range answers[:len(answers)-1] {
@@ -169,7 +171,8 @@ func TestHTTP(t *testing.T) {
 	const token = "a-token-of-sixteen-characters"
 	request := func(body string, query map[string]string) string {
 		text, err := json.Marshal(map[string]any{
-			"version": "v1", "rawPath": "/", "body": body, "isBase64Encoded": false, "headers": map[string]string{}, "queryParameters": query,
+			"version": "v1", "rawPath": "/", "body": body, "isBase64Encoded": false,
+			"headers": map[string]string{}, "queryParameters": query,
 			"requestContext": map[string]any{"accountId": account, "http": map[string]any{"method": "POST", "path": "/"}},
 		})
 		if err != nil {
@@ -244,8 +247,8 @@ func TestHTTP(t *testing.T) {
 func TestBadConfiguration(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t)
-	process := s.start("REMEDY_MODE=enforced", "REMEDY_POLL=1ms", "REMEDY_LEDGER=redis://:"+s.secret("horse-battery")+"@host:port",
-		"REMEDY_MOOD=good", "REMEDY_HTTP_TOKEN="+s.secret("too-short"))
+	process := s.start("REMEDY_MODE=enforced", "REMEDY_POLL=1ms",
+		"REMEDY_LEDGER=redis://:"+s.secret("horse-battery")+"@host:port", "REMEDY_MOOD=good", "REMEDY_HTTP_TOKEN="+s.secret("too-short"))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if status, err := process.Wait(ctx); status != 1 || err != nil || process.Polled() {
@@ -293,7 +296,8 @@ func TestDebug(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	status, err := process.Wait(ctx)
-	if status != 1 || err != nil || process.Polled() || !strings.Contains(process.Stderr(), "DEBUG=sdk makes the ECS SDK print") {
+	named := strings.Contains(process.Stderr(), "DEBUG=sdk makes the ECS SDK print")
+	if status != 1 || err != nil || process.Polled() || !named {
 		t.Errorf("exit status %d (%v), want 1 before the first poll, with the reason: %s", status, err, process.Stderr())
 	}
 }

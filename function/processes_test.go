@@ -37,8 +37,8 @@ func number(t *testing.T, name string, standard int64) int64 {
 	return n
 }
 
-// TestManyProcesses: four processes, one ledger, one ECS; one alarm fifty times and thirty others at once, later the same again
-// with new alarms, and a few more in between; processes killed or frozen at any moment and replaced, calls that fail,
+// TestManyProcesses: four processes, one ledger, one ECS; one alarm fifty times and thirty others at once, later the same
+// again with new alarms, and a few more in between; processes killed or frozen at any moment and replaced, calls that fail,
 // deliveries repeated, a timer. The laws hold, and every incident ends.
 //
 // ECS_REMEDY_ROUNDS is how many rounds there are, ECS_REMEDY_SEED the first one's seed.
@@ -74,12 +74,13 @@ var sorts = []sort{
 	{name: "obeys force", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber, force: true},
 	{name: "obeys nothing", guest: ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}, most: anyNumber, force: true},
 	{name: "without an agent", guest: ecssim.Guest{Agent: ecssim.AgentNone}, most: anyNumber, force: true},
-	{name: "without an agent, obeys the second", guest: ecssim.Guest{Agent: ecssim.AgentNone, IgnoreGraceful: 1}, most: anyNumber, force: true},
-	{name: "hangs again", guest: ecssim.Guest{HangsAgainAfter: 2 * time.Second}, most: anyNumber},
-	{name: "sticks in Stopping", guest: ecssim.Guest{IgnoreGraceful: 2, Ignored: ecssim.SticksStopping, IgnoredFor: 500 * time.Millisecond},
+	{name: "without an agent, obeys the second", guest: ecssim.Guest{Agent: ecssim.AgentNone, IgnoreGraceful: 1},
 		most: anyNumber, force: true},
-	{name: "sticks in Stopping for ever", guest: ecssim.Guest{IgnoreGraceful: -1, Ignored: ecssim.SticksStopping, IgnoredFor: -1,
-		AcceptForceInTransition: true}, most: anyNumber, force: true},
+	{name: "hangs again", guest: ecssim.Guest{HangsAgainAfter: 2 * time.Second}, most: anyNumber},
+	{name: "sticks in Stopping", most: anyNumber, force: true,
+		guest: ecssim.Guest{IgnoreGraceful: 2, Ignored: ecssim.SticksStopping, IgnoredFor: 500 * time.Millisecond}},
+	{name: "sticks in Stopping for ever", most: anyNumber, force: true,
+		guest: ecssim.Guest{IgnoreGraceful: -1, Ignored: ecssim.SticksStopping, IgnoredFor: -1, AcceptForceInTransition: true}},
 	{name: "ends Stopped", guest: ecssim.Guest{NeverComesBack: true}, most: 1},
 	{name: "never boots", guest: ecssim.Guest{NeverBoots: true}, most: anyNumber, force: true},
 	{name: "opted in to graceful reboots", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber,
@@ -297,7 +298,8 @@ func TestFrozenOwner(t *testing.T) {
 				}
 			})
 			toECS := startProxy(t, s.ecs, func(l *link, request []byte) {
-				if bytes.Contains(request, guards) && int(guarded.Add(1)) == row.guards || row.reboot && bytes.Contains(request, reboot) {
+				nth := bytes.Contains(request, guards) && int(guarded.Add(1)) == row.guards
+				if nth || row.reboot && bytes.Contains(request, reboot) {
 					l.hold(p)
 				}
 			})
@@ -384,8 +386,8 @@ func secureECS(t *testing.T, world *ecssim.World) (certificate, address string) 
 	return certificate, server.Listener.Addr().String()
 }
 
-// TestLedgerFails loses the ledger at every request in turn: for good, the answer only, or the right to use it. There is never
-// a reboot without its claim, and a process that has the ledger ends the incident.
+// TestLedgerFails loses the ledger at every request in turn: for good, the answer only, or the right to use it. There is
+// never a reboot without its claim, and a process that has the ledger ends the incident.
 func TestLedgerFails(t *testing.T) {
 	t.Parallel()
 	const password, another = "correct-horse-battery", "staple-of-another-sort"

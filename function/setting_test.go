@@ -96,8 +96,8 @@ type setting struct {
 	recorded []byte // what the ledger was seen to hold
 }
 
-// newSetting serves the instances on a port. Whatever the processes print, answer and leave in the ledger until the test ends
-// is searched for secrets then.
+// newSetting serves the instances on a port. Whatever the processes print, answer and leave in the ledger until the test
+// ends is searched for secrets then.
 func newSetting(t *testing.T, instances ...ecssim.Instance) *setting {
 	t.Helper()
 	s := &setting{T: t, world: ecssim.New(ecssim.Real()), platform: fcsim.New(account, region),
@@ -116,7 +116,8 @@ func newSetting(t *testing.T, instances ...ecssim.Instance) *setting {
 		"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:", "REMEDY_ECS_ENDPOINT=" + address, "REMEDY_LEASE=2s", "REMEDY_POLL=50ms",
 		"REMEDY_ATTEMPT_TIMEOUT=600ms", "REMEDY_BOOT_GRACE=5s", "REMEDY_DEADLINE_RESERVE=1s",
 		// The platform sets these when it starts the process; an invocation has its own.
-		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + s.secret("STS.of-the-start"), "ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + s.secret("secret-of-the-start"),
+		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + s.secret("STS.of-the-start"),
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + s.secret("secret-of-the-start"),
 		"ALIBABA_CLOUD_SECURITY_TOKEN=" + s.secret("token-of-the-start"),
 	}
 	t.Cleanup(func() {
@@ -286,12 +287,14 @@ func optedIn(id string, g ecssim.Guest) ecssim.Instance {
 	return ecssim.Instance{ID: id, Tags: map[string]string{"auto-restart": "true"}, Guest: quick(g)}
 }
 
-// kernelHang is the system event of a guest whose kernel hangs, as EventBridge's target has it after a transformation.
+// kernelHang is the system event of a guest whose kernel hangs.
 func kernelHang(id string, at time.Time) string {
-	return fmt.Sprintf(`{"ver":"1.0","id":"event-%s-%d","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
+	serial := fmt.Sprintf("%s-%d", id, at.UnixNano())
+	return fmt.Sprintf(`{"ver":"1.0","id":"event-%s","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
 		"name":"Instance:InstanceFailure.PerformanceImpact:Executing","userId":"%s","eventTime":"%s","regionId":"%s",
-		"content":{"eventId":"e-%s-%d","instanceId":"%s","eventType":"InstanceFailure.PerformanceImpact","eventStatus":"Executing"}}`,
-		id, at.UnixNano(), region, account, id, account, at.UTC().Format("20060102T150405.000-0700"), region, id, at.UnixNano(), id)
+		"content":{"eventId":"e-%s","instanceId":"%s","eventType":"InstanceFailure.PerformanceImpact",
+		"eventStatus":"Executing"}}`,
+		serial, region, account, id, account, at.UTC().Format("20060102T150405.000-0700"), region, serial, id)
 }
 
 // ledgerOf is the configuration of a process, and the ledger as an operator with that clock sees it.
@@ -329,8 +332,8 @@ func redisServer(t *testing.T, password string) string {
 		address := free.Addr().String()
 		free.Close()
 		_, port, _ := net.SplitHostPort(address)
-		command := exec.Command(name, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
-			"--requirepass", password, "--databases", "256")
+		command := exec.Command(name, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+			"--dir", t.TempDir(), "--requirepass", password, "--databases", "256")
 		output, err := command.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

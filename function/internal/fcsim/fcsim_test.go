@@ -67,10 +67,12 @@ func TestContext(t *testing.T) {
 	if _, err := f.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := p.Invoke(t.Context(), fcsim.Event{Payload: []byte("who"), Key: fcsim.Key{ID: "key", Secret: "secret", Token: "token"}, Retry: 2})
+	key := fcsim.Key{ID: "key", Secret: "secret", Token: "token"}
+	answer, err := p.Invoke(t.Context(), fcsim.Event{Payload: []byte("who"), Key: key, Retry: 2})
 	if want := `"keysecrettokencn-hangzhou12342 10m0sextra"`; err != nil || answer.Error != nil || string(answer.Body) != want {
 		t.Errorf("%s, %+v, %v; want %s", answer.Body, answer.Error, err, want)
 	}
+	f.Kill() // its output is whole after that
 	if !strings.Contains(f.Stdout(), "FC Invoke Start RequestId: 1-") {
 		t.Errorf("the SDK's lines are not in its output: %q", f.Stdout())
 	}

@@ -181,7 +181,8 @@ func (f *Process) signal(frozen bool, signal syscall.Signal) error {
 	return f.command.Process.Signal(signal)
 }
 
-// Stdout and Stderr are what the process printed so far.
+// Stdout and Stderr are what came of the process's output so far: all of it once the process has ended, and otherwise perhaps
+// not yet what it printed before its last answer.
 func (f *Process) Stdout() string { return f.stdout.String() }
 func (f *Process) Stderr() string { return f.stderr.String() }
 
