@@ -87,7 +87,8 @@ func (p Policy) NewLease(now time.Time) time.Time { return now.Add(p.Lease).UTC(
 
 // IncidentID names an incident of an instance that opens at the given time.
 func IncidentID(instance string, at time.Time) string {
-	return instance + "/" + at.UTC().Format("20060102T150405Z")
+	name := append(make([]byte, 0, 64), instance...)
+	return string(at.UTC().AppendFormat(append(name, '/'), "20060102T150405Z"))
 }
 
 // Record is what the ledger holds of one instance.
