@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/aliyun/fc-runtime-go-sdk/fc"
 	"github.com/aliyun/fc-runtime-go-sdk/fccontext"
@@ -21,7 +23,9 @@ func main() { os.Exit(run(os.Environ(), os.Stdout, os.Stderr)) }
 
 // run returns the exit status: 2 where this is no Function Compute instance, 1 for a bad configuration.
 func run(environ []string, stdout, stderr io.Writer) int {
-	if os.Getenv("FC_RUNTIME_API") == "" {
+	if !slices.ContainsFunc(environ, func(entry string) bool {
+		return strings.HasPrefix(entry, "FC_RUNTIME_API=") && entry != "FC_RUNTIME_API="
+	}) {
 		fmt.Fprintln(stderr, "error: this is the Function Compute entry, and FC_RUNTIME_API is not set")
 		fmt.Fprintln(stderr, "hint: to see it work here, run: go run ./function/cmd/remedy drill")
 		return 2

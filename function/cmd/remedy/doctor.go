@@ -414,7 +414,7 @@ func (e *examination) list(ctx context.Context) ([]string, bool) {
 		e.add(name, note, "no instance in "+e.region+" has the tag "+tag+", and REMEDY_UNTAGGED lets all of them be rebooted")
 	default:
 		e.add(name, finding, "there are instances in "+e.region+", but none has the tag "+tag, fmt.Sprintf("aliyun ecs TagResources "+
-			"--RegionId %s --ResourceType instance --ResourceId.1 INSTANCE --Tag.1.Key %s --Tag.1.Value true", e.region, tag))
+			"--RegionId %s --ResourceType instance --ResourceId.1 INSTANCE --Tag.1.Key %s --Tag.1.Value graceful", e.region, tag))
 	}
 	return nil, false
 }

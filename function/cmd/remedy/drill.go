@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"ecs-remedy/function/internal/app"
@@ -60,6 +61,9 @@ func (d *drillCommand) Run(c *console) error {
 	settings, err := c.load(d.Mode, d.Ledger)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(d.Files, "") {
+		return hinted{errors.New("a file without a name"), "an empty variable, perhaps; without any file drill takes its own alarm"}
 	}
 	files := d.Files
 	if len(files) == 0 {

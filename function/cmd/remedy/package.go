@@ -210,8 +210,9 @@ func (p *packageCommand) next(done *packaged, template string) []nextStep {
 		{"Opt an instance in: graceful never forces, true allows the whole ladder.",
 			shell("aliyun", "ecs", "TagResources", "--RegionId", region, "--ResourceType", "instance", "--ResourceId.1", instance,
 				"--Tag.1.Key", "auto-restart", "--Tag.1.Value", "graceful")},
-		{"See what each instance would get, and what is missing. With your own credentials; nothing is changed.",
-			shell("go", "run", "./function/cmd/remedy", "doctor", "--region", region)},
+		{"See what each instance would get, and what is missing. It asks with your own credentials, and changes nothing.",
+			"REMEDY_MODE=enforce REMEDY_LEDGER=" + shell("<OUTPUT OwnLedgerUrl OF THE STACK>") + " " +
+				shell("go", "run", "./function/cmd/remedy", "doctor", "--region", region)},
 		{"Arm it, when the audit lines of observe mode have convinced you.", update("Mode", "enforce")},
 	}
 }

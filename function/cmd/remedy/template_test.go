@@ -26,8 +26,9 @@ import (
 
 // leftOut are the variables that the template does not set, and why.
 var leftOut = map[string]string{
-	"REMEDY_EVIDENCE": "accepts nothing but its default yet, and the role has no bucket to write to",
-	"REMEDY_NOTIFY":   "accepts nothing but its default yet",
+	"REMEDY_EVIDENCE_TIMEOUT": "accepts nothing but its default yet",
+	"REMEDY_EVIDENCE":         "accepts nothing but its default yet, and the role has no bucket to write to",
+	"REMEDY_NOTIFY":           "accepts nothing but its default yet",
 }
 
 // secrets are the variables whose parameters must not be shown.

@@ -370,6 +370,9 @@ func became(a *remedy.Attempt, since func(time.Time) string) string {
 		}
 		return "worked: the instance left Running by " + since(a.LeftRunningAt) + " and was back by " + since(a.BackAt)
 	case remedy.Failed:
+		if a.Code != "" {
+			return "refused by ECS: the instance is stuck in what our earlier attempt began"
+		}
 		if a.Stuck {
 			return "failed: it left the instance stuck on its way"
 		}

@@ -48,7 +48,7 @@ func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
 		seams.Name = rand.Text
 	}
 	f := &Function{config: c, seams: seams, out: out, store: seams.Store}
-	if f.store == nil && c.Ledger.Kind != "ots" {
+	if f.store == nil && c.Ledger.Kind != config.Tablestore {
 		store, err := OpenStore(c, ecs.Credentials{})
 		if err != nil {
 			return nil, err
@@ -70,13 +70,13 @@ func (f *Function) Close() error {
 func OpenStore(c config.Config, credentials ecs.Credentials) (ledger.Store, error) {
 	limit := c.Policy.CallLimit()
 	switch c.Ledger.Kind {
-	case "mem":
+	case config.Memory:
 		return ledger.NewMem(), nil
-	case "bolt":
+	case config.Bolt:
 		return ledger.OpenBolt(c.Ledger.Path)
-	case "redis":
+	case config.Redis:
 		return ledger.OpenRedis(c.Ledger.URL.Reveal(), limit)
-	case "ots":
+	case config.Tablestore:
 		return ledger.OpenTablestore(ledger.TablestoreOptions{
 			Instance: c.Ledger.Instance, Region: c.Ledger.Region, Table: c.Ledger.Table, VPC: c.VPC,
 			AccessKeyID: credentials.AccessKeyID, AccessKeySecret: credentials.AccessKeySecret,

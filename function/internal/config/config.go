@@ -16,14 +16,13 @@ import (
 // Config is what the environment says. It holds no open resource; its secrets are hidden however it is printed. Evidence and
 // notifications have no field yet: Load accepts nothing but their defaults.
 type Config struct {
-	Policy          remedy.Policy
-	Ledger          Ledger
-	EvidenceTimeout time.Duration // evidence never delays a reboot longer than this
-	HTTPToken       Secret        // empty: requests from an HTTP trigger are refused
-	Endpoint        string        // base URL of ECS, without a path; empty: by region
-	VPC             bool          // use the region's VPC endpoint
-	Reserve         time.Duration // kept back from the invocation's deadline
-	Warnings        []string      // what works but is risky, for the operator to read at start; no secrets
+	Policy    remedy.Policy
+	Ledger    Ledger
+	HTTPToken Secret        // empty: requests from an HTTP trigger are refused
+	Endpoint  string        // base URL of ECS, without a path; empty: by region
+	VPC       bool          // use the region's VPC endpoint
+	Reserve   time.Duration // kept back from the invocation's deadline
+	Warnings  []string      // what works but is risky, for the operator to read at start; no secrets
 }
 
 // Problem is one thing that is wrong with the environment. Its text is one line.
@@ -179,6 +178,20 @@ func warnings(c *Config) []string {
 	if p.Force && p.IncidentLimit/2 <= p.AttemptTimeout {
 		all = append(all, fmt.Sprintf("REMEDY_INCIDENT_LIMIT: two graceful attempts of REMEDY_ATTEMPT_TIMEOUT (%v) use up "+
 			"all of %v, so no incident gets as far as a forced reboot", p.AttemptTimeout, p.IncidentLimit))
+	}
+	for _, odd := range []struct {
+		name string
+		is   bool
+		why  string
+	}{
+		{"REMEDY_ATTEMPT_TIMEOUT", p.AttemptTimeout < 3*time.Minute, "a normal restart takes 3 to 5 minutes, so a shorter time takes " +
+			"one that is under way for a failure"},
+		{"REMEDY_DEADLINE_RESERVE", c.Reserve > 5*time.Minute, "no incident gets further than that long before an invocation's deadline"},
+		{"REMEDY_LEASE", p.Lease > 10*time.Minute, "an incident whose owner died is left alone for that long"},
+	} {
+		if odd.is {
+			all = append(all, odd.name+": "+odd.why)
+		}
 	}
 	return all
 }

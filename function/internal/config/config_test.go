@@ -100,9 +100,8 @@ func TestDefaults(t *testing.T) {
 			FleetConcurrent: 3,
 			FleetHourly:     20,
 		},
-		Ledger:          Ledger{Kind: Memory, Name: "mem:"},
-		EvidenceTimeout: 3 * time.Second,
-		Reserve:         15 * time.Second,
+		Ledger:  Ledger{Kind: Memory, Name: "mem:"},
+		Reserve: 15 * time.Second,
 		Warnings: []string{"REMEDY_LEDGER: with mem: only one process may run: several would not know of each other's " +
 			"incidents, and could reboot the same instance"},
 	}
@@ -185,7 +184,7 @@ func TestEveryVariable(t *testing.T) {
 		"REMEDY_BOOT_GRACE=20m", "REMEDY_MAX_ATTEMPTS=3", "REMEDY_INCIDENT_LIMIT=1h", "REMEDY_POLL=10ms", "REMEDY_LEASE=2s",
 		"REMEDY_COOLDOWN=1h30m", "REMEDY_MAX_INCIDENTS=1", "REMEDY_INCIDENT_WINDOW=48h", "REMEDY_FLEET_CONCURRENT=1",
 		"REMEDY_FLEET_HOURLY=1", "REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
-		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents", "REMEDY_EVIDENCE_TIMEOUT=1s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
+		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents", "REMEDY_EVIDENCE_TIMEOUT=3s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
 		"REMEDY_ECS_ENDPOINT=http://127.0.0.1:8080", "REMEDY_NETWORK=vpc", "REMEDY_DEADLINE_RESERVE=500ms",
 	}
 	want := Config{
@@ -214,11 +213,10 @@ func TestEveryVariable(t *testing.T) {
 		},
 		Ledger: Ledger{Kind: Tablestore, Instance: "remedy", Region: "cn-hangzhou", Table: "incidents",
 			Name: "ots://remedy.cn-hangzhou/incidents"},
-		EvidenceTimeout: time.Second,
-		HTTPToken:       "sixteen-letters!",
-		Endpoint:        "http://127.0.0.1:8080",
-		VPC:             true,
-		Reserve:         500 * time.Millisecond,
+		HTTPToken: "sixteen-letters!",
+		Endpoint:  "http://127.0.0.1:8080",
+		VPC:       true,
+		Reserve:   500 * time.Millisecond,
 	}
 	got, err := Load(environ)
 	if err != nil {
@@ -230,7 +228,7 @@ func TestEveryVariable(t *testing.T) {
 	}
 	for _, v := range Variables() {
 		isSet := slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, v.Name+"=") })
-		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_NOTIFY" { // have no other valid value yet
+		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_EVIDENCE_TIMEOUT" && v.Name != "REMEDY_NOTIFY" { // have no other valid value yet
 			t.Error("not set in this test:", v.Name)
 		}
 	}
@@ -310,6 +308,12 @@ func TestWarnings(t *testing.T) {
 		{shared + "REMEDY_HEARTBEAT_FRESH=59s REMEDY_SECOND_CHECK=none", nil, "nobody asks for a heartbeat"},
 		{shared + "REMEDY_INCIDENT_LIMIT=10m", []string{"REMEDY_INCIDENT_LIMIT"}, "the third attempt would begin at the limit"},
 		{shared + "REMEDY_INCIDENT_LIMIT=10m1s", nil, "just before the limit"},
+		{shared + "REMEDY_ATTEMPT_TIMEOUT=179s", []string{"REMEDY_ATTEMPT_TIMEOUT"}, "an ordinary restart may take longer"},
+		{shared + "REMEDY_ATTEMPT_TIMEOUT=3m", nil, "most restarts are done"},
+		{shared + "REMEDY_DEADLINE_RESERVE=301s", []string{"REMEDY_DEADLINE_RESERVE"}, "much of every invocation is kept back"},
+		{shared + "REMEDY_DEADLINE_RESERVE=5m", nil, "much, but not too much"},
+		{shared + "REMEDY_LEASE=601s", []string{"REMEDY_LEASE"}, "nobody takes over for that long"},
+		{shared + "REMEDY_LEASE=10m", nil, "long, but not too long"},
 		{shared + "REMEDY_INCIDENT_LIMIT=10m REMEDY_FORCE=never", nil, "there is no forced attempt to come to"},
 	} {
 		c, err := Load(strings.Fields(test.environ))

@@ -141,7 +141,7 @@ func settings(c *Config) []setting {
 			parse: evidence, hides: urlHidden},
 		{Variable: Variable{"REMEDY_EVIDENCE_TIMEOUT", "3s",
 			"evidence never delays a reboot longer than this"},
-			parse: duration(&c.EvidenceTimeout, 0)},
+			parse: evidenceTimeout},
 		{Variable: Variable{"REMEDY_NOTIFY", "none",
 			"space-separated notification URLs"},
 			parse: notify, hides: always},
@@ -308,6 +308,16 @@ func evidence(value string, fail fail) {
 		fail("leave it unset", "valid, but evidence is not part of this version")
 	default:
 		fail("leave it unset", "not off, dir:///PATH or oss://BUCKET/PREFIX; and evidence is not part of this version")
+	}
+}
+
+// evidenceTimeout accepts nothing but its default: any other value would be ignored.
+func evidenceTimeout(value string, fail fail) {
+	switch limit, err := time.ParseDuration(value); {
+	case err != nil || limit <= 0:
+		fail("leave it unset", "not a positive Go duration, such as 3s; and evidence is not part of this version")
+	case limit != 3*time.Second:
+		fail("leave it unset", "valid, but evidence is not part of this version")
 	}
 }
 

@@ -57,13 +57,6 @@ func (w *World) SetKey(k Key) {
 	w.keys[k.ID] = &k
 }
 
-// RemoveKey makes a key unknown.
-func (w *World) RemoveKey(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.keys, id)
-}
-
 func (k *Key) may(action string) bool {
 	return k.Actions == nil || slices.Contains(k.Actions, action)
 }

@@ -84,13 +84,14 @@ func decode(key string, value []byte, into any) error {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(value, &form); err != nil {
-		return fmt.Errorf("record %s is %w: %w", key, errGarbled, err)
+		return fmt.Errorf("record %s is %w, and was not written by this program: look at it, and remove it: %w", key, errGarbled, err)
 	}
 	if form.Version != version {
-		return fmt.Errorf("record %s is %w: it has version %d, this program knows %d", key, errGarbled, form.Version, version)
+		return fmt.Errorf("record %s is %w: it has version %d, and this program knows %d: run the version that wrote it",
+			key, errGarbled, form.Version, version)
 	}
 	if err := json.Unmarshal(value, into); err != nil {
-		return fmt.Errorf("record %s is %w: %w", key, errGarbled, err)
+		return fmt.Errorf("record %s is %w, and was not written by this program: look at it, and remove it: %w", key, errGarbled, err)
 	}
 	return nil
 }

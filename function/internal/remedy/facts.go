@@ -9,7 +9,7 @@ import (
 // Source is something that can be read; a Step names a set of them.
 type Source uint8
 
-// The sources. Ledger and Fleet are records of the ledger; the live ones are answers of ECS.
+// The sources. Ledger and FleetLog are records of the ledger; the live ones are answers of ECS.
 const (
 	Ledger    Source = 1 << iota // the instance's record
 	FleetLog                     // the fleet's record

@@ -61,7 +61,7 @@ var opening = []struct {
 }
 
 // live are the guards that are asked again before every further attempt of an open incident; whether the instance's status
-// allows one depends on the attempts so far, see climb.
+// allows one depends on the attempts so far, see ladder.guard.
 var live = []func(*ruling){lockRule, expiryRule, optInRule, platformRule}
 
 // alarmRule: may this metric alarm rule, at this level, restart anything? Events have neither.

@@ -63,7 +63,7 @@ type AlarmRef struct {
 }
 
 // Incident is one hang of one instance, from the first claim to its end. It is the stored form; version 1. Compatible
-// changes: a new field whose zero value means what its absence meant before. Anything else needs a new Record.Version.
+// changes: a new field whose zero value means what its absence meant before. Anything else needs a new version of the ledger's records.
 type Incident struct {
 	ID         string    `json:"id"` // instance/openedAt, as in i-bp1…/20261123T074201Z
 	Instance   string    `json:"instance"`

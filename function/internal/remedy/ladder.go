@@ -346,6 +346,8 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 			r.refuse("force", ForceNotAllowed, "REMEDY_FORCE=never")
 		case grant != GrantFull:
 			r.refuse("force", ForceNotAllowed, tag)
+		case stuck && previous.Code != "":
+			r.pass("force", "a graceful attempt was accepted and left it "+f.Machine.Value.Status+", and ECS refused the retry for that")
 		default:
 			r.pass("force", "two graceful attempts were accepted and seen to fail")
 		}
@@ -451,7 +453,7 @@ func (l *ladder) revived(saw string) Step {
 			break
 		}
 	}
-	return l.restarted("its guest reports again: " + saw)
+	return l.restarted("no restart was seen, but its guest reports again: " + saw)
 }
 
 func (l *ladder) restarted(why string) Step {

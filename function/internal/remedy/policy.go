@@ -26,7 +26,7 @@ const (
 	GrantFull     Grant = "true"     // the whole ladder
 )
 
-// Policy is what the operator allows. Every field has the meaning of the environment variable that CONTRACT and README list
+// Policy is what the operator allows. Every field has the meaning of the environment variable that README.md lists
 // under the same name; durations and counts are positive. The current policy applies to incidents that are resumed.
 type Policy struct {
 	Mode            Mode
@@ -69,7 +69,7 @@ func (p Policy) Takeover(leaseUntil time.Time) time.Time { return leaseUntil.Add
 // KeyRetention is how long the key of an alarm that opened an incident is remembered.
 func (p Policy) KeyRetention() time.Duration { return max(24*time.Hour, p.IncidentWindow) }
 
-// Matches reports whether the name matches one of the globs ("*", "?", "[a-z]"); "*" matches any text, slashes included.
+// matches reports whether the name matches one of the globs ("*", "?", "[a-z]"); "*" matches any text, slashes included.
 func matches(globs []string, name string) bool {
 	for _, glob := range globs {
 		if ok, _ := path.Match(withoutSlash(glob), withoutSlash(name)); ok {

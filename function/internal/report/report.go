@@ -42,17 +42,16 @@ func Detail(r *remedy.Result) string {
 	said := map[remedy.Verdict]string{
 		remedy.Restarted: subject + " was restarted and recovered" + attempts(r),
 		remedy.Observed:  subject + " would have been restarted (observe mode: nothing was sent)",
-		remedy.Refused:   subject + " was not restarted: " + refusals[r.Reason],
 		remedy.Ignored:   subject + " needs no restart: " + ignored[r.Reason],
-		remedy.GaveUp:    subject + " needs a human: " + failures[r.Reason] + attempts(r),
+		remedy.GaveUp:    subject + " needs a human" + attempts(r) + ": " + failures[r.Reason],
 		remedy.Pending:   subject + " is not finished, and the event is to be delivered again: " + pending[r.Reason],
 		remedy.Malformed: "this payload cannot be understood",
 	}[r.Verdict]
-	if r.Verdict == remedy.Refused && len(r.Attempts) > 0 {
-		said += attempts(r)
+	if r.Verdict == remedy.Refused {
+		said = subject + " was not restarted" + attempts(r) + ": " + refusals[r.Reason]
 	}
 	if r.Verdict == remedy.GaveUp && failures[r.Reason] == "" {
-		said = subject + " needs a human: " + refusals[r.Reason] + attempts(r)
+		said = subject + " needs a human" + attempts(r) + ": " + refusals[r.Reason]
 	}
 	if r.Why != "" {
 		said += " (" + r.Why + ")"
@@ -60,14 +59,14 @@ func Detail(r *remedy.Result) string {
 	return strings.ToValidUTF8(said, "") + "."
 }
 
-// attempts says how often what was tried: " after 2 graceful reboots and 1 forced".
+// attempts says how often what was tried: " after 2 graceful reboots and 1 forced reboot".
 func attempts(r *remedy.Result) string {
 	graceful, forced, nothing, rejected := 0, 0, 0, 0
 	for _, a := range r.Attempts {
 		switch {
 		case a.Outcome == remedy.NotExecuted:
 			nothing++
-		case a.Outcome == remedy.Rejected:
+		case a.Outcome == remedy.Rejected, a.Outcome == remedy.Failed && a.Code != "":
 			rejected++
 		case a.Force:
 			forced++

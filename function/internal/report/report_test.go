@@ -56,7 +56,7 @@ func TestDetail(t *testing.T) {
 			"i-bp1 was not restarted: it is locked for security reasons (security)."},
 		{remedy.Result{Verdict: remedy.Ignored, Reason: remedy.NotAnAlarm}, "this event needs no restart: it is not an alarm of CloudMonitor."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.GaveUp, Reason: remedy.ForceNotAllowed, Attempts: []remedy.AttemptView{attempt(false, remedy.Failed), attempt(false, remedy.Failed)}},
-			"i-bp1 needs a human: it ignores graceful reboots, and forcing it is not allowed after 2 graceful reboots."},
+			"i-bp1 needs a human after 2 graceful reboots: it ignores graceful reboots, and forcing it is not allowed."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.Refused, Reason: remedy.NotOptedIn, Why: "auto-restart=\"\xff\""},
 			"i-bp1 was not restarted: its owner has not opted it in (auto-restart=\"\")."},
 	} {
