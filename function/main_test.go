@@ -304,7 +304,7 @@ func TestDebug(t *testing.T) {
 
 // BenchmarkStartup is how long the function takes from exec to its first poll, and the ratio to a handler that does nothing.
 func BenchmarkStartup(b *testing.B) {
-	name, err := binary()
+	name, err := buildDeployed(".", "deployed")
 	if err != nil {
 		b.Fatal(err)
 	}

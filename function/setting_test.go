@@ -59,12 +59,13 @@ var raced = sync.OnceValue(func() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 })
 
-// binary is the function as it is deployed, or with the race detector in it.
+// binary is the function, built like this test: so that there is nothing left to compile but itself. The binary that is
+// deployed has its own test, with the command that packages it.
 var binary = sync.OnceValues(func() (string, error) {
 	if raced() {
-		return build(".", "race", os.Environ(), "-race") // which needs cgo
+		return build(".", "race", os.Environ(), "-race")
 	}
-	return buildDeployed(".", "main")
+	return build(".", "main", os.Environ())
 })
 
 // buildDeployed builds a package or a file with the options that the deployed binary is built with.
