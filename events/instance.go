@@ -88,7 +88,8 @@ func javaMap(text string, level int) object {
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
 	for pair := range strings.SplitSeq(text, ",") {
 		if key, value, ok := strings.Cut(pair, "="); ok {
-			o.add(strings.TrimSpace(key), strings.TrimSpace(value))
+			// An edition of the documentation has a stray parenthesis behind the user's id.
+			o.add(strings.TrimSpace(key), strings.TrimSuffix(strings.TrimSpace(value), ")"))
 		}
 	}
 	return o

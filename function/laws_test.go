@@ -115,7 +115,7 @@ func (h *history) ladder(incident *remedy.Incident) {
 			case remedy.Worked:
 				h.s.Errorf("%s: attempt %d was claimed after one that worked", incident.ID, a.N)
 			case remedy.Failed, remedy.Unconfirmed:
-				if end := before.SendBefore.Add(h.policy.AttemptTimeout); before.Code == "" && a.ClaimedAt.Before(end) {
+				if end := h.end(before); before.Code == "" && a.ClaimedAt.Before(end) {
 					h.s.Errorf("%s: attempt %d was claimed %v before the end of the one before", incident.ID, a.N, end.Sub(a.ClaimedAt))
 				}
 			}
@@ -127,6 +127,14 @@ func (h *history) ladder(incident *remedy.Incident) {
 			failed++
 		}
 	}
+}
+
+// end is when an attempt's time has run out: counted from its answer, or where that is not known from when it may have been sent.
+func (h *history) end(a remedy.Attempt) time.Time {
+	if a.AnsweredAt.IsZero() {
+		return a.SendBefore.Add(h.policy.AttemptTimeout)
+	}
+	return a.AnsweredAt.Add(h.policy.AttemptTimeout)
 }
 
 // claimed: every call belongs to an attempt of its own, which was claimed before, and left before the claim's end. And what
@@ -165,7 +173,7 @@ func (h *history) claimed(id string) {
 				t.until.Sub(attempt.ClaimedAt))
 		}
 		if call.Effect {
-			t.until = attempt.SendBefore.Add(h.policy.AttemptTimeout)
+			t.until = h.end(attempt)
 		}
 		if call.Force && t.ignored < 2 {
 			h.s.Errorf("%s: forced after ECS had taken %d graceful reboots in vain", incident.ID, t.ignored)

@@ -140,7 +140,7 @@ func TestErrors(t *testing.T) {
 func TestPendingIsDeliveredAgain(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 1, Agent: ecssim.AgentNone}))
-	s.env = append(s.env, "REMEDY_LEDGER=redis://"+redisServer(t, ""), "REMEDY_LEASE=12s", "REMEDY_ATTEMPT_TIMEOUT=100ms")
+	s.env = append(s.env, "REMEDY_LEDGER=redis://"+redisServer(t, ""), "REMEDY_LEASE=12s", "REMEDY_ATTEMPT_TIMEOUT=4s")
 	s.platform.Timeout = 3 * time.Second
 	s.platform.Backoff = 500 * time.Millisecond // time enough to freeze the first process
 	first := s.start()
@@ -205,7 +205,7 @@ func TestHTTP(t *testing.T) {
 		t.Run(row.why, func(t *testing.T) {
 			t.Parallel()
 			s := newSetting(t, optedIn(instance, row.guest))
-			s.start("REMEDY_HTTP_TOKEN=" + s.secret(token))
+			s.start("REMEDY_HTTP_TOKEN="+s.secret(token), "REMEDY_ATTEMPT_TIMEOUT=2s")
 			if row.fault != "" {
 				s.world.Inject(ecssim.Fault{Kind: row.fault, Times: -1})
 			}

@@ -44,7 +44,7 @@ type packaged struct {
 	Zip      string     `json:"zip"`    // path
 	Object   string     `json:"object"` // name of the zip, and its key in the bucket
 	Bytes    int        `json:"bytes"`  // of the zip
-	SHA256   string     `json:"sha256"` // of the binary, hexadecimal
+	SHA256   string     `json:"sha256"` // of the zip, hexadecimal
 	Handler  string     `json:"handler"`
 	Commands []nextStep `json:"commands"`
 }
@@ -74,7 +74,7 @@ func (p *packageCommand) Run(c *console) error {
 			"shows what it consists of\n", megabytes(len(archive)), megabytes(zipLimit))
 		return errNotWell
 	}
-	sum := sha256.Sum256(binary)
+	sum := sha256.Sum256(archive)
 	done := packaged{Bytes: len(archive), SHA256: hex.EncodeToString(sum[:]), Handler: handlerName}
 	done.Object = "ecs-remedy-" + done.SHA256[:12] + ".zip"
 	done.Zip = filepath.Join(p.Output, done.Object)

@@ -256,8 +256,8 @@ func TestClosedByHand(t *testing.T) {
 		}
 		results := owner()
 		expect(t, results, "failed/abandoned")
-		if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 {
-			t.Errorf("incident %q with %d attempts", r.Incident, len(r.Attempts))
+		if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 || r.Attempts[0].Outcome != remedy.Unconfirmed {
+			t.Errorf("incident %q with attempts %v: what nobody watches any more is unconfirmed", r.Incident, r.Attempts)
 		}
 	})
 }

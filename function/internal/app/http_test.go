@@ -66,6 +66,7 @@ func TestHTTPToken(t *testing.T) {
 		{"the beginning of the right one", token, nil, map[string]string{"token": token[:16]}, http.StatusUnauthorized},
 		{"in the query, as a callback's URL has it", token, nil, map[string]string{"token": token}, http.StatusOK},
 		{"as a bearer token", token, map[string]string{"Authorization": "Bearer " + token}, nil, http.StatusOK},
+		{"a scheme has no case", token, map[string]string{"Authorization": "bearer " + token}, nil, http.StatusOK},
 		{"another scheme", token, map[string]string{"Authorization": "Basic " + token}, nil, http.StatusUnauthorized},
 		{"in its own header, whatever its case", token, map[string]string{"x-REMEDY-token": token}, nil, http.StatusOK},
 	} {

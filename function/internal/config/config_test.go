@@ -247,6 +247,8 @@ func TestJustRight(t *testing.T) {
 		{"REMEDY_MAX_ATTEMPTS=3", "graceful, graceful, forced"},
 		{"REMEDY_MAX_INCIDENTS=1 REMEDY_FLEET_CONCURRENT=1 REMEDY_FLEET_HOURLY=1", "one is the least"},
 		{"REMEDY_COOLDOWN=1ns", "positive is enough"},
+		{"REMEDY_COOLDOWN=0s", "no cool-down"},
+		{"REMEDY_DEADLINE_RESERVE=0s", "nothing kept back"},
 		{"REMEDY_RULES=a/*,[a-z]?", "a slash is plain text"},
 		{"REMEDY_ECS_ENDPOINT=https://ecs-vpc.cn-beijing.aliyuncs.com", "HTTPS to anywhere"},
 		{"REMEDY_ECS_ENDPOINT=http://localhost:1", "a loopback name"},

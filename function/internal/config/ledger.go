@@ -86,6 +86,10 @@ func redis(into *Ledger, value string, fail fail) {
 		fail(form, "no host")
 		return
 	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		fail(form, "the port is not a number from 1 to 65535")
+		return
+	}
 	database := strings.TrimPrefix(u.Path, "/")
 	if _, err := strconv.ParseUint(database, 10, 16); database != "" && err != nil {
 		fail(form, "the database is not a number")

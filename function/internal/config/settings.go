@@ -115,7 +115,7 @@ func settings(c *Config) []setting {
 			parse: duration(&p.Lease, 2*time.Second)},
 		{Variable: Variable{"REMEDY_COOLDOWN", "30m",
 			"after an incident ends, the same instance is left alone this long"},
-			parse: duration(&p.Cooldown, 0)},
+			parse: durationOrNone(&p.Cooldown)},
 		{Variable: Variable{"REMEDY_MAX_INCIDENTS", "3",
 			"incidents per instance within REMEDY_INCIDENT_WINDOW; then a human is needed"},
 			parse: count(&p.MaxIncidents, 1)},
@@ -156,7 +156,7 @@ func settings(c *Config) []setting {
 			parse: oneOf(&c.VPC, choice[bool]{"public", false}, choice[bool]{"vpc", true})},
 		{Variable: Variable{"REMEDY_DEADLINE_RESERVE", "15s",
 			"kept back from the invocation's deadline to write down where things stand"},
-			parse: duration(&c.Reserve, 0)},
+			parse: durationOrNone(&c.Reserve)},
 	}
 }
 
@@ -200,6 +200,18 @@ func duration(into *time.Duration, least time.Duration) parser {
 		default:
 			*into = d
 		}
+	}
+}
+
+// durationOrNone is for what may as well not be: no cool-down, nothing kept back.
+func durationOrNone(into *time.Duration) parser {
+	positive := duration(into, 0)
+	return func(value string, fail fail) {
+		if d, err := time.ParseDuration(value); err == nil && d == 0 {
+			*into = 0
+			return
+		}
+		positive(value, fail)
 	}
 }
 

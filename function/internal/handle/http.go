@@ -71,7 +71,10 @@ func authorized(request events.Request, token string) bool {
 	if token == "" {
 		return false
 	}
-	bearer, _ := strings.CutPrefix(request.Header["authorization"], "Bearer ")
+	scheme, bearer, _ := strings.Cut(request.Header["authorization"], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		bearer = ""
+	}
 	ok := 0
 	for _, given := range []string{request.Query["token"], request.Header["x-remedy-token"], bearer} {
 		ok |= subtle.ConstantTimeCompare([]byte(given), []byte(token))

@@ -50,6 +50,8 @@ func (l *Ledger) Close(ctx context.Context, incident string) (remedy.Incident, e
 			return remedy.Incident{}, fmt.Errorf("%s: %w", incident, ErrNotOpen)
 		}
 		ended := *record.Open
+		ended.Attempts = slices.Clone(ended.Attempts)
+		ended.Unwatch()
 		ended.EndedAt, ended.Verdict, ended.Reason = l.now().UTC(), remedy.GaveUp, remedy.Abandoned
 		l.end(&record, &ended)
 		if _, err = l.putRecord(ctx, instance, record); errors.Is(err, ErrConflict) {

@@ -82,6 +82,16 @@ type Incident struct {
 	Attempts []Attempt `json:"attempts"`
 }
 
+// Unwatch settles the attempts that are still watched: nobody will learn what becomes of them.
+func (i *Incident) Unwatch() {
+	for n := range i.Attempts {
+		switch a := &i.Attempts[n]; a.Outcome {
+		case Claimed, Accepted, Unknown:
+			a.Outcome = Unconfirmed
+		}
+	}
+}
+
 // NewLease is the lease of an owner that is alive at the given time.
 func (p Policy) NewLease(now time.Time) time.Time { return now.Add(p.Lease).UTC() }
 

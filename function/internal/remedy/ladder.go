@@ -55,9 +55,17 @@ func (l *ladder) next() Step {
 	return l.settle(Unreadable, "attempt "+strconv.Itoa(a.N)+" has the unknown outcome "+quoted(string(a.Outcome)))
 }
 
-// end is when the attempt's time has run out. It is counted from the last moment at which it may have been sent, so that
-// every attempt has its whole time, whoever watches it.
-func (a *Attempt) end(p *Policy) time.Time { return a.SendBefore.Add(p.AttemptTimeout) }
+// begun is from when on the attempt may take effect at the latest: its answer, or where nobody knows of one the last moment at
+// which it may have been sent. So every attempt has its whole time, whoever watches it.
+func (a *Attempt) begun() time.Time {
+	if a.AnsweredAt.IsZero() {
+		return a.SendBefore
+	}
+	return a.AnsweredAt
+}
+
+// end is when the attempt's time has run out.
+func (a *Attempt) end(p *Policy) time.Time { return a.begun().Add(p.AttemptTimeout) }
 
 // watched reports whether the instance was read at or after the attempt's end, and without a gap until then.
 func (a *Attempt) watched(p *Policy) bool { return !a.LastReadAt.Before(a.end(p)) }
@@ -80,7 +88,7 @@ func (a *Attempt) sent() bool { return a.Outcome != Rejected && a.Outcome != Not
 func (a *Attempt) see(p *Policy, m *Reading[Instance]) {
 	from := a.LastReadAt
 	if from.IsZero() {
-		from = a.SendBefore
+		from = a.begun()
 	}
 	if m.At.Sub(from) <= p.Gap() && m.At.After(a.LastReadAt) {
 		a.LastReadAt = m.At
@@ -94,6 +102,13 @@ func (a *Attempt) see(p *Policy, m *Reading[Instance]) {
 		if !a.LeftRunningAt.IsZero() || a.restarted(&m.Value) {
 			a.Outcome, a.BackAt = Worked, m.At
 		}
+	}
+}
+
+// moves notes that the instance is restarting after the attempt's time was over.
+func (a *Attempt) moves(m *Reading[Instance]) {
+	if m.Value.Status == "Starting" && a.LeftRunningAt.IsZero() {
+		a.LeftRunningAt = m.At
 	}
 }
 
@@ -218,9 +233,7 @@ func (l *ladder) rejected(a *Attempt) Step {
 			return l.end(NotRunning, "it is "+status+", and not by our doing")
 		}
 		if end := a.end(l.p); !before.Stuck && m.At.Before(end) {
-			if status == "Starting" && before.LeftRunningAt.IsZero() {
-				before.LeftRunningAt = m.At
-			}
+			before.moves(m)
 			return l.poll(end)
 		}
 		a.Outcome, a.Stuck = Failed, true
@@ -308,12 +321,18 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 	pauseRule(r)
 	foundRule(r)
 	stuck := previous != nil && previous.Outcome == Failed && previous.Stuck
+	moving := false
 	if f.Machine.OK() {
 		switch status := f.Machine.Value.Status; {
 		case status == "Running":
 			r.pass("running", status)
 		case stuck && (status == "Stopping" || status == "Starting"):
 			r.pass("running", status+", in which our own attempt left it")
+		case (status == "Stopping" || status == "Starting") && previous != nil && previous.accepted() &&
+			f.Machine.At.Before(previous.end(p).Add(p.AttemptTimeout)):
+			moving = true
+			previous.moves(&f.Machine)
+			r.pass("running", status+", as if our own attempt took effect only now")
 		default:
 			r.refuse("running", NotRunning, status)
 		}
@@ -332,7 +351,7 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 	switch {
 	case r.reason != "":
 		return l.end(r.reason, r.why)
-	case r.blind != "":
+	case r.blind != "" || moving:
 		return l.poll(l.incident.limit(p))
 	}
 	if previous != nil && previous.Outcome == Unconfirmed && !previous.watched(p) && pulse != silent {
@@ -350,6 +369,9 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 			r.pass("force", "a graceful attempt was accepted and left it "+f.Machine.Value.Status+", and ECS refused the retry for that")
 		default:
 			r.pass("force", "two graceful attempts were accepted and seen to fail")
+		}
+		if r.reason != "" && stuck {
+			return l.settle(Stuck, "it is "+f.Machine.Value.Status+", and no force may get it out of that: "+r.why)
 		}
 		if r.reason != "" {
 			return l.settle(r.reason, r.why)
@@ -485,6 +507,7 @@ func (l *ladder) giveUp(why string) Step {
 }
 
 func (l *ladder) close(verdict Verdict, reason Reason, why string) Step {
+	l.incident.Unwatch()
 	l.incident.EndedAt, l.incident.Verdict, l.incident.Reason = l.f.Now.UTC(), verdict, reason
 	return Step{Do: Settle, Verdict: verdict, Reason: reason, Why: why}
 }

@@ -226,8 +226,13 @@ func rehearse(p *Policy, f *Facts, findings []Finding) Step {
 // opened is the incident that the alarm opens now.
 func opened(f *Facts) *Incident {
 	a := f.Alarm
+	id := IncidentID(a.Instance, f.Now)
+	for at := f.Now; f.Record.Value.Ended(id); { // without a cool-down two may begin in one second
+		at = at.Add(time.Second)
+		id = IncidentID(a.Instance, at)
+	}
 	return &Incident{
-		ID:       IncidentID(a.Instance, f.Now),
+		ID:       id,
 		Instance: a.Instance,
 		Region:   f.region(),
 		Account:  a.Account,
