@@ -449,3 +449,21 @@ func TestPoisonedRecordWithAFullFleet(t *testing.T) {
 		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.Restarted, remedy.Recovered, "GG"})
 	})
 }
+
+// TestDryRunThatWasNone: ECS answers a rehearsal as if it had rebooted. It is not asked again, for it may have.
+func TestDryRunThatWasNone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_MODE=observe"}, optedIn(ecssim.Guest{}))
+		s.world.Inject(ecssim.Fault{Kind: ecssim.Body, Action: "RebootInstance", DryRuns: true, Times: -1, Body: `{"RequestId":"R"}`})
+		expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/unreadable")
+		asked := 0
+		for _, c := range s.world.Calls() {
+			if c.Action == "RebootInstance" {
+				asked++
+			}
+		}
+		if asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+	})
+}

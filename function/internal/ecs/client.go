@@ -221,7 +221,8 @@ func (c *Client) reply(order remedy.Order, head page, t *trouble) remedy.Reply {
 	r := remedy.Reply{At: c.now(), RequestID: head.RequestID}
 	switch {
 	case t == nil && order.DryRun:
-		r.Outcome, r.Note = remedy.Unknown, "RebootInstance answered a dry run as if it were none"
+		// It may have been executed. Whatever it was, asking again could reboot again.
+		r.Outcome, r.Reason, r.Note = remedy.Rejected, remedy.Unreadable, "RebootInstance answered a dry run as if it were none"
 	case t == nil:
 		r.Outcome = remedy.Accepted
 	case order.DryRun && t.code == dryRunPassed:

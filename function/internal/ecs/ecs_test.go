@@ -535,7 +535,7 @@ func TestReboot(t *testing.T) {
 			`{"RequestId":"` + requestID + `","Code":"IncorrectInstanceStatus"}`,
 			remedy.Reply{Outcome: remedy.Rejected, RequestID: requestID, Code: "IncorrectInstanceStatus", Reason: remedy.NotRunning}},
 		{"a dry run that was not taken as one", func(o *remedy.Order) { o.DryRun = true }, 200, ok,
-			remedy.Reply{Outcome: remedy.Unknown, RequestID: requestID}},
+			remedy.Reply{Outcome: remedy.Rejected, Reason: remedy.Unreadable, RequestID: requestID}},
 		{"no RequestId", asIs, 200, `{}`, unknown},
 		{"an error with the status of a success", asIs, 200, `{"Code":"InternalError"}`, unknown},
 		{"an error with a RequestId, too", asIs, 200, `{"RequestId":"R","Code":"InternalError"}`, unknown},

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"strings"
 	"time"
 
 	"ecs-remedy/events"
@@ -218,7 +219,7 @@ func rehearse(p *Policy, f *Facts, findings []Finding) Step {
 		return Step{Do: Settle, Verdict: Observed, Reason: WouldRestart, Incident: incident, Findings: findings,
 			Why: "every guard passed, and ECS would accept the reboot"}
 	case Rejected:
-		return Step{Verdict: Refused, Reason: f.Dry.Reason, Why: "ECS would refuse the reboot: " + f.Dry.Code, Findings: findings}
+		return Step{Verdict: Refused, Reason: f.Dry.Reason, Why: strings.TrimSpace("ECS would refuse the reboot: " + f.Dry.Code + " " + f.Dry.Note), Findings: findings}
 	}
 	return again(p, f, "the rehearsal (DryRun) had no answer: "+f.Dry.Code+" "+f.Dry.Note, findings)
 }
