@@ -142,9 +142,9 @@ func duplicateRule(r *ruling) {
 	r.pass("duplicate", "a new alarm")
 }
 
-// recoveryRule: an alarm from before the last recovery is about a hang that is over.
+// recoveryRule: an alarm from before the last recovery is about a hang that is over. Some alarms have their time to the second.
 func recoveryRule(r *ruling) {
-	recovered := r.f.Record.Value.recovered()
+	recovered := r.f.Record.Value.recovered().Truncate(time.Second)
 	switch {
 	case recovered.IsZero():
 		r.pass("last-recovery", "none known")

@@ -300,6 +300,8 @@ func TestOpening(t *testing.T) {
 		{"before the last recovery", with(past(Restarted, 40*time.Minute, 29*time.Second),
 			func(c *candidate) { c.Cooldown = 0 }), Refused, StaleAlarm, ledgerOnly,
 			"a hang that is over"},
+		{"in the second of the last recovery", with(past(Restarted, 40*time.Minute, 30*time.Second-time.Millisecond),
+			func(c *candidate) { c.Cooldown = 0 }), "", "", everything, "alarms may have their time to the second"},
 		{"at the last recovery", with(past(Restarted, 40*time.Minute, 30*time.Second),
 			func(c *candidate) { c.Cooldown = 0 }), "", "", everything, "not before it"},
 		{"before the last failure", with(past(GaveUp, 40*time.Minute, 29*time.Second),
