@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"runtime"
@@ -465,5 +466,27 @@ func TestDryRunThatWasNone(t *testing.T) {
 		if asked != 1 {
 			t.Errorf("asked %d times", asked)
 		}
+	})
+}
+
+// TestFrozenBeforeItsEnd: a process that freezes between the decision to settle and the write of it, for longer than its lease,
+// takes its incident up again. An incident that is still open has no end in the ledger.
+func TestFrozenBeforeItsEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}))
+		s.store.after = func(_ string, value []byte) {
+			var record struct{ Open *remedy.Incident }
+			if err := json.Unmarshal(value, &record); err == nil && record.Open != nil && !record.Open.EndedAt.IsZero() {
+				t.Errorf("the open incident has ended at %v", record.Open.EndedAt)
+			}
+		}
+		frozen := false
+		slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
+			if step.Do == remedy.Settle && !frozen {
+				frozen = true
+				pass(90 * time.Second)
+			}
+		}})
+		check(t, s, s.deliverTo(slow, delivery(0), kernelHang(instance, time.Now())), ending{remedy.GaveUp, remedy.NotRecovered, "GGF"})
 	})
 }

@@ -50,13 +50,9 @@ func (c *Client) Some(ctx context.Context, region string) remedy.Reading[[]strin
 func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeInstancesRequest,
 	pages int) remedy.Reading[[]string] {
 	all := answers{action: request.GetActionName()}
-	base := c.base
-	if base == nil {
-		base = c.pool
-	}
 	var ids []string
 	for range pages {
-		answer, trouble := c.call(ctx, region, request, base, func(api *ecs.Client) (response, error) {
+		answer, trouble := c.call(ctx, region, request, c.reads(), func(api *ecs.Client) (response, error) {
 			return api.DescribeInstances(request)
 		})
 		all.at, all.date = c.now(), answer.date
@@ -96,11 +92,7 @@ func (c *Client) mayList(ctx context.Context, region string) *trouble {
 	request := ecs.CreateDescribeInstancesRequest()
 	request.MaxResults = requests.NewInteger(fewest)
 	request.DryRun = requests.NewBoolean(true)
-	base := c.base
-	if base == nil {
-		base = c.pool
-	}
-	switch _, t := c.call(ctx, region, request, base, func(api *ecs.Client) (response, error) {
+	switch _, t := c.call(ctx, region, request, c.reads(), func(api *ecs.Client) (response, error) {
 		return api.DescribeInstances(request)
 	}); {
 	case t == nil:

@@ -85,17 +85,23 @@ func (c *Client) call(ctx context.Context, region string, request requests.AcsRe
 	return answer{date: date, body: resp.GetHttpContentBytes()}, nil
 }
 
+// reads is what carries reading calls: kept connections do no harm there, for a read may be asked again.
+func (c *Client) reads() http.RoundTripper {
+	if c.base != nil {
+		return c.base
+	}
+	return c.pool
+}
+
 // read makes one call for each page of an answer.
 func (c *Client) read(ctx context.Context, region string, request requests.AcsRequest,
 	send func(*ecs.Client, string) (response, error), list func([]byte) (*[]json.RawMessage, error)) answers {
 	all := answers{action: request.GetActionName()}
-	base := c.base
-	if base == nil {
-		base = c.pool
-	}
 	token := ""
 	for range maxPages {
-		answer, trouble := c.call(ctx, region, request, base, func(api *ecs.Client) (response, error) { return send(api, token) })
+		answer, trouble := c.call(ctx, region, request, c.reads(), func(api *ecs.Client) (response, error) {
+			return send(api, token)
+		})
 		all.at, all.date = c.now(), answer.date
 		var head page
 		var entries []json.RawMessage

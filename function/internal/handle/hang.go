@@ -28,8 +28,10 @@ func (g *hang) run(ctx context.Context, stop func(*hang, *remedy.Step) bool) {
 	for !g.done {
 		g.facts.Now = g.Clock.Now()
 		step := remedy.Next(g.Policy, g.facts)
-		if step.Incident != nil && g.open() != nil && (step.Do != remedy.Refuse || step.Reason == remedy.OutOfTime) {
-			g.facts.Record.Value.Open = step.Incident // what this look has shown
+		// What this look has shown. An end is none before it is written: should that fail, the incident is still open.
+		if looked := step.Do != remedy.Refuse && step.Do != remedy.Settle || step.Reason == remedy.OutOfTime; looked &&
+			step.Incident != nil && g.open() != nil {
+			g.facts.Record.Value.Open = step.Incident
 		}
 		g.merge(step.Findings)
 		if stop != nil && stop(g, &step) {

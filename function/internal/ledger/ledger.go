@@ -329,7 +329,8 @@ func (l *Ledger) giveBack(ctx context.Context, incident *remedy.Incident, unbegu
 // still runs, and not during a pause; the first claim also reserves a slot. It stamps the attempt's ClaimedAt and SendBefore and
 // renews the lease. A reason says that nothing was claimed: a limit, a pause, or InProgress where the record is not as it was
 // (read it again). An error says that nothing is known, and nothing may be sent.
-func (l *Ledger) Claim(ctx context.Context, record remedy.Record, incident *remedy.Incident, attempt remedy.Attempt) (remedy.Record, remedy.Reason, error) {
+func (l *Ledger) Claim(ctx context.Context, record remedy.Record, incident *remedy.Incident, attempt remedy.Attempt) (
+	remedy.Record, remedy.Reason, error) {
 	first := record.Open == nil
 	leaseUntil := l.policy.NewLease(incident.OpenedAt) // a first claim that takes longer than a lease comes too late
 	ask := func() (remedy.Reason, error) { return l.reserve(ctx, record, incident, true) }
@@ -412,7 +413,8 @@ func (l *Ledger) end(r *remedy.Record, ended *remedy.Incident) {
 
 // write changes the record of an incident that the caller owns or takes over. Where somebody else wrote in between, it goes on
 // only if the incident is still the caller's: then no more than the note of a resolved alarm can have been added.
-func (l *Ledger) write(ctx context.Context, record remedy.Record, incident *remedy.Incident, change func(*remedy.Record, *remedy.Incident)) (remedy.Record, remedy.Reason, error) {
+func (l *Ledger) write(ctx context.Context, record remedy.Record, incident *remedy.Incident,
+	change func(*remedy.Record, *remedy.Incident)) (remedy.Record, remedy.Reason, error) {
 	if open := record.Open; open != nil && open.Owner != incident.Owner && l.now().Before(l.policy.Takeover(open.LeaseUntil)) {
 		return record, remedy.InProgress, nil
 	}

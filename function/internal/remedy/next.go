@@ -219,7 +219,8 @@ func rehearse(p *Policy, f *Facts, findings []Finding) Step {
 		return Step{Do: Settle, Verdict: Observed, Reason: WouldRestart, Incident: incident, Findings: findings,
 			Why: "every guard passed, and ECS would accept the reboot"}
 	case Rejected:
-		return Step{Verdict: Refused, Reason: f.Dry.Reason, Why: strings.TrimSpace("ECS would refuse the reboot: " + f.Dry.Code + " " + f.Dry.Note), Findings: findings}
+		return Step{Verdict: Refused, Reason: f.Dry.Reason, Findings: findings,
+			Why: strings.TrimSpace("ECS would refuse the reboot: " + f.Dry.Code + " " + f.Dry.Note)}
 	}
 	return again(p, f, "the rehearsal (DryRun) had no answer: "+f.Dry.Code+" "+f.Dry.Note, findings)
 }
