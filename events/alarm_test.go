@@ -16,30 +16,30 @@ func TestInstanceProblem(t *testing.T) {
 	}{
 		{"i-bp1abcdefghijklmnopq", "", "ids of today"},
 		{"i-25k35abcd", "", "ids of before 2016 are shorter: nine characters"},
-		{"i-25k35abc", Placeholder, "eight are too few"},
+		{"i-25k35abc", ProblemPlaceholder, "eight are too few"},
 		{"i-" + strings.Repeat("ab", 20), "", "forty characters"},
-		{"i-" + strings.Repeat("ab", 20) + "c", Placeholder, "forty-one are too many"},
-		{"i-bp1ecr********5go2go", Placeholder, "masked in a document"},
-		{"<resource-id>", Placeholder, "the console's debug event"},
-		{"{instanceId}", Placeholder, "SendDryRunSystemEvent"},
-		{"i-12345", Placeholder, "the 2018 edition of document 60714"},
-		{"i-1234567890", Placeholder, "counted up"},
+		{"i-" + strings.Repeat("ab", 20) + "c", ProblemPlaceholder, "forty-one are too many"},
+		{"i-bp1ecr********5go2go", ProblemPlaceholder, "masked in a document"},
+		{"<resource-id>", ProblemPlaceholder, "the console's debug event"},
+		{"{instanceId}", ProblemPlaceholder, "SendDryRunSystemEvent"},
+		{"i-12345", ProblemPlaceholder, "the 2018 edition of document 60714"},
+		{"i-1234567890", ProblemPlaceholder, "counted up"},
 		{"i-1234567891", "", "not counted up"},
-		{"i-testhost", Placeholder, "the subscription's sample"},
-		{"i-testinstance01", Placeholder, "a test word"},
+		{"i-testhost", ProblemPlaceholder, "the subscription's sample"},
+		{"i-testinstance01", ProblemPlaceholder, "a test word"},
 		{"i-bp1testabcdefghijk", "", "the word is no beginning: real ids are random"},
 		{"i-bp1xxxxabcdefghijk", "", "four x may happen"},
-		{"i-bp1xxxxxabcdefghij", Placeholder, "five x do not"},
-		{"i-000000000", Placeholder, "one character only"},
+		{"i-bp1xxxxxabcdefghij", ProblemPlaceholder, "five x do not"},
+		{"i-000000000", ProblemPlaceholder, "one character only"},
 		{"i-000000001", "", "not one character only"},
-		{"i-BP1ABCDEFGHIJKLMNO", Placeholder, "capitals"},
-		{"i-bp1abcdefghijklmno\n", Placeholder, "a line break"},
-		{"i-bp1abcdefg/../hijkl", Placeholder, "a path"},
-		{"i-", Placeholder, "nothing behind the prefix"},
-		{"ibp1abcdefghijklmnopq", Placeholder, "no hyphen"},
-		{"rm-bp1abcdefghijklmno", NotECS, "an RDS instance"},
-		{"d-bp1abcdefghijklmnop", NotECS, "a disk"},
-		{"", Placeholder, "nothing"},
+		{"i-BP1ABCDEFGHIJKLMNO", ProblemPlaceholder, "capitals"},
+		{"i-bp1abcdefghijklmno\n", ProblemPlaceholder, "a line break"},
+		{"i-bp1abcdefg/../hijkl", ProblemPlaceholder, "a path"},
+		{"i-", ProblemPlaceholder, "nothing behind the prefix"},
+		{"ibp1abcdefghijklmnopq", ProblemPlaceholder, "no hyphen"},
+		{"rm-bp1abcdefghijklmno", ProblemNotECS, "an RDS instance"},
+		{"d-bp1abcdefghijklmnop", ProblemNotECS, "a disk"},
+		{"", ProblemPlaceholder, "nothing"},
 	}
 	for _, test := range tests {
 		if got := instanceProblem(test.id); got != test.want {
@@ -145,50 +145,50 @@ func TestThreshold(t *testing.T) {
 		state   State
 		problem Problem
 	}{
-		{"ALERT", nil, Firing, ""},
-		{"ALARM", []string{"alertState", "ALARM"}, Firing, ""},
-		{"OK", []string{"alertState", "OK", "triggerLevel", "OK"}, Resolved, ""},
-		{"OK with the level that it had", []string{"alertState", "OK"}, Resolved, ""},
-		{"no data", []string{"alertState", "INSUFFICIENT_DATA"}, InsufficientData, ""},
-		{"another state", []string{"alertState", "ALERTING"}, UnknownState, ""},
-		{"the word null", []string{"alertState", "null"}, UnknownState, ""},
-		{"ALERT, but the level is OK", []string{"triggerLevel", "OK"}, Firing, Contradiction},
-		{"ALERT, no level", []string{"triggerLevel", "NULL"}, Firing, ""},
-		{"both spellings of ECS", []string{"namespace", "acs_ecs", "metricProject", "acs_ecs_dashboard"}, Firing, ""},
-		{"no namespace, but the project", []string{"namespace", "null"}, Firing, ""},
-		{"neither", []string{"namespace", "", "metricProject", ""}, Firing, NotECS},
-		{"another service", []string{"namespace", "acs_slb_dashboard"}, Firing, NotECS},
-		{"another service by the project only", []string{"metricProject", "acs_slb"}, Firing, NotECS},
-		{"a probe", []string{"namespace", "acs_cms_detect"}, Firing, NoInstance},
-		{"a probe by the project only", []string{"metricProject", "acs_networkmonitor"}, Firing, NoInstance},
-		{"no region", []string{"regionId", ""}, Firing, ""},
-		{"no valid region", []string{"regionId", "cn-hangzhou.evil.example"}, Firing, Contradiction},
-		{"other order, more keys", dims("{device=/dev/vda1, instanceId=" + instance + ",userId=" + account + "}"), Firing, ""},
-		{"no brackets", dims("instanceId=" + instance), Firing, ""},
-		{"a value with an equals sign", dims("{state=a=b, instanceId=" + instance + "}"), Firing, ""},
-		{"the same instance twice", dims("{instanceId=" + instance + ", instanceId=" + instance + "}"), Firing, ""},
-		{"two instances", dims("{instanceId=" + instance + ", instanceId=" + other + "}"), Firing, Contradiction},
-		{"two instances, no blank", dims("{device=x,instanceId=" + other + ",instanceId=" + instance + "}"), Firing, Contradiction},
-		{"keys that differ in case", dims("{instanceId=" + instance + ", InstanceId=" + other + "}"), Firing, Contradiction},
-		{"only another case", dims("{InstanceId=" + instance + "}"), Firing, NoInstance},
-		{"the word null as the instance", dims("{instanceId=null}"), Firing, NoInstance},
-		{"empty", dims("{}"), Firing, NoInstance},
-		{"none", []string{"dimensions", ""}, Firing, NoInstance},
-		{"JSON object", dims(`{"instanceId":"` + instance + `"}`), Firing, ""},
-		{"JSON object, two instances", dims(`{"instanceId":"` + instance + `","instanceId":"` + other + `"}`), Firing, Contradiction},
-		{"JSON array", dims(`[{"instanceId":"` + instance + `"}]`), Firing, ""},
-		{"JSON array, one instance twice", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + instance + `"}]`), Firing, ""},
-		{"JSON array, two instances", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + other + `"}]`), Firing, Contradiction},
-		{"JSON array of nothing", dims(`[]`), Firing, NoInstance},
-		{"an endless JSON array", dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 200) + `{}]`), Firing, Contradiction},
-		{"cut-off JSON is read as the map that it is not", dims(`{"instanceId":"` + instance), Firing, NoInstance},
+		{"ALERT", nil, StateFiring, ""},
+		{"ALARM", []string{"alertState", "ALARM"}, StateFiring, ""},
+		{"OK", []string{"alertState", "OK", "triggerLevel", "OK"}, StateResolved, ""},
+		{"OK with the level that it had", []string{"alertState", "OK"}, StateResolved, ""},
+		{"no data", []string{"alertState", "INSUFFICIENT_DATA"}, StateInsufficientData, ""},
+		{"another state", []string{"alertState", "ALERTING"}, StateUnknown, ""},
+		{"the word null", []string{"alertState", "null"}, StateUnknown, ""},
+		{"ALERT, but the level is OK", []string{"triggerLevel", "OK"}, StateFiring, ProblemContradiction},
+		{"ALERT, no level", []string{"triggerLevel", "NULL"}, StateFiring, ""},
+		{"both spellings of ECS", []string{"namespace", "acs_ecs", "metricProject", "acs_ecs_dashboard"}, StateFiring, ""},
+		{"no namespace, but the project", []string{"namespace", "null"}, StateFiring, ""},
+		{"neither", []string{"namespace", "", "metricProject", ""}, StateFiring, ProblemNotECS},
+		{"another service", []string{"namespace", "acs_slb_dashboard"}, StateFiring, ProblemNotECS},
+		{"another service by the project only", []string{"metricProject", "acs_slb"}, StateFiring, ProblemNotECS},
+		{"a probe", []string{"namespace", "acs_cms_detect"}, StateFiring, ProblemNoInstance},
+		{"a probe by the project only", []string{"metricProject", "acs_networkmonitor"}, StateFiring, ProblemNoInstance},
+		{"no region", []string{"regionId", ""}, StateFiring, ""},
+		{"no valid region", []string{"regionId", "cn-hangzhou.evil.example"}, StateFiring, ProblemContradiction},
+		{"other order, more keys", dims("{device=/dev/vda1, instanceId=" + instance + ",userId=" + account + "}"), StateFiring, ""},
+		{"no brackets", dims("instanceId=" + instance), StateFiring, ""},
+		{"a value with an equals sign", dims("{state=a=b, instanceId=" + instance + "}"), StateFiring, ""},
+		{"the same instance twice", dims("{instanceId=" + instance + ", instanceId=" + instance + "}"), StateFiring, ""},
+		{"two instances", dims("{instanceId=" + instance + ", instanceId=" + other + "}"), StateFiring, ProblemContradiction},
+		{"two instances, no blank", dims("{device=x,instanceId=" + other + ",instanceId=" + instance + "}"), StateFiring, ProblemContradiction},
+		{"keys that differ in case", dims("{instanceId=" + instance + ", InstanceId=" + other + "}"), StateFiring, ProblemContradiction},
+		{"only another case", dims("{InstanceId=" + instance + "}"), StateFiring, ProblemNoInstance},
+		{"the word null as the instance", dims("{instanceId=null}"), StateFiring, ProblemNoInstance},
+		{"empty", dims("{}"), StateFiring, ProblemNoInstance},
+		{"none", []string{"dimensions", ""}, StateFiring, ProblemNoInstance},
+		{"JSON object", dims(`{"instanceId":"` + instance + `"}`), StateFiring, ""},
+		{"JSON object, two instances", dims(`{"instanceId":"` + instance + `","instanceId":"` + other + `"}`), StateFiring, ProblemContradiction},
+		{"JSON array", dims(`[{"instanceId":"` + instance + `"}]`), StateFiring, ""},
+		{"JSON array, one instance twice", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + instance + `"}]`), StateFiring, ""},
+		{"JSON array, two instances", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + other + `"}]`), StateFiring, ProblemContradiction},
+		{"JSON array of nothing", dims(`[]`), StateFiring, ProblemNoInstance},
+		{"an endless JSON array", dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 200) + `{}]`), StateFiring, ProblemContradiction},
+		{"cut-off JSON is read as the map that it is not", dims(`{"instanceId":"` + instance), StateFiring, ProblemNoInstance},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, callback(t, test.changes...))
-		if a.Format != Threshold || a.State != test.state || a.Problem != test.problem {
+		if a.Format != FormatThreshold || a.State != test.state || a.Problem != test.problem {
 			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
 		}
-		if (a.Problem == "") != (a.Instance == instance) && a.Problem != Contradiction {
+		if (a.Problem == "") != (a.Instance == instance) && a.Problem != ProblemContradiction {
 			t.Errorf("%s: instance %q with problem %q", test.name, a.Instance, a.Problem)
 		}
 	}
@@ -207,13 +207,13 @@ func TestFormPitfalls(t *testing.T) {
 		{"a semicolon in a field that nobody reads", form + "&instanceName=a;b", ""},
 		{"pairs without value, empty pairs", "&&x&=&" + form + "&", ""},
 		{"the same field twice, same value", form + "&alertState=ALERT", ""},
-		{"the same field twice", form + "&alertState=OK", Contradiction},
-		{"the same field in another case", form + "&AlertState=OK", Contradiction},
-		{"the same field, escaped", form + "&%61lertState=OK", Contradiction},
-		{"a second, broken state", form + "&alertState=%", Contradiction},
-		{"a broken account", form + "&userId=%f", Contradiction},
-		{"a broken instance", form + "&dimensions=%", Contradiction},
-		{"a semicolon in the dimensions", form + "&dimensions=a;b", Contradiction},
+		{"the same field twice", form + "&alertState=OK", ProblemContradiction},
+		{"the same field in another case", form + "&AlertState=OK", ProblemContradiction},
+		{"the same field, escaped", form + "&%61lertState=OK", ProblemContradiction},
+		{"a second, broken state", form + "&alertState=%", ProblemContradiction},
+		{"a broken account", form + "&userId=%f", ProblemContradiction},
+		{"a broken instance", form + "&dimensions=%", ProblemContradiction},
+		{"a semicolon in the dimensions", form + "&dimensions=a;b", ProblemContradiction},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, test.payload)
@@ -229,17 +229,17 @@ func TestMetricMNS(t *testing.T) {
 		state          State
 		problem        Problem
 	}{
-		{"CRITICAL", "", "", Firing, ""},
-		{"WARN", `"CRITICAL"`, `"WARN"`, Firing, ""},
-		{"INFO", `"CRITICAL"`, `"INFO"`, Firing, ""},
-		{"OK", `"CRITICAL"`, `"OK"`, Resolved, ""},
-		{"P2 is a level of the alert log only", `"CRITICAL"`, `"P2"`, UnknownState, ""},
-		{"an event name that says OK", `"eventType"`, `"eventName": "AlertOk", "eventType"`, Firing, Contradiction},
-		{"another event name", `"eventType"`, `"eventName": "Alert", "eventType"`, Firing, ""},
-		{"resources and metricData differ", `\"instanceId\": \"` + instance, `\"instanceId\": \"` + other, Firing, Contradiction},
-		{"resources name none, metricData does", `\"instanceId\"`, `\"groupId\"`, Firing, ""},
-		{"resources is an object", `"{\"instanceId\": \"` + instance + `\"}"`, `{"instanceId": "` + instance + `"}`, Firing, ""},
-		{"another namespace", "acs_ecs_dashboard", "acs_kvstore", Firing, NotECS},
+		{"CRITICAL", "", "", StateFiring, ""},
+		{"WARN", `"CRITICAL"`, `"WARN"`, StateFiring, ""},
+		{"INFO", `"CRITICAL"`, `"INFO"`, StateFiring, ""},
+		{"OK", `"CRITICAL"`, `"OK"`, StateResolved, ""},
+		{"P2 is a level of the alert log only", `"CRITICAL"`, `"P2"`, StateUnknown, ""},
+		{"an event name that says OK", `"eventType"`, `"eventName": "AlertOk", "eventType"`, StateFiring, ProblemContradiction},
+		{"another event name", `"eventType"`, `"eventName": "Alert", "eventType"`, StateFiring, ""},
+		{"resources and metricData differ", `\"instanceId\": \"` + instance, `\"instanceId\": \"` + other, StateFiring, ProblemContradiction},
+		{"resources name none, metricData does", `\"instanceId\"`, `\"groupId\"`, StateFiring, ""},
+		{"resources is an object", `"{\"instanceId\": \"` + instance + `\"}"`, `{"instanceId": "` + instance + `"}`, StateFiring, ""},
+		{"another namespace", "acs_ecs_dashboard", "acs_kvstore", StateFiring, ProblemNotECS},
 	}
 	for _, test := range tests {
 		payload := sample(t, "metric-mns-firing")
@@ -248,7 +248,7 @@ func TestMetricMNS(t *testing.T) {
 			t.Fatalf("%s: the sample does not hold %s", test.name, test.old)
 		}
 		a := decodeOne(t, changed)
-		if a.Format != MetricMNS || a.State != test.state || a.Problem != test.problem {
+		if a.Format != FormatMetricMNS || a.State != test.state || a.Problem != test.problem {
 			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
 		}
 	}
@@ -269,50 +269,50 @@ func TestSystemEventState(t *testing.T) {
 		problem               Problem
 		why                   string
 	}{
-		{hang + ":Executing", "", `"eventStatus":"Executing"`, Firing, "", "the hang"},
-		{hang + ":Executing", "", ``, Firing, "", "the name alone says it"},
-		{hang + ":Executing", "Normal", `"eventStatus":"Executing"`, Firing, "", "Normal is neutral"},
-		{hang + ":Executing", "null", `"eventStatus":null`, Firing, "", "null is not given"},
-		{hang + ":Executing", "executing", `"eventStatus":"EXECUTING"`, Firing, "", "case is no contradiction"},
-		{hang + ":Executed", "", `"eventStatus":"Executed"`, Resolved, "", "over"},
-		{reboot + ":Scheduled", "", `"eventStatus":"Scheduled"`, Firing, "", "planned"},
-		{reboot + ":Inquiring", "", ``, Firing, "", "asking"},
-		{reboot + ":Avoided", "", ``, Resolved, "", "over"},
-		{reboot + ":Canceled", "", ``, Resolved, "", "over"},
-		{reboot + ":Failed", "", ``, Firing, "", "still there"},
-		{reboot + ":Postponed", "", ``, UnknownState, "", "a status that no document has"},
-		{"Instance:StateChange", "Normal", `"state":"Running"`, Firing, "", "a notification"},
-		{"Instance:StateChange", "", `"state":"Running"`, UnknownState, "", "content.state is not the status"},
-		{"Instance:StateChange", "Executing", ``, Firing, "", "the outer status is one"},
-		{"Instance:LiveMigrationAcrossDDH", "", `"status":"started"`, UnknownState, "", "content.status is not the status"},
-		{reboot + ":Scheduled", "", `"eventStatus":"Avoided"`, Firing, Contradiction, "the document's own sample"},
-		{hang + ":Executing", "Executed", `"eventStatus":"Executing"`, Firing, Contradiction, "the outer status disagrees"},
-		{hang + ":Executing", "", `"eventStatus":"Executing","eventStatus":"Executed"`, Firing, Contradiction, "given twice"},
-		{hang + ":Executing", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, Firing, Contradiction, "finished, but executing"},
-		{hang + ":Executing", "", `"executeFinishTime":""`, Firing, "", "not finished"},
-		{hang + ":Executing", "", `"executeFinishTime":null`, Firing, "", "not finished"},
-		{hang + ":Executed", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, Resolved, "", "finished and executed"},
-		{hang + ":Executing", "", `"eventType":"InstanceFailure.PerformanceImpact"`, Firing, "", "the type is the name's"},
-		{hang + ":Executing", "", `"eventType":"PerformanceImpact"`, Firing, Contradiction, "only a part of it"},
-		{hang + ":Executing", "", `"eventType":"SystemFailure.Reboot"`, Firing, Contradiction, "another event"},
-		{hang + ":Executing", "", `"instanceId":"` + instance + `"`, Firing, "", "the ARN's instance"},
-		{hang + ":Executing", "", `"instanceId":"` + other + `"`, Firing, Contradiction, "another instance"},
-		{hang + ":Executing", "", `"resourceId":"` + other + `"`, Firing, Contradiction, "another instance"},
-		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, Firing, Contradiction, "another instance"},
-		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, Firing, Placeholder, "masked"},
-		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, Firing, NotECS, "a disk"},
-		{"Agent_Status_Stopped", "stopped", ``, Firing, "", "the agent is gone"},
-		{"Agent_Status_Stopped", "Stopped", ``, Firing, "", "as the tables spell it"},
-		{"Agent_Status_Stopped", "", ``, Firing, "", "the name says it"},
-		{"Agent_Status_Running", "running", ``, Resolved, "", "it is back"},
-		{"Agent_Status_Stopped", "running", ``, Firing, Contradiction, "name and status disagree"},
-		{"Agent_Status_Running", "stopped", ``, Resolved, Contradiction, "name and status disagree"},
-		{"Agent_Status_Executing", "", ``, UnknownState, "", "no status of an agent"},
-		{"Instance:StateChange", "stopped", ``, UnknownState, "", "only an agent's status"},
+		{hang + ":Executing", "", `"eventStatus":"Executing"`, StateFiring, "", "the hang"},
+		{hang + ":Executing", "", ``, StateFiring, "", "the name alone says it"},
+		{hang + ":Executing", "Normal", `"eventStatus":"Executing"`, StateFiring, "", "Normal is neutral"},
+		{hang + ":Executing", "null", `"eventStatus":null`, StateFiring, "", "null is not given"},
+		{hang + ":Executing", "executing", `"eventStatus":"EXECUTING"`, StateFiring, "", "case is no contradiction"},
+		{hang + ":Executed", "", `"eventStatus":"Executed"`, StateResolved, "", "over"},
+		{reboot + ":Scheduled", "", `"eventStatus":"Scheduled"`, StateFiring, "", "planned"},
+		{reboot + ":Inquiring", "", ``, StateFiring, "", "asking"},
+		{reboot + ":Avoided", "", ``, StateResolved, "", "over"},
+		{reboot + ":Canceled", "", ``, StateResolved, "", "over"},
+		{reboot + ":Failed", "", ``, StateFiring, "", "still there"},
+		{reboot + ":Postponed", "", ``, StateUnknown, "", "a status that no document has"},
+		{"Instance:StateChange", "Normal", `"state":"Running"`, StateFiring, "", "a notification"},
+		{"Instance:StateChange", "", `"state":"Running"`, StateUnknown, "", "content.state is not the status"},
+		{"Instance:StateChange", "Executing", ``, StateFiring, "", "the outer status is one"},
+		{"Instance:LiveMigrationAcrossDDH", "", `"status":"started"`, StateUnknown, "", "content.status is not the status"},
+		{reboot + ":Scheduled", "", `"eventStatus":"Avoided"`, StateFiring, ProblemContradiction, "the document's own sample"},
+		{hang + ":Executing", "Executed", `"eventStatus":"Executing"`, StateFiring, ProblemContradiction, "the outer status disagrees"},
+		{hang + ":Executing", "", `"eventStatus":"Executing","eventStatus":"Executed"`, StateFiring, ProblemContradiction, "given twice"},
+		{hang + ":Executing", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateFiring, ProblemContradiction, "finished, but executing"},
+		{hang + ":Executing", "", `"executeFinishTime":""`, StateFiring, "", "not finished"},
+		{hang + ":Executing", "", `"executeFinishTime":null`, StateFiring, "", "not finished"},
+		{hang + ":Executed", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateResolved, "", "finished and executed"},
+		{hang + ":Executing", "", `"eventType":"InstanceFailure.PerformanceImpact"`, StateFiring, "", "the type is the name's"},
+		{hang + ":Executing", "", `"eventType":"PerformanceImpact"`, StateFiring, ProblemContradiction, "only a part of it"},
+		{hang + ":Executing", "", `"eventType":"SystemFailure.Reboot"`, StateFiring, ProblemContradiction, "another event"},
+		{hang + ":Executing", "", `"instanceId":"` + instance + `"`, StateFiring, "", "the ARN's instance"},
+		{hang + ":Executing", "", `"instanceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
+		{hang + ":Executing", "", `"resourceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
+		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
+		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, StateFiring, ProblemPlaceholder, "masked"},
+		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, StateFiring, ProblemNotECS, "a disk"},
+		{"Agent_Status_Stopped", "stopped", ``, StateFiring, "", "the agent is gone"},
+		{"Agent_Status_Stopped", "Stopped", ``, StateFiring, "", "as the tables spell it"},
+		{"Agent_Status_Stopped", "", ``, StateFiring, "", "the name says it"},
+		{"Agent_Status_Running", "running", ``, StateResolved, "", "it is back"},
+		{"Agent_Status_Stopped", "running", ``, StateFiring, ProblemContradiction, "name and status disagree"},
+		{"Agent_Status_Running", "stopped", ``, StateResolved, ProblemContradiction, "name and status disagree"},
+		{"Agent_Status_Executing", "", ``, StateUnknown, "", "no status of an agent"},
+		{"Instance:StateChange", "stopped", ``, StateUnknown, "", "only an agent's status"},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, notify(test.name, test.status, test.content))
-		if a.Format != SystemEvent || a.State != test.state || a.Problem != test.problem {
+		if a.Format != FormatSystemEvent || a.State != test.state || a.Problem != test.problem {
 			t.Errorf("%s, status %q, content {%s}: %s, problem %q (%s); want %s, %q: %s", test.name, test.status, test.content,
 				a.State, a.Problem, a.Note, test.state, test.problem, test.why)
 		}
@@ -343,20 +343,20 @@ func TestResourceNames(t *testing.T) {
 	}{
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance, "", "the ARN of an instance"},
 		{"acs:ecs:::instance/" + instance, "", "region and account may be missing"},
-		{"acs:ecs:*:1234567890123456:instance/" + instance, Contradiction, "a star is no region"},
+		{"acs:ecs:*:1234567890123456:instance/" + instance, ProblemContradiction, "a star is no region"},
 		{instance, "", "a bare id"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:instance/*", Placeholder, "a star is no instance"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance + "/x", Placeholder, "something behind the id"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:instance/", NoInstance, "no id"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:instance", NoInstance, "no id, no slash"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:disk/" + instance, NotECS, "a disk, whatever its id"},
-		{"acs:rds:cn-hangzhou:1234567890123456:instance/" + instance, NotECS, "an instance of another product"},
-		{"acs:ecs:cn-hangzhou:instance/" + instance, Placeholder, "a part is missing"},
-		{"null", NoInstance, "the word null"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/*", ProblemPlaceholder, "a star is no instance"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance + "/x", ProblemPlaceholder, "something behind the id"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/", ProblemNoInstance, "no id"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance", ProblemNoInstance, "no id, no slash"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:disk/" + instance, ProblemNotECS, "a disk, whatever its id"},
+		{"acs:rds:cn-hangzhou:1234567890123456:instance/" + instance, ProblemNotECS, "an instance of another product"},
+		{"acs:ecs:cn-hangzhou:instance/" + instance, ProblemPlaceholder, "a part is missing"},
+		{"null", ProblemNoInstance, "the word null"},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, `{"product":"ECS","name":"Instance:StateChange","resourceId":`+quoteJSON(test.resource)+`}`)
-		named := test.want == "" || test.want == Contradiction
+		named := test.want == "" || test.want == ProblemContradiction
 		if a.Problem != test.want || (a.Instance == instance) != named {
 			t.Errorf("%s: problem %q (%s), instance %q; want %q: %s",
 				test.resource, a.Problem, a.Note, a.Instance, test.want, test.why)
@@ -371,15 +371,15 @@ func TestSubscription(t *testing.T) {
 		state          State
 		problem        Problem
 	}{
-		{"as it is", "", "", Firing, ""},
-		{"resolved", `"TRIGGERED"`, `"RESOLVED"`, Resolved, ""},
-		{"another alert status", `"TRIGGERED"`, `"ESCALATED"`, UnknownState, ""},
-		{"no alert status", `"alertStatus"`, `"alertState"`, UnknownState, ""},
-		{"the event inside has ended", `Agent_Status_Stopped`, `Agent_Status_Running`, Firing, Contradiction},
-		{"two products", `"product": "CloudMonitor"`, `"product": "ECS"`, Firing, Contradiction},
-		{"another product", `"product": "CloudMonitor"`, `"product": "RDS"`, Firing, NotECS},
-		{"another source", `"source": "SYS_EVENT"`, `"source": "METRIC"`, UnknownState, NotAnAlarm},
-		{"no event", `"eventName"`, `"eventTitle"`, UnknownState, NotAnAlarm},
+		{"as it is", "", "", StateFiring, ""},
+		{"resolved", `"TRIGGERED"`, `"RESOLVED"`, StateResolved, ""},
+		{"another alert status", `"TRIGGERED"`, `"ESCALATED"`, StateUnknown, ""},
+		{"no alert status", `"alertStatus"`, `"alertState"`, StateUnknown, ""},
+		{"the event inside has ended", `Agent_Status_Stopped`, `Agent_Status_Running`, StateFiring, ProblemContradiction},
+		{"two products", `"product": "CloudMonitor"`, `"product": "ECS"`, StateFiring, ProblemContradiction},
+		{"another product", `"product": "CloudMonitor"`, `"product": "RDS"`, StateFiring, ProblemNotECS},
+		{"another source", `"source": "SYS_EVENT"`, `"source": "METRIC"`, StateUnknown, ProblemNotAnAlarm},
+		{"no event", `"eventName"`, `"eventTitle"`, StateUnknown, ProblemNotAnAlarm},
 	}
 	for _, test := range tests {
 		changed := strings.Replace(payload, test.old, test.new, 1)
@@ -387,7 +387,7 @@ func TestSubscription(t *testing.T) {
 			t.Fatalf("%s: the sample does not hold %s", test.name, test.old)
 		}
 		a := decodeOne(t, changed)
-		if a.Format != Subscription || a.State != test.state || a.Problem != test.problem {
+		if a.Format != FormatSubscription || a.State != test.state || a.Problem != test.problem {
 			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
 		}
 	}
@@ -413,12 +413,12 @@ func TestFieldsGivenTwice(t *testing.T) {
 	}{
 		{"once", `"resourceId":` + arn("cn-hangzhou", instance), ""},
 		{"twice the same", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), ""},
-		{"two instances", `"resourceId":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), Contradiction},
-		{"two regions", `"resourceId":` + arn("cn-beijing", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), Contradiction},
-		{"another case", `"RESOURCEID":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), Contradiction},
-		{"another case, behind", `"resourceId":` + arn("cn-hangzhou", instance) + `,"ResourceId":` + arn("cn-hangzhou", other), Contradiction},
-		{"an escaped key", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resource\u0049d":` + arn("cn-hangzhou", other), Contradiction},
-		{"only another case is no field", `"ResourceId":` + arn("cn-hangzhou", instance), NotAnAlarm},
+		{"two instances", `"resourceId":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
+		{"two regions", `"resourceId":` + arn("cn-beijing", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
+		{"another case", `"RESOURCEID":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
+		{"another case, behind", `"resourceId":` + arn("cn-hangzhou", instance) + `,"ResourceId":` + arn("cn-hangzhou", other), ProblemContradiction},
+		{"an escaped key", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resource\u0049d":` + arn("cn-hangzhou", other), ProblemContradiction},
+		{"only another case is no field", `"ResourceId":` + arn("cn-hangzhou", instance), ProblemNotAnAlarm},
 		{"unknown fields may be given twice", `"x":1,"x":2,"resourceId":` + arn("cn-hangzhou", instance), ""},
 	}
 	for _, test := range tests {
@@ -459,11 +459,11 @@ func TestProblemsInOrder(t *testing.T) {
 		name, payload string
 		want          Problem
 	}{
-		{"given twice before not ECS", notify("Disk:Stalled", "", disk+`"eventStatus":"Executing","eventStatus":"Executed"`), Contradiction},
-		{"not ECS before a placeholder", notify("Disk:Stalled", "", disk+`"instanceId":"i-****"`), NotECS},
-		{"a probe before a placeholder", callback(t, "namespace", "acs_cms_detect", "dimensions", "{instanceId=i-****}"), NoInstance},
-		{"a placeholder before a state that disagrees", callback(t, "triggerLevel", "OK", "dimensions", "{instanceId=i-****}"), Placeholder},
-		{"a placeholder before another instance", notify("Instance:StateChange", "", `"instanceId":"i-****"`), Placeholder},
+		{"given twice before not ECS", notify("Disk:Stalled", "", disk+`"eventStatus":"Executing","eventStatus":"Executed"`), ProblemContradiction},
+		{"not ECS before a placeholder", notify("Disk:Stalled", "", disk+`"instanceId":"i-****"`), ProblemNotECS},
+		{"a probe before a placeholder", callback(t, "namespace", "acs_cms_detect", "dimensions", "{instanceId=i-****}"), ProblemNoInstance},
+		{"a placeholder before a state that disagrees", callback(t, "triggerLevel", "OK", "dimensions", "{instanceId=i-****}"), ProblemPlaceholder},
+		{"a placeholder before another instance", notify("Instance:StateChange", "", `"instanceId":"i-****"`), ProblemPlaceholder},
 	}
 	for _, test := range tests {
 		if a := decodeOne(t, test.payload); a.Problem != test.want {

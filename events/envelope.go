@@ -86,7 +86,7 @@ func (d *decoder) batch(raw string, level int) {
 			err = d.value(element, level)
 		}
 		if err != nil {
-			d.add(unusable(Undecodable, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": "), element))
+			d.add(unusable(ProblemUndecodable, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": "), element))
 		}
 		if d.full {
 			return
@@ -130,7 +130,7 @@ func (d *decoder) object(o object, text string) error {
 // unwrap decodes the document in a field of an envelope.
 func (d *decoder) unwrap(o object, name, text string) error {
 	if len(o.bad) > 0 {
-		d.add(unusable(Contradiction, badFields(o.bad), text))
+		d.add(unusable(ProblemContradiction, badFields(o.bad), text))
 		return nil
 	}
 	if raw, ok := o.raw(name); ok && !o.form && raw != "" && (raw[0] == '{' || raw[0] == '[') {
@@ -153,12 +153,12 @@ func (d *decoder) cloudEvent(o object, text string) error {
 	case source == "acs.ecs":
 		d.add(eventBridge(o))
 	default:
-		problem := NotAnAlarm
+		problem := ProblemNotAnAlarm
 		if strings.HasPrefix(source, "acs.") { // Alibaba Cloud's own sources
-			problem = NotECS
+			problem = ProblemNotECS
 		}
 		a := unusable(problem, fmt.Sprintf("source is %s, not \"acs.ecs\"", quote(source)), text)
-		a.Format, a.Name, a.Time = EventBridge, clean(kind), parseTime(o.text("time"))
+		a.Format, a.Name, a.Time = FormatEventBridge, clean(kind), parseTime(o.text("time"))
 		if id := o.text("id"); id != "" {
 			a.Key = key(source, id)
 		}
@@ -182,7 +182,7 @@ func (d *decoder) http(o object, text string) error {
 	bad := append(o.bad, query.bad...)
 	switch {
 	case len(bad) > 0:
-		d.add(unusable(Contradiction, badFields(bad), text))
+		d.add(unusable(ProblemContradiction, badFields(bad), text))
 		return nil
 	case request.Method != "GET":
 		return d.document(string(request.Body), o.level+1)
@@ -242,17 +242,17 @@ func stringMap(raw string, canonical func(string) string) map[string]string {
 
 // timer recognises the event of a Function Compute timer trigger.
 func timer(o object, text string) Alarm {
-	a := unusable(NotAnAlarm, "a timer trigger's event", text)
-	a.Format, a.Name, a.Time = Timer, clean(o.text("triggerName")), parseTime(o.text("triggerTime"))
+	a := unusable(ProblemNotAnAlarm, "a timer trigger's event", text)
+	a.Format, a.Name, a.Time = FormatTimer, clean(o.text("triggerName")), parseTime(o.text("triggerTime"))
 	a.Key = key(o.text("triggerName"), o.text("triggerTime"))
 	return a
 }
 
-func notAnAlarm(note, text string) Alarm { return unusable(NotAnAlarm, note, text) }
+func notAnAlarm(note, text string) Alarm { return unusable(ProblemNotAnAlarm, note, text) }
 
 // unusable is an alarm that says nothing but why, and whose Key is the hash of its text.
 func unusable(problem Problem, note, text string) Alarm {
-	return Alarm{Format: Unknown, State: UnknownState, Key: hash(text), Problem: problem, Note: clean(note)}
+	return Alarm{Format: FormatUnknown, State: StateUnknown, Key: hash(text), Problem: problem, Note: clean(note)}
 }
 
 // key joins what identifies an alarm. A part that is too long or cannot be printed is hashed with the others, because

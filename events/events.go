@@ -19,13 +19,13 @@ type Format string
 
 // The formats. The strings are part of the program's output.
 const (
-	Threshold    Format = "threshold"    // metric alarm callback, form or JSON
-	MetricMNS    Format = "metric-mns"   // metric alarm written to MNS
-	SystemEvent  Format = "system-event" // system event notification of an event rule
-	Subscription Format = "subscription" // event subscription push channel
-	EventBridge  Format = "eventbridge"  // CloudEvent from the default bus
-	Timer        Format = "timer"        // Function Compute timer trigger
-	Unknown      Format = "unknown"      // anything else
+	FormatThreshold    Format = "threshold"    // metric alarm callback, form or JSON
+	FormatMetricMNS    Format = "metric-mns"   // metric alarm written to MNS
+	FormatSystemEvent  Format = "system-event" // system event notification of an event rule
+	FormatSubscription Format = "subscription" // event subscription push channel
+	FormatEventBridge  Format = "eventbridge"  // CloudEvent from the default bus
+	FormatTimer        Format = "timer"        // Function Compute timer trigger
+	FormatUnknown      Format = "unknown"      // anything else
 )
 
 // State says whether the alarm's condition holds. The zero State is not a state; Decode always sets one.
@@ -33,10 +33,10 @@ type State string
 
 // The states. The strings are part of the program's output.
 const (
-	Firing           State = "firing"
-	Resolved         State = "resolved"
-	InsufficientData State = "insufficient-data"
-	UnknownState     State = "unknown" // the payload gives no state, or one that is not documented
+	StateFiring           State = "firing"
+	StateResolved         State = "resolved"
+	StateInsufficientData State = "insufficient-data"
+	StateUnknown          State = "unknown" // the payload gives no state, or one that is not documented
 )
 
 // Problem says why nothing can be done about an alarm. Empty means that it names one ECS instance and that no two of its
@@ -47,12 +47,12 @@ type Problem string
 // business. A missing time is no Problem here: [Alarm.Time] is zero, and whoever decides must refuse it. Where several hold,
 // the first in this order is given: a field given twice, NotECS, NoInstance, Placeholder, any other Contradiction.
 const (
-	NotAnAlarm    Problem = "not-an-alarm"  // well-formed, but not a shape of a CloudMonitor alarm
-	NotECS        Problem = "not-ecs"       // about another product, or a resource of ECS that is not an instance
-	NoInstance    Problem = "no-instance"   // names no instance, or only the machine that did the probing
-	Placeholder   Problem = "placeholder"   // a sample, debug or masked identifier, never a real instance
-	Contradiction Problem = "contradiction" // two fields disagree about which instance, region, event or state
-	Undecodable   Problem = "undecodable"   // an element of a batch that cannot be understood at all
+	ProblemNotAnAlarm    Problem = "not-an-alarm"  // well-formed, but not a shape of a CloudMonitor alarm
+	ProblemNotECS        Problem = "not-ecs"       // about another product, or a resource of ECS that is not an instance
+	ProblemNoInstance    Problem = "no-instance"   // names no instance, or only the machine that did the probing
+	ProblemPlaceholder   Problem = "placeholder"   // a sample, debug or masked identifier, never a real instance
+	ProblemContradiction Problem = "contradiction" // two fields disagree about which instance, region, event or state
+	ProblemUndecodable   Problem = "undecodable"   // an element of a batch that cannot be understood at all
 )
 
 // Alarm is one alarm as received. Strings that the payload does not give are empty; the word "null" counts as not given.

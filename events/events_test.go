@@ -273,7 +273,7 @@ func TestNestedEnvelopesEnd(t *testing.T) {
 	for range MaxDepth - 2 {
 		payload = base64.StdEncoding.EncodeToString([]byte(payload))
 	}
-	if a := decodeOne(t, payload); a.Format != Timer {
+	if a := decodeOne(t, payload); a.Format != FormatTimer {
 		t.Errorf("%d levels of base64: %+v", MaxDepth-2, a)
 	}
 	for range 3 {
@@ -290,12 +290,12 @@ func TestBatch(t *testing.T) {
 		name, payload string
 		problems      []Problem
 	}{
-		{"empty: one result all the same", `[]`, []Problem{NotAnAlarm}},
-		{"an empty one inside", `[[]]`, []Problem{NotAnAlarm}},
+		{"empty: one result all the same", `[]`, []Problem{ProblemNotAnAlarm}},
+		{"an empty one inside", `[[]]`, []Problem{ProblemNotAnAlarm}},
 		{"objects and strings", `[` + agent + `,` + quoteJSON(agent) + `]`, []Problem{"", ""}},
-		{"bad elements in between", `[` + agent + `,"x",null,` + agent + `]`, []Problem{"", Undecodable, NotAnAlarm, ""}},
-		{"an envelope around nothing", `[{"TopicName":"t","Message":"x"},` + agent + `]`, []Problem{Undecodable, ""}},
-		{"a string nested too deep", `[` + quoteJSON(strings.Repeat("[", 40)) + `,` + agent + `]`, []Problem{Undecodable, ""}},
+		{"bad elements in between", `[` + agent + `,"x",null,` + agent + `]`, []Problem{"", ProblemUndecodable, ProblemNotAnAlarm, ""}},
+		{"an envelope around nothing", `[{"TopicName":"t","Message":"x"},` + agent + `]`, []Problem{ProblemUndecodable, ""}},
+		{"a string nested too deep", `[` + quoteJSON(strings.Repeat("[", 40)) + `,` + agent + `]`, []Problem{ProblemUndecodable, ""}},
 	}
 	for _, test := range tests {
 		alarms, err := Decode([]byte(test.payload))

@@ -42,7 +42,7 @@ func FuzzDecode(f *testing.F) {
 func checkAlarm(t *testing.T, a Alarm) {
 	t.Helper()
 	switch a.State {
-	case Firing, Resolved, InsufficientData, UnknownState:
+	case StateFiring, StateResolved, StateInsufficientData, StateUnknown:
 	default:
 		t.Errorf("state %q", a.State)
 	}
@@ -51,8 +51,8 @@ func checkAlarm(t *testing.T, a Alarm) {
 		if a.Instance == "" {
 			t.Errorf("neither an instance nor a problem: %+v", a)
 		}
-	case Contradiction:
-	case NotAnAlarm, NotECS, NoInstance, Placeholder, Undecodable:
+	case ProblemContradiction:
+	case ProblemNotAnAlarm, ProblemNotECS, ProblemNoInstance, ProblemPlaceholder, ProblemUndecodable:
 		if a.Instance != "" {
 			t.Errorf("problem %q with an instance: %+v", a.Problem, a)
 		}

@@ -103,16 +103,16 @@ func (c *claims) settle(a *Alarm) {
 		}
 	}
 	if len(c.bad) > 0 {
-		problem(Contradiction, badFields(c.bad))
+		problem(ProblemContradiction, badFields(c.bad))
 	}
 	if c.foreign != "" {
-		problem(NotECS, c.foreign)
+		problem(ProblemNotECS, c.foreign)
 	}
 	if c.nobody != "" {
-		problem(NoInstance, c.nobody)
+		problem(ProblemNoInstance, c.nobody)
 	}
 	if len(c.instances) == 0 {
-		problem(NoInstance, "no field names an instance")
+		problem(ProblemNoInstance, "no field names an instance")
 	}
 	for _, instance := range c.instances {
 		if p := instanceProblem(instance.value); p != "" {
@@ -121,7 +121,7 @@ func (c *claims) settle(a *Alarm) {
 	}
 	instance, conflict := agree(c.instances)
 	if conflict != "" {
-		problem(Contradiction, conflict)
+		problem(ProblemContradiction, conflict)
 	}
 	if a.Problem == "" {
 		a.Instance = strings.Clone(instance)
@@ -130,14 +130,14 @@ func (c *claims) settle(a *Alarm) {
 	region, conflict := agree(c.regions)
 	switch {
 	case conflict != "":
-		problem(Contradiction, conflict)
+		problem(ProblemContradiction, conflict)
 	case region != "" && !isRegion(region):
-		problem(Contradiction, fmt.Sprintf("%s, which is no region id", c.regions[0]))
+		problem(ProblemContradiction, fmt.Sprintf("%s, which is no region id", c.regions[0]))
 	default:
 		a.Region = strings.Clone(region)
 	}
 	for _, conflict := range c.conflicts {
-		problem(Contradiction, conflict)
+		problem(ProblemContradiction, conflict)
 	}
 
 	account, conflict := agree(c.accounts)
@@ -174,22 +174,22 @@ func badFields(names []string) string {
 func instanceProblem(id string) Problem {
 	prefix, rest, ok := strings.Cut(id, "-")
 	if !ok || prefix == "" || !only(prefix, "az") || !only(rest, "az", "09") {
-		return Placeholder // <resource-id>, {instanceId}, i-bp1****
+		return ProblemPlaceholder // <resource-id>, {instanceId}, i-bp1****
 	}
 	if prefix != "i" {
-		return NotECS // rm-, lb-, d-, eni-
+		return ProblemNotECS // rm-, lb-, d-, eni-
 	}
 	if len(rest) < 9 || len(rest) > 40 {
-		return Placeholder // i-12345, i-testhost
+		return ProblemPlaceholder // i-12345, i-testhost
 	}
 	for _, word := range []string{"test", "example", "sample", "demo", "instance", "resource", "placeholder"} {
 		if strings.HasPrefix(rest, word) { // real ids begin with a code of the region, such as bp1 or 2ze
-			return Placeholder
+			return ProblemPlaceholder
 		}
 	}
 	if strings.Contains(rest, "xxxxx") || strings.Count(rest, rest[:1]) == len(rest) ||
 		strings.HasPrefix("1234567890123456789012345678901234567890", rest) {
-		return Placeholder
+		return ProblemPlaceholder
 	}
 	return ""
 }

@@ -20,7 +20,7 @@ type event struct {
 // systemEvent decodes what an event rule sends (ECS documents "Overview of event notifications" and 143663; CloudMonitor's
 // own events, document "DescribeSystemEventAttribute", have the same fields).
 func systemEvent(o object) Alarm {
-	e := event{format: SystemEvent}
+	e := event{format: FormatSystemEvent}
 	e.notification("", o)
 	a := e.alarm()
 	a.State = e.state(a.EventStatus)
@@ -37,10 +37,10 @@ func subscription(o object, text string) Alarm {
 	meta := alert.object("meta").object("sysEventMeta")
 	if !alert.has("eventName") || first(alert.text("source"), "SYS_EVENT") != "SYS_EVENT" {
 		a := notAnAlarm("a subscription's message that holds no system event", text)
-		a.Format = Subscription
+		a.Format = FormatSubscription
 		return a
 	}
-	e := event{format: Subscription}
+	e := event{format: FormatSubscription}
 	e.use(o)
 	e.notification("alert.meta.sysEventMeta.", meta)
 	e.use(alert)
@@ -61,9 +61,9 @@ func subscription(o object, text string) Alarm {
 	case "TRIGGERED":
 		a.State = e.state(a.EventStatus)
 	case "RESOLVED":
-		a.State = Resolved
+		a.State = StateResolved
 	default:
-		a.State = UnknownState
+		a.State = StateUnknown
 	}
 	e.settle(&a)
 	a.Key = e.key(&a)
@@ -76,7 +76,7 @@ func subscription(o object, text string) Alarm {
 // eventBridge decodes an event of ECS from the default bus (EventBridge document "ECS events"). Its type has no status, and
 // data is the content of a notification; a transformation in the rule may have kept the whole notification.
 func eventBridge(o object) Alarm {
-	e := event{format: EventBridge}
+	e := event{format: FormatEventBridge}
 	e.use(o)
 	data := o.object("data")
 	if data.has("name", "content") {
@@ -199,23 +199,23 @@ func (e *event) state(status string) State {
 	agent := len(e.names) > 0 && strings.HasPrefix(e.names[0].value, agentRule+"_")
 	switch lower := strings.ToLower(status); {
 	case agent && lower == "stopped":
-		return Firing
+		return StateFiring
 	case agent && lower == "running":
-		return Resolved
+		return StateResolved
 	case agent:
-		return UnknownState
+		return StateUnknown
 	case lower == "executing" || lower == "scheduled" || lower == "inquiring":
 		// ECS keeps the name "...:Executing" in the notification that an event of a disk has ended.
 		if e.finished != "" {
 			e.conflicts = append(e.conflicts, "the status is "+quote(status)+", but executeFinishTime is "+quote(e.finished))
 		}
-		return Firing
+		return StateFiring
 	case lower == "failed" || lower == "normal":
-		return Firing
+		return StateFiring
 	case lower == "executed" || lower == "avoided" || lower == "canceled":
-		return Resolved
+		return StateResolved
 	}
-	return UnknownState
+	return StateUnknown
 }
 
 // key recognises a notification: the id alone does not do, because the documents show one id in successive states.

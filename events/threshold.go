@@ -10,7 +10,7 @@ import (
 // threshold decodes a metric alarm callback (document 60714), which is a form today and was printed as JSON in 2018.
 func threshold(o object) Alarm {
 	a := Alarm{
-		Format:   Threshold,
+		Format:   FormatThreshold,
 		Name:     clean(first(o.text("alertName"), o.text("ruleId"))),
 		Rule:     clean(first(o.text("ruleId"), o.text("alertName"))),
 		Level:    alarmLevel(o.text("triggerLevel")),
@@ -27,16 +27,16 @@ func threshold(o object) Alarm {
 
 	switch strings.ToUpper(a.RawState) {
 	case "ALERT", "ALARM": // ALARM is how the 2018 edition and the API DescribeMetricRuleList spell it
-		a.State = Firing
+		a.State = StateFiring
 		if level := o.text("triggerLevel"); strings.EqualFold(level, "OK") {
 			c.conflicts = append(c.conflicts, "alertState says "+quote(a.RawState)+", but triggerLevel says "+quote(level))
 		}
 	case "OK":
-		a.State = Resolved
+		a.State = StateResolved
 	case "INSUFFICIENT_DATA":
-		a.State = InsufficientData
+		a.State = StateInsufficientData
 	default:
-		a.State = UnknownState
+		a.State = StateUnknown
 	}
 	c.settle(&a)
 
@@ -53,7 +53,7 @@ func metricMNS(o object) Alarm {
 	data := o.object("metricData")
 	at := first(o.text("time"), data.text("timestamp"))
 	a := Alarm{
-		Format:   MetricMNS,
+		Format:   FormatMetricMNS,
 		Name:     clean(first(o.text("ruleName"), o.text("ruleId"))),
 		Rule:     clean(first(o.text("ruleId"), o.text("ruleName"))),
 		Level:    alarmLevel(o.text("curLevel")),
@@ -73,15 +73,15 @@ func metricMNS(o object) Alarm {
 
 	switch strings.ToUpper(a.RawState) {
 	case "OK":
-		a.State = Resolved
+		a.State = StateResolved
 	case "CRITICAL", "WARN", "INFO":
-		a.State = Firing
+		a.State = StateFiring
 		// The document's own sample says both.
 		if name := o.text("eventName"); strings.EqualFold(name, "AlertOk") {
 			c.conflicts = append(c.conflicts, "curLevel says "+quote(a.RawState)+", but eventName says "+quote(name))
 		}
 	default:
-		a.State = UnknownState
+		a.State = StateUnknown
 	}
 	c.settle(&a)
 	a.Key = c.metricKey(&a, at)

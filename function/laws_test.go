@@ -93,7 +93,7 @@ func (h *history) apart(id string) {
 		if incident.OpenedAt.Before(before.EndedAt.Add(h.policy.Cooldown)) {
 			h.s.Errorf("%s opened %v after the one before ended", incident.ID, incident.OpenedAt.Sub(before.EndedAt))
 		}
-		if before.Verdict == remedy.Restarted && incident.Alarm.Time.Before(before.EndedAt) {
+		if before.Verdict == remedy.VerdictRestarted && incident.Alarm.Time.Before(before.EndedAt) {
 			h.s.Errorf("%s was opened for an alarm from before the last recovery", incident.ID)
 		}
 	}
@@ -102,7 +102,7 @@ func (h *history) apart(id string) {
 // ladder: no attempt before the one before was settled, no force before two graceful attempts that failed, nothing after one
 // that worked.
 func (h *history) ladder(incident *remedy.Incident) {
-	if incident.Verdict == remedy.Restarted && h.s.world.Instance(incident.Instance).Restarts == 0 {
+	if incident.Verdict == remedy.VerdictRestarted && h.s.world.Instance(incident.Instance).Restarts == 0 {
 		h.s.Errorf("%s ended restarted, and the instance never restarted", incident.ID)
 	}
 	failed := 0
@@ -110,11 +110,11 @@ func (h *history) ladder(incident *remedy.Incident) {
 		if n > 0 {
 			before := incident.Attempts[n-1]
 			switch before.Outcome {
-			case remedy.Claimed, remedy.Accepted, remedy.Unknown:
+			case remedy.OutcomeClaimed, remedy.OutcomeAccepted, remedy.OutcomeUnknown:
 				h.s.Errorf("%s: attempt %d was claimed while the one before was %s", incident.ID, a.N, before.Outcome)
-			case remedy.Worked:
+			case remedy.OutcomeWorked:
 				h.s.Errorf("%s: attempt %d was claimed after one that worked", incident.ID, a.N)
-			case remedy.Failed, remedy.Unconfirmed:
+			case remedy.OutcomeFailed, remedy.OutcomeUnconfirmed:
 				if end := h.end(before); before.Code == "" && a.ClaimedAt.Before(end) {
 					h.s.Errorf("%s: attempt %d was claimed %v before the end of the one before", incident.ID, a.N, end.Sub(a.ClaimedAt))
 				}
@@ -123,7 +123,7 @@ func (h *history) ladder(incident *remedy.Incident) {
 		if a.Force && failed < 2 {
 			h.s.Errorf("%s: forced after %d graceful attempts that failed", incident.ID, failed)
 		}
-		if !a.Force && a.Outcome == remedy.Failed {
+		if !a.Force && a.Outcome == remedy.OutcomeFailed {
 			failed++
 		}
 	}

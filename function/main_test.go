@@ -98,7 +98,7 @@ func TestErrors(t *testing.T) {
 		{"neither JSON nor a form", "", "hello", "Malformed", nil},
 		{"nothing at all", "", "", "Malformed", nil},
 		{"valid JSON that is no alarm is none", "", `{"hello":"world"}`, "", []string{"ignored/not-an-alarm"}},
-		{"ECS drops every connection", ecssim.Drop, kernelHang(instance, time.Now()), "Pending",
+		{"ECS drops every connection", ecssim.KindDrop, kernelHang(instance, time.Now()), "Pending",
 			[]string{"dependency-unavailable", instance}},
 		{"a batch has a result for every element", "", "[" + kernelHang(instance, time.Now()) + `,{"hello":"world"},` +
 			kernelHang(instance, time.Now().Add(-time.Hour)) + "]", "",
@@ -199,7 +199,7 @@ func TestHTTP(t *testing.T) {
 			kernelHang(instance, time.Now()), ecssim.Guest{IgnoreGraceful: 2}, "", http.StatusAccepted, "pending/out-of-time",
 			"restarted/recovered"},
 		{"neither JSON nor a form", map[string]string{"token": token}, "hello", ecssim.Guest{}, "", http.StatusBadRequest, "", ""},
-		{"ECS cannot be reached", map[string]string{"token": token}, kernelHang(instance, time.Now()), ecssim.Guest{}, ecssim.Drop,
+		{"ECS cannot be reached", map[string]string{"token": token}, kernelHang(instance, time.Now()), ecssim.Guest{}, ecssim.KindDrop,
 			http.StatusServiceUnavailable, "pending/dependency-unavailable", ""},
 	} {
 		t.Run(row.why, func(t *testing.T) {

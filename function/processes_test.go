@@ -78,9 +78,9 @@ var sorts = []sort{
 		most: anyNumber, force: true},
 	{name: "hangs again", guest: ecssim.Guest{HangsAgainAfter: 2 * time.Second}, most: anyNumber},
 	{name: "sticks in Stopping", most: anyNumber, force: true,
-		guest: ecssim.Guest{IgnoreGraceful: 2, Ignored: ecssim.SticksStopping, IgnoredFor: 500 * time.Millisecond}},
+		guest: ecssim.Guest{IgnoreGraceful: 2, Ignored: ecssim.ReactionSticksStopping, IgnoredFor: 500 * time.Millisecond}},
 	{name: "sticks in Stopping for ever", most: anyNumber, force: true,
-		guest: ecssim.Guest{IgnoreGraceful: -1, Ignored: ecssim.SticksStopping, IgnoredFor: -1, AcceptForceInTransition: true}},
+		guest: ecssim.Guest{IgnoreGraceful: -1, Ignored: ecssim.ReactionSticksStopping, IgnoredFor: -1, AcceptForceInTransition: true}},
 	{name: "ends Stopped", guest: ecssim.Guest{NeverComesBack: true}, most: 1},
 	{name: "never boots", guest: ecssim.Guest{NeverBoots: true}, most: anyNumber, force: true},
 	{name: "opted in to graceful reboots", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber,
@@ -90,7 +90,7 @@ var sorts = []sort{
 	{name: "expired", change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "2020-01-01T00:00Z" }},
 	{name: "alive", guest: ecssim.Guest{Agent: ecssim.AgentAlive}},
 	{name: "released", change: func(i *ecssim.Instance) { i.Released = true }},
-	{name: "stopped", change: func(i *ecssim.Instance) { i.Status = ecssim.Stopped }},
+	{name: "stopped", change: func(i *ecssim.Instance) { i.Status = ecssim.StatusStopped }},
 	{name: "stale", alarmed: func(now time.Time) time.Time { return now.Add(-20 * time.Minute) }},
 	{name: "locked after its first reboot", guest: ecssim.Guest{IgnoreGraceful: -1}, most: 1,
 		after: func(i *ecssim.Instance) { i.Locks = []string{"financial"} }},
@@ -128,9 +128,9 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	}
 	// Answers get lost, before and after their effect.
 	for range 3 {
-		s.world.Inject(ecssim.Fault{Kind: []ecssim.Kind{ecssim.Drop, ecssim.Reset, ecssim.Truncate, ecssim.Fail}[random.IntN(4)],
+		s.world.Inject(ecssim.Fault{Kind: []ecssim.Kind{ecssim.KindDrop, ecssim.KindReset, ecssim.KindTruncate, ecssim.KindFail}[random.IntN(4)],
 			Action: "RebootInstance", Instance: ids[random.IntN(len(ids))], Skip: random.IntN(2), After: random.IntN(2) == 0})
-		s.world.Inject(ecssim.Fault{Kind: []ecssim.Kind{ecssim.Drop, ecssim.Truncate, ecssim.Fail, ecssim.NoDate}[random.IntN(4)],
+		s.world.Inject(ecssim.Fault{Kind: []ecssim.Kind{ecssim.KindDrop, ecssim.KindTruncate, ecssim.KindFail, ecssim.KindNoDate}[random.IntN(4)],
 			Action: "DescribeInstances", Instance: ids[random.IntN(len(ids))], Skip: random.IntN(6), Times: 1 + random.IntN(4)})
 	}
 
@@ -251,7 +251,7 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 			count[i.Verdict]++
 		}
 	}
-	if count[remedy.Restarted]+count[remedy.GaveUp] == 0 {
+	if count[remedy.VerdictRestarted]+count[remedy.VerdictFailed] == 0 {
 		t.Error("nothing happened")
 	}
 	t.Logf("incidents: %v, reboots: %d, events: %d", count, len(s.world.Reboots("")), len(s.sent))

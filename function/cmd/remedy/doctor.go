@@ -189,7 +189,7 @@ func (e *examination) configuration() bool {
 		force = "never"
 	}
 	e.add(name, good, fmt.Sprintf("mode %s, force %s, tag %s, ledger %s", p.Mode, force, p.OptInTag, settings.Ledger.Name))
-	if p.Mode != remedy.Enforce {
+	if p.Mode != remedy.ModeEnforce {
 		e.add(name, note, fmt.Sprintf("in mode %s nothing is rebooted: REMEDY_MODE=enforce arms it", p.Mode))
 	}
 	if p.Untagged != remedy.GrantNone {
@@ -202,7 +202,7 @@ func (e *examination) configuration() bool {
 	if now := time.Now(); len(p.Windows) > 0 && !anyOpen(p.Windows, now) {
 		e.add(name, note, "no window of REMEDY_WINDOWS is open now, so an alarm would be refused as outside-window")
 	}
-	if settings.HTTPToken != "" && settings.Ledger.Kind == config.Memory {
+	if settings.HTTPToken != "" && settings.Ledger.Kind == config.LedgerMemory {
 		e.add(name, finding, "REMEDY_HTTP_TOKEN with the ledger mem: an incident that the HTTP trigger begins is left to the "+
 			"timer's sweep, which runs in another process and cannot see it",
 			"a ledger that every process reaches: redis://…, rediss://… or ots://…")
@@ -240,20 +240,20 @@ func anyOpen(windows []remedy.Window, now time.Time) bool {
 func (e *examination) ledger(ctx context.Context) ledger.Store {
 	const name = "ledger"
 	where := &e.settings.Ledger
-	if where.Kind == config.Memory || where.Kind == config.Bolt {
+	if where.Kind == config.LedgerMemory || where.Kind == config.LedgerBolt {
 		r := note
-		if e.settings.Policy.Mode == remedy.Enforce {
+		if e.settings.Policy.Mode == remedy.ModeEnforce {
 			r = finding
 		}
 		e.add(name, r, fmt.Sprintf("with %s only one process may run, and Function Compute runs as many as there are events: "+
 			"they could reboot an instance twice", where.Name), "redis://…, rediss://… or ots://INSTANCE.REGION/TABLE")
 	}
-	if where.Kind == config.Memory {
+	if where.Kind == config.LedgerMemory {
 		return nil
 	}
 	settings := e.settings
 	scratch := ""
-	if where.Kind == config.Bolt {
+	if where.Kind == config.LedgerBolt {
 		if _, err := os.Stat(where.Path); errors.Is(err, fs.ErrNotExist) {
 			// It is the function that makes the file: one of another owner could lock it out.
 			if scratch, err = os.MkdirTemp(filepath.Dir(where.Path), ".ecs-remedy-doctor-"); err != nil {
@@ -284,7 +284,7 @@ func (e *examination) ledger(ctx context.Context) ledger.Store {
 		e.redis(ctx, redis)
 	}
 	e.book = books.Enforce
-	if e.settings.Policy.Mode == remedy.Observe {
+	if e.settings.Policy.Mode == remedy.ModeObserve {
 		e.book = books.Observe
 	}
 	e.records(ctx)
@@ -384,10 +384,10 @@ func (e *examination) list(ctx context.Context) ([]string, bool) {
 	// The note of an error answer names its code.
 	permission := strings.Contains(tagged.Note, "Forbidden") || strings.Contains(tagged.Note, "NoPermission")
 	switch {
-	case tagged.Failure == remedy.Denied && permission:
+	case tagged.Failure == remedy.FailureForbidden && permission:
 		e.add(name, finding, "no permission: "+tagged.Note, "allow ecs:DescribeInstances, as the role in template.yml does")
 		return nil, false
-	case tagged.Failure == remedy.Denied:
+	case tagged.Failure == remedy.FailureForbidden:
 		e.add("credentials", finding, "refused: "+tagged.Note, "take new ones: "+credentialsHint)
 		return nil, false
 	case !tagged.OK():
@@ -427,7 +427,7 @@ const tries = 4
 func (e *examination) patiently(ctx context.Context, ask func() (remedy.Failure, string)) {
 	for try := 1; ; try++ {
 		failure, note := ask()
-		if failure != remedy.Unavailable || try == tries {
+		if failure != remedy.FailureUnavailable || try == tries {
 			return
 		}
 		wait := time.Second

@@ -79,7 +79,7 @@ func (d *drillCommand) Run(c *console) error {
 		}
 		response.Results = append(response.Results, results...)
 		for _, r := range results {
-			if r.Verdict == remedy.GaveUp || r.Verdict == remedy.Pending || r.Verdict == remedy.Malformed {
+			if r.Verdict == remedy.VerdictFailed || r.Verdict == remedy.VerdictPending || r.Verdict == remedy.VerdictMalformed {
 				worst = max(worst, 1)
 			}
 		}
@@ -178,7 +178,7 @@ func play(sim *simulation, payload []byte, line *timeline) ([]remedy.Result, err
 // underWay reports whether a sweep has something to take up.
 func underWay(results []remedy.Result) bool {
 	for _, r := range results {
-		if r.Verdict == remedy.Pending && r.Incident != "" {
+		if r.Verdict == remedy.VerdictPending && r.Incident != "" {
 			return true
 		}
 	}

@@ -196,28 +196,28 @@ func explain(answer *handle.Explanation) explanation {
 		x.Findings = []remedy.Finding{}
 	}
 	switch step.Do {
-	case remedy.Reboot, remedy.Force:
+	case remedy.DoReboot, remedy.DoForce:
 		x.Next = "reboot"
 		how := "gracefully"
-		if step.Do == remedy.Force {
+		if step.Do == remedy.DoForce {
 			x.Next, how = "force", "by force"
 		}
 		x.Detail = fmt.Sprintf("%s would be rebooted %s, attempt %d of its incident, after a claim in the ledger.",
 			a.Instance, how, step.Attempt.N)
-	case remedy.Read:
+	case remedy.DoRead:
 		x.Next = "rehearse"
 		x.Detail = a.Instance + " would be put to ECS with DryRun, and nothing be rebooted: the mode is observe."
-	case remedy.Wait:
+	case remedy.DoWait:
 		x.Next = "watch"
 		x.Detail = a.Instance + " would be looked at again at " + step.Until.UTC().Format(time.RFC3339) + "."
 	default:
 		x.Next, x.Verdict, x.Reason = "refuse", step.Verdict, step.Reason
-		if step.Do == remedy.Settle {
+		if step.Do == remedy.DoSettle {
 			x.Next = "settle"
 		}
 		x.Detail = report.Detail(&remedy.Result{InstanceID: a.Instance, Verdict: step.Verdict, Reason: step.Reason, Why: step.Why})
 	}
-	if a.Format == events.Timer {
+	if a.Format == events.FormatTimer {
 		x.Next, x.Verdict, x.Reason = "sweep", "", ""
 		x.Detail = "A timer's event, not an alarm: the function would take up every incident that is under way."
 	}
@@ -229,7 +229,7 @@ func rehearsed(dry remedy.Reply) string {
 	switch {
 	case dry.At.IsZero():
 		return ""
-	case dry.Outcome == remedy.Accepted:
+	case dry.Outcome == remedy.OutcomeAccepted:
 		return "accepted"
 	case dry.Code != "":
 		return dry.Code

@@ -111,7 +111,7 @@ func (in input) starts(now time.Time) time.Time {
 		if any.IsZero() || a.Time.Before(any) {
 			any = a.Time
 		}
-		if (a.State == events.Firing || a.State == events.InsufficientData) && (firing.IsZero() || a.Time.Before(firing)) {
+		if (a.State == events.StateFiring || a.State == events.StateInsufficientData) && (firing.IsZero() || a.Time.Before(firing)) {
 			firing = a.Time
 		}
 	}

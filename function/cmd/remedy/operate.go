@@ -37,16 +37,16 @@ func (l *ledgerFlag) open(c *console) (config.Config, app.Books, error) {
 		return settings, app.Books{}, err
 	}
 	switch settings.Ledger.Kind {
-	case config.Memory:
+	case config.LedgerMemory:
 		return settings, app.Books{}, hinted{errors.New("--ledger mem: is the memory of one process, and no other can see it"),
 			"run the function with a ledger that both can reach: redis://…, rediss://… or ots://…, or bolt:///PATH on one machine"}
-	case config.Bolt:
+	case config.LedgerBolt:
 		// Opening would make an empty one, and a typo would look like a ledger that holds nothing.
 		if _, err := os.Stat(settings.Ledger.Path); errors.Is(err, fs.ErrNotExist) {
 			return settings, app.Books{}, hinted{fmt.Errorf("ledger file %s does not exist", settings.Ledger.Path),
 				"check the path; the function makes the file when it starts"}
 		}
-	case config.Tablestore:
+	case config.LedgerTablestore:
 		if keys := c.credentials(); keys.AccessKeyID == "" || keys.AccessKeySecret == "" {
 			return settings, app.Books{}, hinted{fmt.Errorf("ledger %s needs credentials, and there are none in the environment",
 				settings.Ledger.Name), credentialsHint}
@@ -71,10 +71,10 @@ func (r *recordsFlags) book(c *console, books app.Books) (*ledger.Ledger, remedy
 	if r.Mode != nil {
 		mode = *r.Mode
 	}
-	if mode == string(remedy.Observe) {
-		return books.Observe, remedy.Observe
+	if mode == string(remedy.ModeObserve) {
+		return books.Observe, remedy.ModeObserve
 	}
-	return books.Enforce, remedy.Enforce
+	return books.Enforce, remedy.ModeEnforce
 }
 
 type closeCommand struct {

@@ -79,7 +79,7 @@ func TestIncidentsInEveryState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := remedy.Policy{Mode: remedy.Enforce, IncidentLimit: time.Hour, Lease: time.Minute, IncidentWindow: time.Hour,
+	policy := remedy.Policy{Mode: remedy.ModeEnforce, IncidentLimit: time.Hour, Lease: time.Minute, IncidentWindow: time.Hour,
 		FleetConcurrent: 9, FleetHourly: 9}
 	now := time.Now()
 	open := func(id string, at time.Time) (*ledger.Ledger, remedy.Record) {
@@ -87,7 +87,7 @@ func TestIncidentsInEveryState(t *testing.T) {
 		l := ledger.New(store, policy, func() time.Time { return at })
 		record, reason, err := l.Claim(t.Context(), remedy.Record{}, &remedy.Incident{ID: remedy.IncidentID(id, at), Instance: id,
 			Region: "cn-hangzhou" + hostile, Alarm: remedy.AlarmRef{Name: hostile, Key: id}, OpenedAt: at, Owner: "a"},
-			remedy.Attempt{N: 1, Outcome: remedy.Failed, Code: hostile})
+			remedy.Attempt{N: 1, Outcome: remedy.OutcomeFailed, Code: hostile})
 		if reason != "" || err != nil {
 			t.Fatal(reason, err)
 		}

@@ -50,7 +50,7 @@ func (e *examination) fleet(ctx context.Context, ids []string) {
 // unavailable is the failure of a reading that may be read later, if there is one.
 func unavailable[T any](readings map[string]remedy.Reading[T]) (remedy.Failure, string) {
 	for _, r := range readings {
-		if r.Failure == remedy.Unavailable {
+		if r.Failure == remedy.FailureUnavailable {
 			return r.Failure, r.Note
 		}
 	}
@@ -65,8 +65,8 @@ func (e *examination) look(ctx context.Context, id string, f *remedy.Facts) {
 	})
 	e.patiently(ctx, func() (remedy.Failure, string) {
 		f.Dry = e.cloud.Reboot(ctx, remedy.Order{Region: e.region, Instance: id, DryRun: true})
-		if f.Dry.Outcome == remedy.NotExecuted || f.Dry.Outcome == remedy.Unknown {
-			return remedy.Unavailable, f.Dry.Note
+		if f.Dry.Outcome == remedy.OutcomeNotExecuted || f.Dry.Outcome == remedy.OutcomeUnknown {
+			return remedy.FailureUnavailable, f.Dry.Note
 		}
 		return "", ""
 	})
@@ -85,16 +85,16 @@ func (e *examination) permissions(patients []remedy.Facts) {
 		vitals.count(f.Vitals.Failure, f.Vitals.Note)
 		events.count(f.Events.Failure, f.Events.Note)
 		switch f.Dry.Outcome {
-		case remedy.Accepted:
+		case remedy.OutcomeAccepted:
 			reboot.count("", "")
-		case remedy.Rejected:
-			if f.Dry.Reason == remedy.Forbidden {
-				reboot.count(remedy.Denied, f.Dry.Note)
+		case remedy.OutcomeRejected:
+			if f.Dry.Reason == remedy.ReasonForbidden {
+				reboot.count(remedy.FailureForbidden, f.Dry.Note)
 			} else {
 				reboot.count("", "") // refused for the instance's own sake
 			}
 		default:
-			reboot.count(remedy.Unavailable, f.Dry.Note)
+			reboot.count(remedy.FailureUnavailable, f.Dry.Note)
 		}
 	}
 	e.permission("DescribeCloudAssistantStatus", "may be called", vitals)
@@ -111,9 +111,9 @@ type refusals struct {
 func (r *refusals) count(failure remedy.Failure, note string) {
 	r.all++
 	switch failure {
-	case remedy.Denied:
+	case remedy.FailureForbidden:
 		r.denied++
-	case remedy.Unavailable:
+	case remedy.FailureUnavailable:
 		r.unanswered++
 	default:
 		return
@@ -195,7 +195,7 @@ func (e *examination) instance(id string, f *remedy.Facts) {
 		refused = append(refused, said)
 		worse(obstacle.result, obstacle.cure)
 	}
-	if len(refused) == 0 && prospect.Step.Verdict != remedy.Observed {
+	if len(refused) == 0 && prospect.Step.Verdict != remedy.VerdictObserved {
 		refused = append(refused, prospect.Step.Why)
 		worse(finding, "")
 	}

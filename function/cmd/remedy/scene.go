@@ -47,7 +47,7 @@ const sceneRegion = "cn-hangzhou"
 var scenes = []scene{
 	{name: "example", instances: func() []ecssim.Instance {
 		return append(well(), locked("security"), locked("financial"), expired(), unheard(),
-			patient("stopped", "true", func(i *ecssim.Instance) { i.Status = ecssim.Stopped }),
+			patient("stopped", "true", func(i *ecssim.Instance) { i.Status = ecssim.StatusStopped }),
 			patient("mistagged", "yes", nil),
 			patient("optedout", "false", nil),
 			patient("moved", "true", func(i *ecssim.Instance) {
@@ -71,11 +71,11 @@ var scenes = []scene{
 	{name: "no-reboot-permission", key: without("RebootInstance"), instances: well},
 	{name: "wrong-key", key: ecssim.Key{Secret: "another-secret"}, instances: well},
 	{name: "unreachable", instances: well, change: func(w *ecssim.World) {
-		w.Inject(ecssim.Fault{Kind: ecssim.DNSError, Times: -1})
+		w.Inject(ecssim.Fault{Kind: ecssim.KindDNS, Times: -1})
 	}},
 	{name: "throttled", instances: well, change: func(w *ecssim.World) {
 		for _, action := range []string{"DescribeInstances", "DescribeInstanceHistoryEvents", "RebootInstance"} {
-			w.Inject(ecssim.Fault{Kind: ecssim.Throttle, Action: action, Skip: 1, DryRuns: true})
+			w.Inject(ecssim.Fault{Kind: ecssim.KindThrottle, Action: action, Skip: 1, DryRuns: true})
 		}
 	}},
 	{name: "clock", instances: well, change: func(w *ecssim.World) { w.Skew = 5 * time.Minute }},

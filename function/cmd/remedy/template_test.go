@@ -365,7 +365,7 @@ var templateChecks = []struct {
 		return nil
 	}},
 	{"nothing is armed by default", func(t *template, c *code) error {
-		if p := t.Parameters["Mode"]; p.Default == nil || *p.Default != string(remedy.Observe) {
+		if p := t.Parameters["Mode"]; p.Default == nil || *p.Default != string(remedy.ModeObserve) {
 			return fmt.Errorf("parameter Mode: default %v", p.Default)
 		}
 		return nil

@@ -136,26 +136,26 @@ func (t *timeline) Decided(facts *remedy.Facts, step *remedy.Step) {
 	t.look(s, facts, step)
 	t.settled(s, facts, step.Incident)
 	switch step.Do {
-	case remedy.Read:
-		if step.Sources.Has(remedy.Rehearsal) {
+	case remedy.DoRead:
+		if step.Sources.Has(remedy.SourceRehearsal) {
 			t.findings(s, facts.Now, step.Findings)
 			t.tell(s, facts.Now, cell{"rehearsal", yellow}, "RebootInstance with DryRun: would ECS accept a reboot?")
 		}
-	case remedy.Reboot, remedy.Force:
+	case remedy.DoReboot, remedy.DoForce:
 		t.findings(s, facts.Now, step.Findings)
 		t.stop(s)
 		what := "graceful reboot"
-		if step.Do == remedy.Force {
+		if step.Do == remedy.DoForce {
 			what = "FORCED reboot"
 		}
 		t.tell(s, facts.Now, cell{"attempt " + strconv.Itoa(step.Attempt.N), yellow}, what+": claimed in the ledger, then sent")
-	case remedy.Wait:
+	case remedy.DoWait:
 		t.findings(s, facts.Now, step.Findings)
 		if !facts.Machine.Read() || step.Incident == nil {
 			t.tell(s, facts.Now, cell{"wait", normal}, "looks again at "+t.since(step.Until))
 		}
-	case remedy.Settle, remedy.Refuse:
-		if step.Verdict != remedy.Observed { // a rehearsal's were told before it
+	case remedy.DoSettle, remedy.DoRefuse:
+		if step.Verdict != remedy.VerdictObserved { // a rehearsal's were told before it
 			t.findings(s, facts.Now, step.Findings)
 		}
 		t.stop(s)
@@ -176,11 +176,11 @@ func (t *timeline) Answered(facts *remedy.Facts, a *remedy.Attempt) {
 	}
 	var said string
 	switch a.Outcome {
-	case remedy.Accepted:
+	case remedy.OutcomeAccepted:
 		said = "accepted by ECS"
-	case remedy.Rejected:
+	case remedy.OutcomeRejected:
 		said = "refused by ECS" + code
-	case remedy.NotExecuted:
+	case remedy.OutcomeNotExecuted:
 		said = "not executed" + code + ": it counts for nothing, and is sent anew later"
 	default:
 		said = "no answer that can be trusted" + code + ": perhaps executed, so it is watched and never sent again"
@@ -237,9 +237,9 @@ func (t *timeline) end(results []remedy.Result, now time.Time, real time.Duratio
 
 func color(v remedy.Verdict) style {
 	switch v {
-	case remedy.Restarted, remedy.Observed:
+	case remedy.VerdictRestarted, remedy.VerdictObserved:
 		return green
-	case remedy.GaveUp, remedy.Pending, remedy.Malformed:
+	case remedy.VerdictFailed, remedy.VerdictPending, remedy.VerdictMalformed:
 		return red
 	}
 	return yellow
@@ -294,7 +294,7 @@ func (t *timeline) look(s *story, facts *remedy.Facts, step *remedy.Step) {
 	}
 	last := step.Incident.Attempts[len(step.Incident.Attempts)-1]
 	back := !last.BackAt.IsZero()
-	if back && step.Do == remedy.Read {
+	if back && step.Do == remedy.DoRead {
 		return // the heartbeat is about to be read
 	}
 	s.looked = m.At
@@ -361,7 +361,7 @@ func (t *timeline) settled(s *story, facts *remedy.Facts, incident *remedy.Incid
 // became says what became of an attempt; empty while it is watched.
 func became(a *remedy.Attempt, since func(time.Time) string) string {
 	switch a.Outcome {
-	case remedy.Worked:
+	case remedy.OutcomeWorked:
 		switch {
 		case a.BackAt.IsZero():
 			return "worked: the guest reports again"
@@ -369,7 +369,7 @@ func became(a *remedy.Attempt, since func(time.Time) string) string {
 			return "worked: the instance restarted, for it has a new StartTime"
 		}
 		return "worked: the instance left Running by " + since(a.LeftRunningAt) + " and was back by " + since(a.BackAt)
-	case remedy.Failed:
+	case remedy.OutcomeFailed:
 		if a.Code != "" {
 			return "refused by ECS: the instance is stuck in what our earlier attempt began"
 		}
@@ -377,12 +377,12 @@ func became(a *remedy.Attempt, since func(time.Time) string) string {
 			return "failed: it left the instance stuck on its way"
 		}
 		return "failed: accepted, watched all the time, and the instance did not restart"
-	case remedy.Unconfirmed:
+	case remedy.OutcomeUnconfirmed:
 		if a.RequestID != "" && a.Code == "" {
 			return "unconfirmed: accepted, but not watched all the time, so it proves nothing"
 		}
 		return "unconfirmed: perhaps it was never executed, so it proves nothing"
-	case remedy.NotExecuted:
+	case remedy.OutcomeNotExecuted:
 		return "not executed: it counts for nothing"
 	}
 	return ""

@@ -104,7 +104,7 @@ func TestThawedBeforeFirstClaim(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
 		frozen := false
 		slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
-			if step.Do == remedy.Reboot && !frozen {
+			if step.Do == remedy.DoReboot && !frozen {
 				frozen = true
 				s.world.Change(instance, ecssim.AtTime(time.Now().Add(time.Minute)), func(i *ecssim.Instance) { i.Tags = nil })
 				pass(30 * time.Minute)
@@ -178,9 +178,9 @@ func TestSlowSibling(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_POLL=8s"}, optedIn(ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone}))
 		sibling := s.many(1)[0]
 		// ECS does not answer twice about the sibling's events, then slowly; its reboot is not answered.
-		s.world.Inject(ecssim.Fault{Kind: ecssim.Hang, Action: "DescribeInstanceHistoryEvents", Instance: sibling, Times: 2})
-		s.world.Inject(ecssim.Fault{Kind: ecssim.Delay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Instance: sibling})
-		s.world.Inject(ecssim.Fault{Kind: ecssim.Hang, Action: "RebootInstance", Instance: sibling, After: true})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "DescribeInstanceHistoryEvents", Instance: sibling, Times: 2})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindDelay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Instance: sibling})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "RebootInstance", Instance: sibling, After: true})
 		results := s.deliver(batch(kernelHang(instance, time.Now()), kernelHang(sibling, time.Now())))
 		expect(t, results, "restarted/recovered", "restarted/recovered")
 		if s.sent(instance) != "GGF" {
@@ -217,11 +217,11 @@ func TestPauseDuringTheGuards(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
 		// The retry's platform events take 9 s to read; the pause comes 5 s into that.
-		s.world.Inject(ecssim.Fault{Kind: ecssim.Delay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Skip: 1})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindDelay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Skip: 1})
 		paused := make(chan time.Time, 1)
 		begun := false
 		f := s.watched(spy{func(facts *remedy.Facts, step *remedy.Step) {
-			if step.Do == remedy.Read && step.Sources.Has(remedy.Platform) && facts.Record.Value.Open != nil && !begun {
+			if step.Do == remedy.DoRead && step.Sources.Has(remedy.SourcePlatform) && facts.Record.Value.Open != nil && !begun {
 				begun = true
 				go func() {
 					pass(5 * time.Second)
@@ -257,7 +257,7 @@ func TestClosedByHand(t *testing.T) {
 		}
 		results := owner()
 		expect(t, results, "failed/abandoned")
-		if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 || r.Attempts[0].Outcome != remedy.Unconfirmed {
+		if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 || r.Attempts[0].Outcome != remedy.OutcomeUnconfirmed {
 			t.Errorf("incident %q with attempts %v: what nobody watches any more is unconfirmed", r.Incident, r.Attempts)
 		}
 	})
@@ -269,7 +269,7 @@ func TestReportedOnce(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
 		frozen, payload, start := false, agentStopped(instance, time.Now()), time.Now()
 		slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
-			if step.Do == remedy.Wait && !frozen && time.Since(start) > 10*time.Second {
+			if step.Do == remedy.DoWait && !frozen && time.Since(start) > 10*time.Second {
 				frozen = true
 				pass(20 * time.Minute)
 			}
@@ -278,7 +278,7 @@ func TestReportedOnce(t *testing.T) {
 		pass(2 * time.Minute)
 		expect(t, s.deliverTo(s.another(), delivery(1), payload), "restarted/recovered")
 		results := owner()
-		if results[0].Verdict == remedy.Restarted && results[0].Incident == "" {
+		if results[0].Verdict == remedy.VerdictRestarted && results[0].Incident == "" {
 			t.Errorf("restarted is counted twice, the second time without an incident: %+v", results[0])
 		}
 	})
@@ -327,12 +327,12 @@ func TestWeakLeader(t *testing.T) {
 func TestLateEffectOfOurOwn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
-		s.world.Change(instance, ecssim.BeforeCall("RebootInstance", 2), func(i *ecssim.Instance) { i.Status = ecssim.Starting })
+		s.world.Change(instance, ecssim.BeforeCall("RebootInstance", 2), func(i *ecssim.Instance) { i.Status = ecssim.StatusStarting })
 		at := time.Now().Add(5*time.Minute + 45*time.Second)
 		s.world.Change(instance, ecssim.AtTime(at), func(i *ecssim.Instance) {
-			i.Status, i.StartTime, i.Guest.Agent = ecssim.Running, at, ecssim.AgentAlive
+			i.Status, i.StartTime, i.Guest.Agent = ecssim.StatusRunning, at, ecssim.AgentAlive
 		})
-		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.Restarted, remedy.Recovered, "GG"})
+		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"})
 	})
 }
 
@@ -340,11 +340,11 @@ func TestLateEffectOfOurOwn(t *testing.T) {
 func TestUnreadableToTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
-		s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "DescribeInstanceHistoryEvents", Skip: 1, Times: -1})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstanceHistoryEvents", Skip: 1, Times: -1})
 		about := delivery(0)
 		about.Deadline = time.Now().Add(3 * time.Hour)
 		results := s.deliverTo(s.function, about, kernelHang(instance, time.Now()))
-		check(t, s, results, ending{remedy.GaveUp, remedy.Unreadable, "G"})
+		check(t, s, results, ending{remedy.VerdictFailed, remedy.ReasonUnreadable, "G"})
 	})
 }
 
@@ -412,7 +412,7 @@ func TestLongWindow(t *testing.T) {
 func TestLeakedSlot(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
-		s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "RebootInstance", Status: 403, Code: "DiskError"})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance", Status: 403, Code: "DiskError"})
 		fleets := 0
 		s.hook(&hookedStore{before: func(_ context.Context, put bool, key string, _ []byte) error {
 			if put && key == "fleet" {
@@ -447,7 +447,7 @@ func TestPoisonedRecordWithAFullFleet(t *testing.T) {
 		if _, err := s.store.Store.Put(t.Context(), "instance/"+other, []byte(`{"version":2}`), revision); err != nil {
 			t.Fatal(err)
 		}
-		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.Restarted, remedy.Recovered, "GG"})
+		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"})
 	})
 }
 
@@ -455,7 +455,7 @@ func TestPoisonedRecordWithAFullFleet(t *testing.T) {
 func TestDryRunThatWasNone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_MODE=observe"}, optedIn(ecssim.Guest{}))
-		s.world.Inject(ecssim.Fault{Kind: ecssim.Body, Action: "RebootInstance", DryRuns: true, Times: -1, Body: `{"RequestId":"R"}`})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindBody, Action: "RebootInstance", DryRuns: true, Times: -1, Body: `{"RequestId":"R"}`})
 		expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/unreadable")
 		asked := 0
 		for _, c := range s.world.Calls() {
@@ -482,11 +482,11 @@ func TestFrozenBeforeItsEnd(t *testing.T) {
 		}
 		frozen := false
 		slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
-			if step.Do == remedy.Settle && !frozen {
+			if step.Do == remedy.DoSettle && !frozen {
 				frozen = true
 				pass(90 * time.Second)
 			}
 		}})
-		check(t, s, s.deliverTo(slow, delivery(0), kernelHang(instance, time.Now())), ending{remedy.GaveUp, remedy.NotRecovered, "GGF"})
+		check(t, s, s.deliverTo(slow, delivery(0), kernelHang(instance, time.Now())), ending{remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"})
 	})
 }

@@ -48,7 +48,7 @@ func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
 		seams.Name = rand.Text
 	}
 	f := &Function{config: c, seams: seams, out: out, store: seams.Store}
-	if f.store == nil && c.Ledger.Kind != config.Tablestore {
+	if f.store == nil && c.Ledger.Kind != config.LedgerTablestore {
 		store, err := OpenStore(c, ecs.Credentials{})
 		if err != nil {
 			return nil, err
@@ -70,13 +70,13 @@ func (f *Function) Close() error {
 func OpenStore(c config.Config, credentials ecs.Credentials) (ledger.Store, error) {
 	limit := c.Policy.CallLimit()
 	switch c.Ledger.Kind {
-	case config.Memory:
+	case config.LedgerMemory:
 		return ledger.NewMem(), nil
-	case config.Bolt:
+	case config.LedgerBolt:
 		return ledger.OpenBolt(c.Ledger.Path)
-	case config.Redis:
+	case config.LedgerRedis:
 		return ledger.OpenRedis(c.Ledger.URL.Reveal(), limit)
-	case config.Tablestore:
+	case config.LedgerTablestore:
 		return ledger.OpenTablestore(ledger.TablestoreOptions{
 			Instance: c.Ledger.Instance, Region: c.Ledger.Region, Table: c.Ledger.Table, VPC: c.VPC,
 			AccessKeyID: credentials.AccessKeyID, AccessKeySecret: credentials.AccessKeySecret,
@@ -156,10 +156,10 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, func(), erro
 		Reporter: report.New(f.out, invocation.RequestID), Watcher: f.seams.Watcher, Name: f.seams.Name,
 		HTTPToken: f.config.HTTPToken.Reveal(),
 	}
-	if f.config.Policy.Mode == remedy.Observe {
+	if f.config.Policy.Mode == remedy.ModeObserve {
 		// Incidents that are open from before the function was disarmed have to end, too.
 		armed := f.config.Policy
-		armed.Mode = remedy.Enforce
+		armed.Mode = remedy.ModeEnforce
 		others := ledger.New(store, armed, f.seams.Clock.Now)
 		also := *handler
 		also.Ledger, also.Owner, also.Resolver = others, others, others

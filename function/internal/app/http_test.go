@@ -102,7 +102,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"nothing to do", nil, func() string { return threshold(instance, "CPUUtilization", "OK", time.Now(), "triggerLevel", "OK") }, http.StatusOK, "ignored/resolved", ""},
 		{"not an alarm by any reading", nil, func() string { return "hello" }, http.StatusBadRequest, "", ""},
 		{"ECS cannot be reached: CloudMonitor is to try again", func(s *setting) {
-			s.world.Inject(ecssim.Fault{Kind: ecssim.DialError, Times: -1})
+			s.world.Inject(ecssim.Fault{Kind: ecssim.KindDial, Times: -1})
 		}, func() string { return kernelHang(instance, time.Now()) }, http.StatusServiceUnavailable, "pending/", ""},
 		{"ECS is slow: no attempt is begun that nobody could wait for", func(s *setting) { s.world.Latency = 1600 * time.Millisecond },
 			func() string { return kernelHang(instance, time.Now()) }, http.StatusServiceUnavailable, "pending/out-of-time", ""},
@@ -127,7 +127,7 @@ func TestHTTPAnswers(t *testing.T) {
 				}
 				// The lease is free: the timer's sweep goes on at once, and sends nothing again.
 				results := s.deliver(`{"triggerTime":"2026-11-21T00:00:00Z","triggerName":"sweep"}`)
-				check(t, s, results, ending{remedy.Restarted, remedy.Recovered, "G"})
+				check(t, s, results, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"})
 			})
 		})
 	}

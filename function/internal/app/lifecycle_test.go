@@ -151,7 +151,7 @@ func TestBudget(t *testing.T) {
 func TestNoCooldown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_COOLDOWN=0s"}, optedIn(ecssim.Guest{}))
-		s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "RebootInstance", Status: 403, Code: "DiskError", Times: -1})
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance", Status: 403, Code: "DiskError", Times: -1})
 		ids := map[string]bool{}
 		for range 3 {
 			results := s.deliver(kernelHang(instance, time.Now()))
@@ -287,8 +287,8 @@ func TestOutOfTime(t *testing.T) {
 			t.Errorf("sent %q", s.sent(instance))
 		}
 		results := s.deliverTo(s.another(), delivery(1), payload)
-		check(t, s, results, ending{remedy.Restarted, remedy.Recovered, "GG"})
-		if results[0].Attempts[0].Outcome != remedy.Failed {
+		check(t, s, results, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"})
+		if results[0].Attempts[0].Outcome != remedy.OutcomeFailed {
 			t.Errorf("the first attempt was watched by two invocations without a gap, and ended %s", results[0].Attempts[0].Outcome)
 		}
 	})
@@ -392,16 +392,16 @@ func TestGapInTheWatch(t *testing.T) {
 		guest  ecssim.Guest
 		want   ending
 	}{
-		{"24 s and a poll are no gap", 24 * time.Second, ecssim.Guest{IgnoreGraceful: -1}, ending{remedy.Restarted, remedy.Recovered, "GGF"}},
-		{"40 s are one: one more graceful attempt before force", 40 * time.Second, ecssim.Guest{IgnoreGraceful: -1}, ending{remedy.Restarted, remedy.Recovered, "GGGF"}},
-		{"without a heartbeat nobody can tell any more", 40 * time.Second, ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone}, ending{remedy.GaveUp, remedy.NotConfirmed, "G"}},
+		{"24 s and a poll are no gap", 24 * time.Second, ecssim.Guest{IgnoreGraceful: -1}, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"}},
+		{"40 s are one: one more graceful attempt before force", 40 * time.Second, ecssim.Guest{IgnoreGraceful: -1}, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGGF"}},
+		{"without a heartbeat nobody can tell any more", 40 * time.Second, ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone}, ending{remedy.VerdictFailed, remedy.ReasonUnconfirmed, "G"}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				s := newSetting(t, nil, optedIn(row.guest))
 				start, frozen := time.Now(), false
 				slow := s.watched(spy{func(f *remedy.Facts, step *remedy.Step) {
-					if !frozen && step.Do == remedy.Wait && time.Since(start) > time.Minute {
+					if !frozen && step.Do == remedy.DoWait && time.Since(start) > time.Minute {
 						frozen = true
 						pass(row.frozen)
 					}
@@ -420,7 +420,7 @@ func TestFrozenOwner(t *testing.T) {
 	}{
 		{"before its claim", func(s *setting, freeze func()) *app.Function {
 			return s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
-				if step.Do == remedy.Reboot {
+				if step.Do == remedy.DoReboot {
 					freeze()
 				}
 			}})
@@ -436,7 +436,7 @@ func TestFrozenOwner(t *testing.T) {
 		{"while it waits", func(s *setting, freeze func()) *app.Function {
 			start := time.Now()
 			return s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
-				if step.Do == remedy.Wait && time.Since(start) > 3*time.Minute {
+				if step.Do == remedy.DoWait && time.Since(start) > 3*time.Minute {
 					freeze()
 				}
 			}})
@@ -528,7 +528,7 @@ func TestObserve(t *testing.T) {
 		if dry != 1 {
 			t.Errorf("%d dry runs", dry)
 		}
-		check(t, s, s.deliver(payload), ending{remedy.Restarted, remedy.Recovered, "G"})
+		check(t, s, s.deliver(payload), ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"})
 	})
 }
 
@@ -588,7 +588,7 @@ func TestLedgerFails(t *testing.T) {
 							}
 						}
 						s.store.fail = nil
-						if first[0].Verdict == remedy.Restarted {
+						if first[0].Verdict == remedy.VerdictRestarted {
 							return
 						}
 						pass(67 * time.Second)
@@ -677,21 +677,21 @@ func TestLastLook(t *testing.T) {
 	}{
 		{"the forced reboot was over between two looks, and only the heartbeat tells",
 			ecssim.Guest{IgnoreGraceful: 2, Stop: time.Second, SkipsStarting: true, StartTimeUnchanged: true}, nil,
-			ending{remedy.Restarted, remedy.Recovered, "GGF"}},
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"}},
 		{"ECS cannot be read from the end of the forced attempt to the incident's limit", ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
 			func(s *setting) {
-				s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "DescribeInstances", Skip: 180, Times: -1})
-			}, ending{remedy.GaveUp, remedy.Unreadable, "GGF"}},
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstances", Skip: 180, Times: -1})
+			}, ending{remedy.VerdictFailed, remedy.ReasonUnreadable, "GGF"}},
 		{"nobody saw what became of the forced attempt: it counts for nothing, and the ladder is climbed once more", ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
 			func(s *setting) {
-				s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "DescribeInstances", Skip: 183, Times: 60})
-			}, ending{remedy.GaveUp, remedy.NotRecovered, "GGFGF"}},
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstances", Skip: 183, Times: 60})
+			}, ending{remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGFGF"}},
 		{"an empty list right after ECS called it not Running is a slip of the moment", ecssim.Guest{},
 			func(s *setting) {
-				s.world.Inject(ecssim.Fault{Kind: ecssim.Fail, Action: "RebootInstance", Status: 403, Code: "IncorrectInstanceStatus"})
-				s.world.Inject(ecssim.Fault{Kind: ecssim.Body, Action: "DescribeInstances", Skip: 1,
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance", Status: 403, Code: "IncorrectInstanceStatus"})
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindBody, Action: "DescribeInstances", Skip: 1,
 					Body: `{"RequestId":"R","TotalCount":0,"PageNumber":1,"PageSize":10,"Instances":{"Instance":[]}}`})
-			}, ending{remedy.Restarted, remedy.Recovered, "GG"}},
+			}, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

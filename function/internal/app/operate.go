@@ -20,7 +20,7 @@ func OpenLedger(c config.Config, credentials ecs.Credentials) (Books, error) {
 		return Books{}, err
 	}
 	enforce, observe := c.Policy, c.Policy
-	enforce.Mode, observe.Mode = remedy.Enforce, remedy.Observe
+	enforce.Mode, observe.Mode = remedy.ModeEnforce, remedy.ModeObserve
 	now := RealClock{}.Now
 	return Books{Enforce: ledger.New(store, enforce, now), Observe: ledger.New(store, observe, now), Store: store}, nil
 }

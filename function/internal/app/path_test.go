@@ -33,7 +33,7 @@ func check(t *testing.T, s *setting, results []remedy.Result, want ending) {
 	}
 	s.lawful(results)
 	for _, c := range s.world.Calls() {
-		if c.Reject != "" && want.reason != remedy.Forbidden {
+		if c.Reject != "" && want.reason != remedy.ReasonForbidden {
 			t.Errorf("ECS's gateway turned a %s away: %s", c.Action, c.Reject)
 		}
 	}
@@ -55,9 +55,9 @@ func TestOpening(t *testing.T) {
 			i.Events = []ecssim.Event{{ID: "e-1", Type: kind, Status: status, NotBefore: time.Now().Add(notBefore)}}
 		}
 	}
-	restarted := ending{remedy.Restarted, remedy.Recovered, "G"}
-	refused := func(reason remedy.Reason) ending { return ending{remedy.Refused, reason, ""} }
-	ignored := func(reason remedy.Reason) ending { return ending{remedy.Ignored, reason, ""} }
+	restarted := ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"}
+	refused := func(reason remedy.Reason) ending { return ending{remedy.VerdictRefused, reason, ""} }
+	ignored := func(reason remedy.Reason) ending { return ending{remedy.VerdictIgnored, reason, ""} }
 	for _, row := range []struct {
 		why    string
 		env    string
@@ -68,76 +68,76 @@ func TestOpening(t *testing.T) {
 		{why: "nothing objects", want: restarted},
 		{why: "a strong event needs no second signal", alarm: func(now time.Time) string { return kernelHang(instance, now) }, want: restarted},
 		{why: "a metric on the list, at the level allowed", alarm: func(now time.Time) string { return threshold(instance, "CPUUtilization", "ALERT", now) }, want: restarted},
-		{why: "a metric that is not on the list", alarm: func(now time.Time) string { return threshold(instance, "diskusage_utilization", "ALERT", now) }, want: ignored(remedy.NotRestartable)},
+		{why: "a metric that is not on the list", alarm: func(now time.Time) string { return threshold(instance, "diskusage_utilization", "ALERT", now) }, want: ignored(remedy.ReasonNotRestartable)},
 		{why: "a level that may not restart", alarm: func(now time.Time) string {
 			return threshold(instance, "CPUUtilization", "ALERT", now, "triggerLevel", "WARN")
-		}, want: refused(remedy.RuleForbidden)},
-		{why: "a rule outside REMEDY_RULES", env: "REMEDY_RULES=hang-*", alarm: func(now time.Time) string { return threshold(instance, "cpu_total", "ALERT", now) }, want: refused(remedy.RuleForbidden)},
+		}, want: refused(remedy.ReasonRuleNotAllowed)},
+		{why: "a rule outside REMEDY_RULES", env: "REMEDY_RULES=hang-*", alarm: func(now time.Time) string { return threshold(instance, "cpu_total", "ALERT", now) }, want: refused(remedy.ReasonRuleNotAllowed)},
 		{why: "a rule inside REMEDY_RULES", env: "REMEDY_RULES=hang-*,cpu-*", alarm: func(now time.Time) string { return threshold(instance, "cpu_total", "ALERT", now) }, want: restarted},
 		{why: "an agent's metric without data, and a heartbeat that fell silent", alarm: func(now time.Time) string {
 			return threshold(instance, "cpu_total", "INSUFFICIENT_DATA", now, "triggerLevel", "null")
 		}, want: restarted},
-		{why: "a host metric without data says nothing of the guest", alarm: func(now time.Time) string { return threshold(instance, "CPUUtilization", "INSUFFICIENT_DATA", now) }, want: ignored(remedy.NotRestartable)},
+		{why: "a host metric without data says nothing of the guest", alarm: func(now time.Time) string { return threshold(instance, "CPUUtilization", "INSUFFICIENT_DATA", now) }, want: ignored(remedy.ReasonNotRestartable)},
 		{why: "the alarm is over", alarm: func(now time.Time) string {
 			return threshold(instance, "CPUUtilization", "OK", now, "triggerLevel", "OK")
-		}, want: ignored(remedy.Resolved)},
-		{why: "the agent is back", alarm: func(now time.Time) string { return agentRunning(instance, now) }, want: ignored(remedy.Resolved)},
+		}, want: ignored(remedy.ReasonResolved)},
+		{why: "the agent is back", alarm: func(now time.Time) string { return agentRunning(instance, now) }, want: ignored(remedy.ReasonResolved)},
 		{why: "a bigger event: the platform is rebooting it", alarm: func(now time.Time) string {
 			return strings.ReplaceAll(kernelHang(instance, now), "InstanceFailure.PerformanceImpact", "SystemFailure.Reboot")
-		}, want: ignored(remedy.NotRestartable)},
+		}, want: ignored(remedy.ReasonNotRestartable)},
 		{why: "another account's", alarm: func(now time.Time) string {
 			return strings.ReplaceAll(agentStopped(instance, now), account, "9999999999999999")
-		}, want: refused(remedy.WrongAccount)},
+		}, want: refused(remedy.ReasonWrongAccount)},
 		{why: "another product's", alarm: func(now time.Time) string {
 			return threshold(instance, "CPUUtilization", "ALERT", now, "namespace", "acs_rds_dashboard", "metricProject", "acs_rds")
-		}, want: ignored(remedy.NotECS)},
+		}, want: ignored(remedy.ReasonNotECS)},
 		{why: "a test event's placeholder", alarm: func(now time.Time) string {
 			return strings.ReplaceAll(agentStopped(instance, now), instance, "<resource-id>")
-		}, want: ignored(remedy.Placeholder)},
+		}, want: ignored(remedy.ReasonPlaceholder)},
 		{why: "ARN and content disagree about which instance", alarm: func(now time.Time) string {
 			return strings.Replace(kernelHang(instance, now), `"instanceId":"`+instance, `"instanceId":"i-bp1another0000000001`, 1)
-		}, want: refused(remedy.Unreadable)},
+		}, want: refused(remedy.ReasonUnreadable)},
 		{why: "name and content disagree about the state", alarm: func(now time.Time) string {
 			return strings.Replace(kernelHang(instance, now), `"eventStatus":"Executing"`, `"eventStatus":"Executed"`, 1)
-		}, want: refused(remedy.Unreadable)},
+		}, want: refused(remedy.ReasonUnreadable)},
 		{why: "no time", alarm: func(now time.Time) string {
 			return threshold(instance, "CPUUtilization", "ALERT", now, "timestamp", "")
-		}, want: refused(remedy.Unreadable)},
-		{why: "3 minutes in the future", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(3*time.Minute)) }, want: refused(remedy.Unreadable)},
+		}, want: refused(remedy.ReasonUnreadable)},
+		{why: "3 minutes in the future", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(3*time.Minute)) }, want: refused(remedy.ReasonUnreadable)},
 		{why: "2 minutes in the future: clocks differ", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(2*time.Minute)) }, want: restarted},
-		{why: "an hour old", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(hourAgo)) }, want: refused(remedy.StaleAlarm)},
+		{why: "an hour old", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(hourAgo)) }, want: refused(remedy.ReasonStaleAlarm)},
 		{why: "exactly as old as allowed", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(-15*time.Minute)) }, want: restarted},
-		{why: "switched off", env: "REMEDY_MODE=off", want: refused(remedy.Paused)},
-		{why: "outside the window: it is Saturday, midnight", env: "REMEDY_WINDOWS=Mon-Fri 00:00-24:00 UTC", want: refused(remedy.OutsideWindow)},
+		{why: "switched off", env: "REMEDY_MODE=off", want: refused(remedy.ReasonPaused)},
+		{why: "outside the window: it is Saturday, midnight", env: "REMEDY_WINDOWS=Mon-Fri 00:00-24:00 UTC", want: refused(remedy.ReasonOutsideWindow)},
 		{why: "inside the window", env: "REMEDY_WINDOWS=Fri 22:00-06:00 UTC", want: restarted},
-		{why: "ECS does not show it", change: func(i *ecssim.Instance) { i.Released = true }, want: refused(remedy.NotFound)},
-		{why: "ECS shows another one in its place", change: func(i *ecssim.Instance) { i.ReportID = "i-bp1another0000000001" }, want: refused(remedy.NotFound)},
-		{why: "ECS shows it twice", change: func(i *ecssim.Instance) { i.Duplicated = true }, want: refused(remedy.Unreadable)},
-		{why: "Stopped", change: func(i *ecssim.Instance) { i.Status = "Stopped" }, want: refused(remedy.NotRunning)},
-		{why: "Starting by itself", change: func(i *ecssim.Instance) { i.Status = "Starting" }, want: refused(remedy.NotRunning)},
-		{why: "locked for security", change: func(i *ecssim.Instance) { i.Locks = []string{"security"} }, want: refused(remedy.SecurityLock)},
-		{why: "locked for security, spelled otherwise", change: func(i *ecssim.Instance) { i.Locks = []string{"Security"} }, want: refused(remedy.SecurityLock)},
-		{why: "any other lock", change: func(i *ecssim.Instance) { i.Locks = []string{"Recycling"} }, want: refused(remedy.Locked)},
-		{why: "a lock that nobody has heard of", change: func(i *ecssim.Instance) { i.Locks = []string{"quantum"} }, want: refused(remedy.Locked)},
-		{why: "null is not the same as no locks", change: func(i *ecssim.Instance) { i.LocksNull = true }, want: refused(remedy.Unreadable)},
-		{why: "nor is nothing at all", change: func(i *ecssim.Instance) { i.LocksMissing = true }, want: refused(remedy.Unreadable)},
-		{why: "its subscription ended", change: prepaid(-time.Minute), want: refused(remedy.Expired)},
+		{why: "ECS does not show it", change: func(i *ecssim.Instance) { i.Released = true }, want: refused(remedy.ReasonNotFound)},
+		{why: "ECS shows another one in its place", change: func(i *ecssim.Instance) { i.ReportID = "i-bp1another0000000001" }, want: refused(remedy.ReasonNotFound)},
+		{why: "ECS shows it twice", change: func(i *ecssim.Instance) { i.Duplicated = true }, want: refused(remedy.ReasonUnreadable)},
+		{why: "Stopped", change: func(i *ecssim.Instance) { i.Status = "Stopped" }, want: refused(remedy.ReasonNotRunning)},
+		{why: "Starting by itself", change: func(i *ecssim.Instance) { i.Status = "Starting" }, want: refused(remedy.ReasonNotRunning)},
+		{why: "locked for security", change: func(i *ecssim.Instance) { i.Locks = []string{"security"} }, want: refused(remedy.ReasonSecurityLocked)},
+		{why: "locked for security, spelled otherwise", change: func(i *ecssim.Instance) { i.Locks = []string{"Security"} }, want: refused(remedy.ReasonSecurityLocked)},
+		{why: "any other lock", change: func(i *ecssim.Instance) { i.Locks = []string{"Recycling"} }, want: refused(remedy.ReasonLocked)},
+		{why: "a lock that nobody has heard of", change: func(i *ecssim.Instance) { i.Locks = []string{"quantum"} }, want: refused(remedy.ReasonLocked)},
+		{why: "null is not the same as no locks", change: func(i *ecssim.Instance) { i.LocksNull = true }, want: refused(remedy.ReasonUnreadable)},
+		{why: "nor is nothing at all", change: func(i *ecssim.Instance) { i.LocksMissing = true }, want: refused(remedy.ReasonUnreadable)},
+		{why: "its subscription ended", change: prepaid(-time.Minute), want: refused(remedy.ReasonExpired)},
 		{why: "its subscription ends soon", change: prepaid(time.Hour), want: restarted},
-		{why: "a subscription without an end that can be read", change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "soon" }, want: refused(remedy.Unreadable)},
+		{why: "a subscription without an end that can be read", change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "soon" }, want: refused(remedy.ReasonUnreadable)},
 		{why: "pay-as-you-go has no end", change: func(i *ecssim.Instance) { i.ExpiredTime = "2020-01-01T00:00Z" }, want: restarted},
-		{why: "no tag", change: func(i *ecssim.Instance) { i.Tags = nil }, want: refused(remedy.NotOptedIn)},
+		{why: "no tag", change: func(i *ecssim.Instance) { i.Tags = nil }, want: refused(remedy.ReasonNotOptedIn)},
 		{why: "no tag, but the operator takes the untagged", env: "REMEDY_UNTAGGED=graceful", change: func(i *ecssim.Instance) { i.Tags = nil }, want: restarted},
-		{why: "a tag that says something else", change: func(i *ecssim.Instance) { i.Tags = map[string]string{"auto-restart": "yes"} }, want: refused(remedy.NotOptedIn)},
-		{why: "the platform is rebooting it", change: event("SystemFailure.Reboot", "Executing", 0), want: refused(remedy.PlatformActs)},
-		{why: "the platform will in half an hour", change: event("SystemMaintenance.Reboot", "Scheduled", 30*time.Minute), want: refused(remedy.PlatformActs)},
+		{why: "a tag that says something else", change: func(i *ecssim.Instance) { i.Tags = map[string]string{"auto-restart": "yes"} }, want: refused(remedy.ReasonNotOptedIn)},
+		{why: "the platform is rebooting it", change: event("SystemFailure.Reboot", "Executing", 0), want: refused(remedy.ReasonPlatformActing)},
+		{why: "the platform will in half an hour", change: event("SystemMaintenance.Reboot", "Scheduled", 30*time.Minute), want: refused(remedy.ReasonPlatformActing)},
 		{why: "the platform will tomorrow", change: event("SystemMaintenance.Reboot", "Scheduled", 24*time.Hour), want: restarted},
 		{why: "the event that brought us here is no reason to stand back", change: event("InstanceFailure.PerformanceImpact", "Executing", 0), want: restarted},
-		{why: "an event that nobody has heard of", change: event("Quantum.Decoherence", "Executing", 0), want: refused(remedy.PlatformActs)},
-		{why: "its guest reports every minute", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentAlive }, want: refused(remedy.GuestAlive)},
+		{why: "an event that nobody has heard of", change: event("Quantum.Decoherence", "Executing", 0), want: refused(remedy.ReasonPlatformActing)},
+		{why: "its guest reports every minute", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentAlive }, want: refused(remedy.ReasonGuestAlive)},
 		{why: "its guest fell silent 3 minutes ago", change: func(i *ecssim.Instance) { i.Guest.SilentFor = 3 * time.Minute }, want: restarted},
-		{why: "its guest fell silent just now", change: func(i *ecssim.Instance) { i.Guest.SilentFor = 2*time.Minute + 58*time.Second }, want: refused(remedy.GuestAlive)},
+		{why: "its guest fell silent just now", change: func(i *ecssim.Instance) { i.Guest.SilentFor = 2*time.Minute + 58*time.Second }, want: refused(remedy.ReasonGuestAlive)},
 		{why: "its guest reports, but the operator does not ask", env: "REMEDY_SECOND_CHECK=none", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentAlive }, want: restarted},
-		{why: "a weak alarm about a guest that never reported", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentNone }, want: refused(remedy.Unproven)},
+		{why: "a weak alarm about a guest that never reported", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentNone }, want: refused(remedy.ReasonUnconfirmedHang)},
 		{why: "a strong alarm about a guest that never reported", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentNone },
 			alarm: func(now time.Time) string { return kernelHang(instance, now) }, want: restarted},
 	} {
@@ -158,7 +158,7 @@ func TestOpening(t *testing.T) {
 					payload = row.alarm(time.Now())
 				}
 				check(t, s, s.deliver(payload), row.want)
-				if row.want.verdict == remedy.Ignored && len(s.world.Calls()) > 0 {
+				if row.want.verdict == remedy.VerdictIgnored && len(s.world.Calls()) > 0 {
 					t.Error("an alarm about nothing cost a call to ECS")
 				}
 			})
@@ -169,28 +169,28 @@ func TestOpening(t *testing.T) {
 // TestGuests drives the whole ladder against every guest of the catalogue.
 func TestGuests(t *testing.T) {
 	want := map[string]ending{
-		"ignores-graceful":    {remedy.Restarted, remedy.Recovered, "GGF"},
-		"obeys":               {remedy.Restarted, remedy.Recovered, "G"},
-		"ignores-one":         {remedy.Restarted, remedy.Recovered, "GG"},
-		"deaf":                {remedy.Restarted, remedy.Recovered, "GGF"},
-		"ignores-force":       {remedy.GaveUp, remedy.NotRecovered, "GGF"},
-		"dead":                {remedy.GaveUp, remedy.NotRecovered, "GGF"},
-		"sticks-in-stopping":  {remedy.GaveUp, remedy.Stuck, "GGF"},
-		"sticks-until-forced": {remedy.Restarted, remedy.Recovered, "GGF"},
-		"stuck-forever":       {remedy.GaveUp, remedy.Stuck, "GGF"},
-		"stuck-starting":      {remedy.GaveUp, remedy.Stuck, "GGF"},
-		"never-boots":         {remedy.GaveUp, remedy.NotRecovered, "G"},
-		"stays-stopped":       {remedy.GaveUp, remedy.NotRunning, "G"},
-		"slow-boot":           {remedy.Restarted, remedy.Recovered, "G"},
-		"slow-stop":           {remedy.Restarted, remedy.Recovered, "G"},
-		"last-gasp":           {remedy.GaveUp, remedy.NotRecovered, "G"},
-		"via-stopped":         {remedy.Restarted, remedy.Recovered, "G"},
-		"unseen":              {remedy.Restarted, remedy.Recovered, "G"},
-		"read-lag":            {remedy.Restarted, remedy.Recovered, "G"},
-		"flapping":            {remedy.Restarted, remedy.Recovered, "G"},
-		"no-agent":            {remedy.Restarted, remedy.Recovered, "G"},
-		"no-agent-dead":       {remedy.GaveUp, remedy.NotRecovered, "GGF"},
-		"alive":               {remedy.Refused, remedy.GuestAlive, ""},
+		"ignores-graceful":    {remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"},
+		"obeys":               {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"ignores-one":         {remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"},
+		"deaf":                {remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"},
+		"ignores-force":       {remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"},
+		"dead":                {remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"},
+		"sticks-in-stopping":  {remedy.VerdictFailed, remedy.ReasonStuck, "GGF"},
+		"sticks-until-forced": {remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"},
+		"stuck-forever":       {remedy.VerdictFailed, remedy.ReasonStuck, "GGF"},
+		"stuck-starting":      {remedy.VerdictFailed, remedy.ReasonStuck, "GGF"},
+		"never-boots":         {remedy.VerdictFailed, remedy.ReasonNotRecovered, "G"},
+		"stays-stopped":       {remedy.VerdictFailed, remedy.ReasonNotRunning, "G"},
+		"slow-boot":           {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"slow-stop":           {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"last-gasp":           {remedy.VerdictFailed, remedy.ReasonNotRecovered, "G"},
+		"via-stopped":         {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"unseen":              {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"read-lag":            {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"flapping":            {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"no-agent":            {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"no-agent-dead":       {remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"},
+		"alive":               {remedy.VerdictRefused, remedy.ReasonGuestAlive, ""},
 	}
 	for _, guest := range ecssim.Guests() {
 		t.Run(guest.Name, func(t *testing.T) {
@@ -209,9 +209,9 @@ func TestGuests(t *testing.T) {
 
 // TestFaults drives the whole ladder through every fault of the catalogue, with a guest that ignores one graceful reboot.
 func TestFaults(t *testing.T) {
-	restarted := func(sent string) ending { return ending{remedy.Restarted, remedy.Recovered, sent} }
-	gaveUp := func(reason remedy.Reason) ending { return ending{remedy.GaveUp, reason, "G"} }
-	pending := ending{remedy.Pending, remedy.Dependency, ""}
+	restarted := func(sent string) ending { return ending{remedy.VerdictRestarted, remedy.ReasonRecovered, sent} }
+	gaveUp := func(reason remedy.Reason) ending { return ending{remedy.VerdictFailed, reason, "G"} }
+	pending := ending{remedy.VerdictPending, remedy.ReasonDependencyUnavailable, ""}
 	want := map[string]ending{
 		// Not known to be executed: watched, never sent again; another graceful attempt follows, and no force is near.
 		"reboot-500-before":     restarted("GGG"),
@@ -232,30 +232,30 @@ func TestFaults(t *testing.T) {
 		"throttled":     restarted("GGG"),
 		"conflict":      restarted("GGGG"),
 		// Refused for good.
-		"disk-error":    {remedy.Refused, remedy.DiskError, "G"},
-		"forbidden":     {remedy.Refused, remedy.Forbidden, "G"},
-		"token-expires": gaveUp(remedy.Forbidden),
+		"disk-error":    {remedy.VerdictRefused, remedy.ReasonDiskError, "G"},
+		"forbidden":     {remedy.VerdictRefused, remedy.ReasonForbidden, "G"},
+		"token-expires": gaveUp(remedy.ReasonForbidden),
 		// Reads.
 		"describe-down":      pending,
 		"describe-flaky":     restarted("GG"),
 		"describe-throttled": restarted("GG"),
 		"describe-hangs":     restarted("GG"),
-		"describe-empty":     {remedy.Refused, remedy.NotFound, ""},
+		"describe-empty":     {remedy.VerdictRefused, remedy.ReasonNotFound, ""},
 		"describe-truncated": restarted("GG"),
 		"foreign-body":       restarted("GG"),
 		"redirect":           pending,
 		"no-date":            restarted("GG"),
-		"wrong-date":         {remedy.Refused, remedy.Unreadable, ""},
-		"locks-unreadable":   {remedy.Refused, remedy.Unreadable, ""},
+		"wrong-date":         {remedy.VerdictRefused, remedy.ReasonUnreadable, ""},
+		"locks-unreadable":   {remedy.VerdictRefused, remedy.ReasonUnreadable, ""},
 		// Other people, in the middle.
-		"locked-midway":          gaveUp(remedy.SecurityLock),
-		"tag-removed-midway":     gaveUp(remedy.NotOptedIn),
+		"locked-midway":          gaveUp(remedy.ReasonSecurityLocked),
+		"tag-removed-midway":     gaveUp(remedy.ReasonNotOptedIn),
 		"force-forbidden-midway": restarted("GG"),
-		"expired-midway":         gaveUp(remedy.Expired),
-		"stopped-midway":         gaveUp(remedy.NotRunning),
-		"released-midway":        gaveUp(remedy.NotFound),
+		"expired-midway":         gaveUp(remedy.ReasonExpired),
+		"stopped-midway":         gaveUp(remedy.ReasonNotRunning),
+		"released-midway":        gaveUp(remedy.ReasonNotFound),
 		"recovers-midway":        restarted("G"),
-		"platform-midway":        gaveUp(remedy.PlatformActs),
+		"platform-midway":        gaveUp(remedy.ReasonPlatformActing),
 	}
 	for _, fault := range ecssim.Faults() {
 		t.Run(fault.Name, func(t *testing.T) {

@@ -105,8 +105,8 @@ func (s *setting) deliverTo(f *app.Function, about app.Invocation, payload strin
 		s.t.Fatalf("the answer is %T", answer)
 	}
 	for _, r := range response.Results {
-		if asked := err != nil && (pending != nil && r.Verdict == remedy.Pending || malformed != nil && r.Verdict == remedy.Malformed); !asked &&
-			(r.Verdict == remedy.Pending || r.Verdict == remedy.Malformed && pending == nil) {
+		if asked := err != nil && (pending != nil && r.Verdict == remedy.VerdictPending || malformed != nil && r.Verdict == remedy.VerdictMalformed); !asked &&
+			(r.Verdict == remedy.VerdictPending || r.Verdict == remedy.VerdictMalformed && pending == nil) {
 			s.t.Errorf("verdict %s came without the error that belongs to it", r.Verdict)
 		}
 	}

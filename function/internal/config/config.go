@@ -112,7 +112,7 @@ func (l *loader) fine(names ...string) bool {
 // compare looks at the variables that must fit each other.
 func (l *loader) compare(c *Config) {
 	p := &c.Policy
-	if _, isSet := l.given["REMEDY_LEDGER"]; !isSet && p.Mode == remedy.Enforce {
+	if _, isSet := l.given["REMEDY_LEDGER"]; !isSet && p.Mode == remedy.ModeEnforce {
 		l.add(Problem{Variable: "REMEDY_LEDGER", Wrong: "not set, but mode enforce must know where its incidents are kept",
 			Cure: "set " + ledgerForms + "; mem: only where a single process runs"})
 	}
@@ -167,7 +167,7 @@ func distance(a, b string) int {
 func warnings(c *Config) []string {
 	var all []string
 	p := &c.Policy
-	if c.Ledger.Kind == Memory || c.Ledger.Kind == Bolt {
+	if c.Ledger.Kind == LedgerMemory || c.Ledger.Kind == LedgerBolt {
 		all = append(all, "REMEDY_LEDGER: with "+c.Ledger.Name+" only one process may run: several would not know of each "+
 			"other's incidents, and could reboot the same instance")
 	}

@@ -78,7 +78,7 @@ func TestWrong(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	want := Config{
 		Policy: remedy.Policy{
-			Mode:            remedy.Observe,
+			Mode:            remedy.ModeObserve,
 			Force:           true,
 			OptInTag:        "auto-restart",
 			Untagged:        remedy.GrantNone,
@@ -100,7 +100,7 @@ func TestDefaults(t *testing.T) {
 			FleetConcurrent: 3,
 			FleetHourly:     20,
 		},
-		Ledger:  Ledger{Kind: Memory, Name: "mem:"},
+		Ledger:  Ledger{Kind: LedgerMemory, Name: "mem:"},
 		Reserve: 15 * time.Second,
 		Warnings: []string{"REMEDY_LEDGER: with mem: only one process may run: several would not know of each other's " +
 			"incidents, and could reboot the same instance"},
@@ -189,7 +189,7 @@ func TestEveryVariable(t *testing.T) {
 	}
 	want := Config{
 		Policy: remedy.Policy{
-			Mode:            remedy.Enforce,
+			Mode:            remedy.ModeEnforce,
 			OptInTag:        "重启",
 			Untagged:        remedy.GrantGraceful,
 			Metrics:         []string{"load_5m", "memory_usedutilization"},
@@ -211,7 +211,7 @@ func TestEveryVariable(t *testing.T) {
 			Windows: []remedy.Window{{Days: [7]bool{time.Friday: true, time.Saturday: true, time.Sunday: true},
 				From: 22 * 60, To: 6 * 60, Location: shanghai}},
 		},
-		Ledger: Ledger{Kind: Tablestore, Instance: "remedy", Region: "cn-hangzhou", Table: "incidents",
+		Ledger: Ledger{Kind: LedgerTablestore, Instance: "remedy", Region: "cn-hangzhou", Table: "incidents",
 			Name: "ots://remedy.cn-hangzhou/incidents"},
 		HTTPToken: "sixteen-letters!",
 		Endpoint:  "http://127.0.0.1:8080",
@@ -271,15 +271,15 @@ func TestLedger(t *testing.T) {
 		value string
 		want  Ledger
 	}{
-		{"mem:", Ledger{Kind: Memory, Name: "mem:"}},
-		{"bolt:///var/lib/ledger.db", Ledger{Kind: Bolt, Path: "/var/lib/ledger.db", Name: "bolt:///var/lib/ledger.db"}},
-		{"bolt:///a/../b%20c#1", Ledger{Kind: Bolt, Path: "/b%20c#1", Name: "bolt:///b%20c#1"}}, // a path, not a URL
-		{"redis://cache", Ledger{Kind: Redis, URL: "redis://cache", Name: "redis://cache"}},
-		{"redis://cache:6379/", Ledger{Kind: Redis, URL: "redis://cache:6379/", Name: "redis://cache:6379/"}},
-		{"rediss://u:p%2Fw%40@cache:6379/3?dial_timeout=1s", Ledger{Kind: Redis,
+		{"mem:", Ledger{Kind: LedgerMemory, Name: "mem:"}},
+		{"bolt:///var/lib/ledger.db", Ledger{Kind: LedgerBolt, Path: "/var/lib/ledger.db", Name: "bolt:///var/lib/ledger.db"}},
+		{"bolt:///a/../b%20c#1", Ledger{Kind: LedgerBolt, Path: "/b%20c#1", Name: "bolt:///b%20c#1"}}, // a path, not a URL
+		{"redis://cache", Ledger{Kind: LedgerRedis, URL: "redis://cache", Name: "redis://cache"}},
+		{"redis://cache:6379/", Ledger{Kind: LedgerRedis, URL: "redis://cache:6379/", Name: "redis://cache:6379/"}},
+		{"rediss://u:p%2Fw%40@cache:6379/3?dial_timeout=1s", Ledger{Kind: LedgerRedis,
 			URL: "rediss://u:p%2Fw%40@cache:6379/3?dial_timeout=1s", Name: "rediss://cache:6379/3"}},
-		{"redis://:pw@[::1]:6379", Ledger{Kind: Redis, URL: "redis://:pw@[::1]:6379", Name: "redis://[::1]:6379"}},
-		{"ots://Re-1.ap-southeast-1/_T9", Ledger{Kind: Tablestore, Instance: "Re-1", Region: "ap-southeast-1", Table: "_T9",
+		{"redis://:pw@[::1]:6379", Ledger{Kind: LedgerRedis, URL: "redis://:pw@[::1]:6379", Name: "redis://[::1]:6379"}},
+		{"ots://Re-1.ap-southeast-1/_T9", Ledger{Kind: LedgerTablestore, Instance: "Re-1", Region: "ap-southeast-1", Table: "_T9",
 			Name: "ots://Re-1.ap-southeast-1/_T9"}},
 	} {
 		c, err := Load([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=" + test.value})

@@ -9,10 +9,10 @@ import (
 
 // The kinds of ledger.
 const (
-	Memory     = "mem"
-	Bolt       = "bolt"
-	Redis      = "redis"
-	Tablestore = "ots"
+	LedgerMemory     = "mem"
+	LedgerBolt       = "bolt"
+	LedgerRedis      = "redis"
+	LedgerTablestore = "ots"
 )
 
 // Ledger says where the incidents are kept. It is only parsed: whether the place exists is for the one who opens it to find
@@ -45,7 +45,7 @@ func ledger(into *Ledger) parser {
 				fail("mem: and nothing after it", "a ledger in memory has no name")
 				return
 			}
-			*into = Ledger{Kind: Memory, Name: value}
+			*into = Ledger{Kind: LedgerMemory, Name: value}
 		case "bolt":
 			file, ok := strings.CutPrefix(value, "bolt://")
 			if !ok || !path.IsAbs(file) || strings.HasSuffix(file, "/") {
@@ -54,7 +54,7 @@ func ledger(into *Ledger) parser {
 				return
 			}
 			file = path.Clean(file)
-			*into = Ledger{Kind: Bolt, Path: file, Name: "bolt://" + file}
+			*into = Ledger{Kind: LedgerBolt, Path: file, Name: "bolt://" + file}
 		case "redis", "rediss":
 			redis(into, value, fail)
 		case "ots":
@@ -64,7 +64,7 @@ func ledger(into *Ledger) parser {
 					"digits and underscores", "not the address of a table in Tablestore")
 				return
 			}
-			*into = Ledger{Kind: Tablestore, Instance: part[1], Region: part[2], Table: part[3], Name: value}
+			*into = Ledger{Kind: LedgerTablestore, Instance: part[1], Region: part[2], Table: part[3], Name: value}
 		default:
 			fail(ledgerForms, "not a kind of ledger")
 		}
@@ -99,5 +99,5 @@ func redis(into *Ledger, value string, fail fail) {
 		fail(form, "user or password is not escaped")
 		return
 	}
-	*into = Ledger{Kind: Redis, URL: Secret(value), Name: u.Scheme + "://" + u.Host + u.Path}
+	*into = Ledger{Kind: LedgerRedis, URL: Secret(value), Name: u.Scheme + "://" + u.Host + u.Path}
 }

@@ -61,8 +61,8 @@ func settings(c *Config) []setting {
 		{Variable: Variable{"REMEDY_MODE", "observe",
 			"`enforce` reboots; `observe` decides, asks ECS with DryRun=true, and reboots nothing; `off` refuses " +
 				"everything as `paused`"},
-			parse: oneOf(&p.Mode, choice[remedy.Mode]{"enforce", remedy.Enforce},
-				choice[remedy.Mode]{"observe", remedy.Observe}, choice[remedy.Mode]{"off", remedy.Off})},
+			parse: oneOf(&p.Mode, choice[remedy.Mode]{"enforce", remedy.ModeEnforce},
+				choice[remedy.Mode]{"observe", remedy.ModeObserve}, choice[remedy.Mode]{"off", remedy.ModeOff})},
 		{Variable: Variable{"REMEDY_FORCE", "allow",
 			"`never`: no instance is ever forced"},
 			parse: oneOf(&p.Force, choice[bool]{"allow", true}, choice[bool]{"never", false})},

@@ -50,7 +50,7 @@ func readEach[T any](c *Client, ids []string, absent string, ask func([]string) 
 	batch = func(ids []string) {
 		all := ask(ids)
 		whole := readingOf[T](all)
-		if len(ids) > 1 && (whole.Failure == remedy.Missing || whole.Failure == remedy.Garbled) {
+		if len(ids) > 1 && (whole.Failure == remedy.FailureMissing || whole.Failure == remedy.FailureUnreadable) {
 			batch(ids[:len(ids)/2])
 			batch(ids[len(ids)/2:])
 			return
@@ -62,14 +62,14 @@ func readEach[T any](c *Client, ids []string, absent string, ask func([]string) 
 				reading = whole
 			}
 			if !ok && whole.Failure == "" {
-				reading.Failure, reading.Note = remedy.Missing, absent
+				reading.Failure, reading.Note = remedy.FailureMissing, absent
 			}
 			readings[id] = reading
 		}
 	}
 	asked := slices.Compact(slices.Sorted(slices.Values(ids)))
 	if len(asked) > 0 && asked[0] == "" { // alone, it would ask for every instance of the region
-		readings[""] = remedy.Reading[T]{At: c.now(), Failure: remedy.Garbled, Note: noID}
+		readings[""] = remedy.Reading[T]{At: c.now(), Failure: remedy.FailureUnreadable, Note: noID}
 		asked = asked[1:]
 	}
 	for chunk := range slices.Chunk(asked, maxBatch) {
@@ -88,7 +88,7 @@ func entriesByID[T any](all answers, parse func([]byte) (string, T, error)) map[
 		}
 		if err != nil {
 			found[id] = remedy.Reading[T]{
-				At: all.at, Date: all.date, Failure: remedy.Garbled, Note: all.action + ": " + err.Error(),
+				At: all.at, Date: all.date, Failure: remedy.FailureUnreadable, Note: all.action + ": " + err.Error(),
 			}
 			continue
 		}

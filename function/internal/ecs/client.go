@@ -155,7 +155,7 @@ func (c *Client) Heartbeats(ctx context.Context, region string, ids []string) ma
 // asked for them by status, it answers with those that are.
 func (c *Client) PlatformEvents(ctx context.Context, region, id string) remedy.Reading[[]remedy.PlatformEvent] {
 	if id == "" { // ECS would answer with the events of the whole region
-		return remedy.Reading[[]remedy.PlatformEvent]{At: c.now(), Failure: remedy.Garbled, Note: noID}
+		return remedy.Reading[[]remedy.PlatformEvent]{At: c.now(), Failure: remedy.FailureUnreadable, Note: noID}
 	}
 	request := ecs.CreateDescribeInstanceHistoryEventsRequest()
 	request.InstanceId = id
@@ -170,7 +170,7 @@ func (c *Client) PlatformEvents(ctx context.Context, region, id string) remedy.R
 		event, err := parseEvent(entry, id)
 		if err != nil {
 			return remedy.Reading[[]remedy.PlatformEvent]{
-				At: all.at, Date: all.date, Failure: remedy.Garbled, Note: "DescribeInstanceHistoryEvents: " + err.Error(),
+				At: all.at, Date: all.date, Failure: remedy.FailureUnreadable, Note: "DescribeInstanceHistoryEvents: " + err.Error(),
 			}
 		}
 		reading.Value = append(reading.Value, event)
@@ -222,13 +222,13 @@ func (c *Client) reply(order remedy.Order, head page, t *trouble) remedy.Reply {
 	switch {
 	case t == nil && order.DryRun:
 		// It may have been executed. Whatever it was, asking again could reboot again.
-		r.Outcome, r.Reason, r.Note = remedy.Rejected, remedy.Unreadable, "RebootInstance answered a dry run as if it were none"
+		r.Outcome, r.Reason, r.Note = remedy.OutcomeRejected, remedy.ReasonUnreadable, "RebootInstance answered a dry run as if it were none"
 	case t == nil:
-		r.Outcome = remedy.Accepted
+		r.Outcome = remedy.OutcomeAccepted
 	case order.DryRun && t.code == dryRunPassed:
-		r.Outcome, r.Code, r.RequestID = remedy.Accepted, t.code, t.requestID
+		r.Outcome, r.Code, r.RequestID = remedy.OutcomeAccepted, t.code, t.requestID
 	case !t.sent:
-		r.Outcome, r.Code, r.Note = remedy.NotExecuted, notSent, t.note("RebootInstance")
+		r.Outcome, r.Code, r.Note = remedy.OutcomeNotExecuted, notSent, t.note("RebootInstance")
 	default:
 		class := t.class()
 		r.Outcome, r.Reason, r.Throttled = class.outcome, class.reason, class.throttled

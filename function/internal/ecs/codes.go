@@ -26,13 +26,13 @@ type class struct {
 
 // The classes. A reboot that is busy has provably not run. One that is doubtful may have.
 var (
-	throttled  = class{failure: remedy.Unavailable, outcome: remedy.NotExecuted, throttled: true}
-	busy       = class{failure: remedy.Unavailable, outcome: remedy.NotExecuted}
-	doubtful   = class{failure: remedy.Unavailable, outcome: remedy.Unknown}
-	gone       = class{failure: remedy.Missing, outcome: remedy.Rejected, reason: remedy.NotFound}
-	denied     = class{failure: remedy.Denied, outcome: remedy.Rejected, reason: remedy.Forbidden}
-	misasked   = class{failure: remedy.Garbled, outcome: remedy.Rejected, reason: remedy.NotAccepted}
-	unentitled = class{failure: remedy.Denied, outcome: remedy.Rejected, reason: remedy.NotAccepted}
+	throttled  = class{failure: remedy.FailureUnavailable, outcome: remedy.OutcomeNotExecuted, throttled: true}
+	busy       = class{failure: remedy.FailureUnavailable, outcome: remedy.OutcomeNotExecuted}
+	doubtful   = class{failure: remedy.FailureUnavailable, outcome: remedy.OutcomeUnknown}
+	gone       = class{failure: remedy.FailureMissing, outcome: remedy.OutcomeRejected, reason: remedy.ReasonNotFound}
+	denied     = class{failure: remedy.FailureForbidden, outcome: remedy.OutcomeRejected, reason: remedy.ReasonForbidden}
+	misasked   = class{failure: remedy.FailureUnreadable, outcome: remedy.OutcomeRejected, reason: remedy.ReasonRejected}
+	unentitled = class{failure: remedy.FailureForbidden, outcome: remedy.OutcomeRejected, reason: remedy.ReasonRejected}
 )
 
 // codes classifies error codes. A code that ends in * stands for all that begin so; the first row that fits counts. The
@@ -42,14 +42,14 @@ var codes = []struct {
 	class
 }{
 	// ECS API document RebootInstance, error codes.
-	{"IncorrectInstanceStatus", class{remedy.Garbled, remedy.Rejected, remedy.NotRunning, false}},
-	{"InstanceExpiredOrInArrears", class{remedy.Denied, remedy.Rejected, remedy.Expired, false}},
-	{"DiskError", class{remedy.Garbled, remedy.Rejected, remedy.DiskError, false}},
+	{"IncorrectInstanceStatus", class{remedy.FailureUnreadable, remedy.OutcomeRejected, remedy.ReasonNotRunning, false}},
+	{"InstanceExpiredOrInArrears", class{remedy.FailureForbidden, remedy.OutcomeRejected, remedy.ReasonExpired, false}},
+	{"DiskError", class{remedy.FailureUnreadable, remedy.OutcomeRejected, remedy.ReasonDiskError, false}},
 	{"InvalidInstanceId.NotFound", gone},
 	{"InvalidParameter.KMSKeyId.KMSUnauthorized", unentitled},
 	{"InternalError*", doubtful},
 	// ECS user guide, "API behavior when an instance is locked for security reasons".
-	{"InstanceLockedForSecurity", class{remedy.Denied, remedy.Rejected, remedy.SecurityLock, false}},
+	{"InstanceLockedForSecurity", class{remedy.FailureForbidden, remedy.OutcomeRejected, remedy.ReasonSecurityLocked, false}},
 	// ECS API document DescribeCloudAssistantStatus, error codes.
 	{"InvalidInstance.NotFound", gone},
 	{"InstanceIds.ExceedLimit", misasked},
@@ -65,7 +65,7 @@ var codes = []struct {
 	{"InsufficientBalance", unentitled},
 	{"RealNameAuthenticationError", unentitled},
 	{"InvalidOwner*", unentitled},
-	{"InvalidRegionId.NotFound", class{remedy.Missing, remedy.Rejected, remedy.NotAccepted, false}},
+	{"InvalidRegionId.NotFound", class{remedy.FailureMissing, remedy.OutcomeRejected, remedy.ReasonRejected, false}},
 	{"MissingParameter*", misasked},
 	{"InvalidParameter*", misasked},
 	{"InvalidAction*", misasked},

@@ -181,21 +181,21 @@ func TestMachines(t *testing.T) {
 			body: replaced(`{"Tag":[{"TagKey":"auto-restart","TagValue":"true"}]}`, `null`),
 			want: with(func(i *remedy.Instance) { i.Tags = map[string]string{} })},
 		{why: "a tag twice could mean either",
-			body: replaced(`[{"TagKey"`, `[{"TagKey":"auto-restart","TagValue":"no"},{"TagKey"`), failure: remedy.Garbled},
-		{why: "tags of another type", body: replaced(`"TagValue":"true"`, `"TagValue":true`), failure: remedy.Garbled},
-		{why: "no status", body: replaced(`"Status":"Running",`, ``), failure: remedy.Garbled},
-		{why: "another region", body: replaced(`"cn-beijing"`, `"cn-hangzhou"`), failure: remedy.Garbled},
-		{why: "no region", body: replaced(`"RegionId":"cn-beijing",`, ``), failure: remedy.Garbled},
-		{why: "the instance twice", body: machines(healthy(instanceID) + "," + healthy(instanceID)), failure: remedy.Garbled},
-		{why: "another instance only", body: machines(healthy("i-other")), failure: remedy.Missing},
+			body: replaced(`[{"TagKey"`, `[{"TagKey":"auto-restart","TagValue":"no"},{"TagKey"`), failure: remedy.FailureUnreadable},
+		{why: "tags of another type", body: replaced(`"TagValue":"true"`, `"TagValue":true`), failure: remedy.FailureUnreadable},
+		{why: "no status", body: replaced(`"Status":"Running",`, ``), failure: remedy.FailureUnreadable},
+		{why: "another region", body: replaced(`"cn-beijing"`, `"cn-hangzhou"`), failure: remedy.FailureUnreadable},
+		{why: "no region", body: replaced(`"RegionId":"cn-beijing",`, ``), failure: remedy.FailureUnreadable},
+		{why: "the instance twice", body: machines(healthy(instanceID) + "," + healthy(instanceID)), failure: remedy.FailureUnreadable},
+		{why: "another instance only", body: machines(healthy("i-other")), failure: remedy.FailureMissing},
 		{why: "an odd neighbour spoils nothing", body: machines(`null,{"InstanceId":5},` + healthy(instanceID)), want: whole},
-		{why: "nothing", body: machines(""), failure: remedy.Missing},
-		{why: "no list is no answer", body: `{"RequestId":"` + requestID + `"}`, failure: remedy.Unavailable},
-		{why: "no RequestId is no answer", body: `{"Instances":{"Instance":[]}}`, failure: remedy.Unavailable},
-		{why: "an empty body", body: "", failure: remedy.Unavailable},
-		{why: "a page of somebody else", body: "<html>Log in</html>", failure: remedy.Unavailable},
-		{why: "half an answer", body: replaced("", "")[:300], failure: remedy.Unavailable},
-		{why: "a list of another type", body: `{"RequestId":"` + requestID + `","Instances":[]}`, failure: remedy.Unavailable},
+		{why: "nothing", body: machines(""), failure: remedy.FailureMissing},
+		{why: "no list is no answer", body: `{"RequestId":"` + requestID + `"}`, failure: remedy.FailureUnavailable},
+		{why: "no RequestId is no answer", body: `{"Instances":{"Instance":[]}}`, failure: remedy.FailureUnavailable},
+		{why: "an empty body", body: "", failure: remedy.FailureUnavailable},
+		{why: "a page of somebody else", body: "<html>Log in</html>", failure: remedy.FailureUnavailable},
+		{why: "half an answer", body: replaced("", "")[:300], failure: remedy.FailureUnavailable},
+		{why: "a list of another type", body: `{"RequestId":"` + requestID + `","Instances":[]}`, failure: remedy.FailureUnavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
@@ -301,7 +301,7 @@ func TestOneBadIDHidesNoOther(t *testing.T) {
 	for id, got := range c.Heartbeats(t.Context(), region, ids) {
 		want := remedy.Failure("")
 		if id == "i-gone" {
-			want = remedy.Missing
+			want = remedy.FailureMissing
 		}
 		if got.Failure != want {
 			t.Errorf("%s: %q (%s), want %q", id, got.Failure, got.Note, want)
@@ -321,13 +321,13 @@ func TestHeartbeats(t *testing.T) {
 		{"without seconds", entry(`,"LastHeartbeatTime":"2026-11-23T11:58Z"`), noon.Add(-2 * time.Minute), ""},
 		{"never reported", entry(`,"CloudAssistantStatus":"false","LastHeartbeatTime":""`), time.Time{}, ""},
 		{"left out, as empty fields are", entry(`,"CloudAssistantStatus":"false"`), time.Time{}, ""},
-		{"connected but never reported is a contradiction", entry(`,"CloudAssistantStatus":"true"`), time.Time{}, remedy.Garbled},
-		{"not a time", entry(`,"LastHeartbeatTime":"1 minute ago"`), time.Time{}, remedy.Garbled},
+		{"connected but never reported is a contradiction", entry(`,"CloudAssistantStatus":"true"`), time.Time{}, remedy.FailureUnreadable},
+		{"not a time", entry(`,"LastHeartbeatTime":"1 minute ago"`), time.Time{}, remedy.FailureUnreadable},
 		{"a local time, of which nobody knows where", entry(`,"LastHeartbeatTime":"2026-11-23 19:58:59"`),
-			time.Time{}, remedy.Garbled},
-		{"another type", entry(`,"LastHeartbeatTime":1763900000`), time.Time{}, remedy.Garbled},
-		{"not there", vitals(""), time.Time{}, remedy.Missing},
-		{"no list", `{"RequestId":"` + requestID + `"}`, time.Time{}, remedy.Unavailable},
+			time.Time{}, remedy.FailureUnreadable},
+		{"another type", entry(`,"LastHeartbeatTime":1763900000`), time.Time{}, remedy.FailureUnreadable},
+		{"not there", vitals(""), time.Time{}, remedy.FailureMissing},
+		{"no list", `{"RequestId":"` + requestID + `"}`, time.Time{}, remedy.FailureUnavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
@@ -360,14 +360,14 @@ func TestPlatformEvents(t *testing.T) {
 		{"two on a page", []string{systemEvents(x+","+y, "")}, []remedy.PlatformEvent{readX, readY}, ""},
 		{"two pages", []string{systemEvents(x, "p2"), systemEvents(y, "")}, []remedy.PlatformEvent{readX, readY}, ""},
 		{"the last page allowed", append(slices.Repeat([]string{systemEvents("", "more")}, 9), systemEvents("", "")), nil, ""},
-		{"one page too many", slices.Repeat([]string{systemEvents(x, "more")}, 11), nil, remedy.Unavailable},
-		{"a second page that fails", []string{systemEvents(x, "p2"), "?"}, nil, remedy.Unavailable},
+		{"one page too many", slices.Repeat([]string{systemEvents(x, "more")}, 11), nil, remedy.FailureUnavailable},
+		{"a second page that fails", []string{systemEvents(x, "p2"), "?"}, nil, remedy.FailureUnavailable},
 		{"an event of another instance: the question was not understood",
-			[]string{systemEvents(event("i-x", "X", "Executing", ""), "")}, nil, remedy.Garbled},
-		{"no type", []string{systemEvents(event(instanceID, "", "Executing", ""), "")}, nil, remedy.Garbled},
-		{"no status", []string{systemEvents(event(instanceID, "X", "", ""), "")}, nil, remedy.Garbled},
-		{"another type", []string{systemEvents(`{"InstanceId":[]}`, "")}, nil, remedy.Garbled},
-		{"no list", []string{`{"RequestId":"` + requestID + `"}`}, nil, remedy.Unavailable},
+			[]string{systemEvents(event("i-x", "X", "Executing", ""), "")}, nil, remedy.FailureUnreadable},
+		{"no type", []string{systemEvents(event(instanceID, "", "Executing", ""), "")}, nil, remedy.FailureUnreadable},
+		{"no status", []string{systemEvents(event(instanceID, "X", "", ""), "")}, nil, remedy.FailureUnreadable},
+		{"another type", []string{systemEvents(`{"InstanceId":[]}`, "")}, nil, remedy.FailureUnreadable},
+		{"no list", []string{`{"RequestId":"` + requestID + `"}`}, nil, remedy.FailureUnavailable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
@@ -397,7 +397,7 @@ func TestPlatformEvents(t *testing.T) {
 		t.Error("a call without an id asks for the region's events")
 		return reply(200, systemEvents("", "")), nil
 	})
-	if got := silent.PlatformEvents(t.Context(), region, ""); got.Failure != remedy.Garbled {
+	if got := silent.PlatformEvents(t.Context(), region, ""); got.Failure != remedy.FailureUnreadable {
 		t.Errorf("an empty id: %+v", got)
 	}
 }
@@ -405,8 +405,8 @@ func TestPlatformEvents(t *testing.T) {
 // TestCodes has a row for each row of the table, and for each way in which a status decides.
 func TestCodes(t *testing.T) {
 	const (
-		unavailable, denied, missing, garbled = remedy.Unavailable, remedy.Denied, remedy.Missing, remedy.Garbled
-		rejected, notExecuted, unknown        = remedy.Rejected, remedy.NotExecuted, remedy.Unknown
+		unavailable, denied, missing, garbled = remedy.FailureUnavailable, remedy.FailureForbidden, remedy.FailureMissing, remedy.FailureUnreadable
+		rejected, notExecuted, unknown        = remedy.OutcomeRejected, remedy.OutcomeNotExecuted, remedy.OutcomeUnknown
 	)
 	tests := []struct {
 		status    int
@@ -416,15 +416,15 @@ func TestCodes(t *testing.T) {
 		reason    remedy.Reason
 		throttled bool
 	}{
-		{403, "IncorrectInstanceStatus", garbled, rejected, remedy.NotRunning, false},
-		{403, "InstanceLockedForSecurity", denied, rejected, remedy.SecurityLock, false},
-		{403, "InstanceExpiredOrInArrears", denied, rejected, remedy.Expired, false},
-		{403, "DiskError", garbled, rejected, remedy.DiskError, false},
-		{404, "InvalidInstanceId.NotFound", missing, rejected, remedy.NotFound, false},
-		{500, "InvalidInstanceId.NotFound", missing, rejected, remedy.NotFound, false}, // the code counts, not the status
-		{404, "InvalidInstance.NotFound", missing, rejected, remedy.NotFound, false},
-		{404, "Forbidden.InstanceNotFound", missing, rejected, remedy.NotFound, false},
-		{403, "InvalidParameter.KMSKeyId.KMSUnauthorized", denied, rejected, remedy.NotAccepted, false},
+		{403, "IncorrectInstanceStatus", garbled, rejected, remedy.ReasonNotRunning, false},
+		{403, "InstanceLockedForSecurity", denied, rejected, remedy.ReasonSecurityLocked, false},
+		{403, "InstanceExpiredOrInArrears", denied, rejected, remedy.ReasonExpired, false},
+		{403, "DiskError", garbled, rejected, remedy.ReasonDiskError, false},
+		{404, "InvalidInstanceId.NotFound", missing, rejected, remedy.ReasonNotFound, false},
+		{500, "InvalidInstanceId.NotFound", missing, rejected, remedy.ReasonNotFound, false}, // the code counts, not the status
+		{404, "InvalidInstance.NotFound", missing, rejected, remedy.ReasonNotFound, false},
+		{404, "Forbidden.InstanceNotFound", missing, rejected, remedy.ReasonNotFound, false},
+		{403, "InvalidParameter.KMSKeyId.KMSUnauthorized", denied, rejected, remedy.ReasonRejected, false},
 		{500, "InternalError", unavailable, unknown, "", false},
 		{500, "InternalError.Dispatch", unavailable, unknown, "", false},
 		{400, "UnknownError", unavailable, unknown, "", false},
@@ -440,41 +440,41 @@ func TestCodes(t *testing.T) {
 		{403, "LastTokenProcessing", unavailable, notExecuted, "", false},
 		{400, "InvalidTimeStamp.Expired", unavailable, notExecuted, "", false},
 		{400, "IllegalTimestamp", unavailable, notExecuted, "", false},
-		{400, "InvalidTimeStamp.Format", garbled, rejected, remedy.NotAccepted, false},
-		{400, "SignatureDoesNotMatch", denied, rejected, remedy.Forbidden, false},
-		{400, "IncompleteSignature", denied, rejected, remedy.Forbidden, false},
-		{404, "InvalidAccessKeyId.NotFound", denied, rejected, remedy.Forbidden, false},
-		{400, "InvalidAccessKeyId.Inactive", denied, rejected, remedy.Forbidden, false},
-		{400, "InvalidAccessKeySecret", denied, rejected, remedy.Forbidden, false},
-		{400, "InvalidSecurityToken.Expired", denied, rejected, remedy.Forbidden, false},
-		{400, "InvalidSecurityToken.Malformed", denied, rejected, remedy.Forbidden, false},
-		{400, "MissingSecurityToken", denied, rejected, remedy.Forbidden, false},
-		{403, "Forbidden.RAM", denied, rejected, remedy.Forbidden, false},
-		{403, "Forbidden", denied, rejected, remedy.Forbidden, false},
-		{403, "Forbidden.AccessKeyDisabled", denied, rejected, remedy.Forbidden, false},
-		{403, "NoPermission", denied, rejected, remedy.Forbidden, false},
-		{403, "InsufficientBalance", denied, rejected, remedy.NotAccepted, false},
-		{403, "RealNameAuthenticationError", denied, rejected, remedy.NotAccepted, false},
-		{400, "InvalidOwnerId", denied, rejected, remedy.NotAccepted, false},
-		{404, "InvalidRegionId.NotFound", missing, rejected, remedy.NotAccepted, false},
-		{400, "InvalidRegionId", garbled, rejected, remedy.NotAccepted, false},
-		{404, "MissingParameter.InstanceId", garbled, rejected, remedy.NotAccepted, false},
-		{403, "InvalidParameter", garbled, rejected, remedy.NotAccepted, false},
-		{404, "InvalidAction.NotFound", garbled, rejected, remedy.NotAccepted, false},
-		{405, "UnsupportedHTTPMethod", garbled, rejected, remedy.NotAccepted, false},
-		{403, "InstanceIds.ExceedLimit", garbled, rejected, remedy.NotAccepted, false},
-		{403, "InstanceIdLimitExceeded", garbled, rejected, remedy.NotAccepted, false},
+		{400, "InvalidTimeStamp.Format", garbled, rejected, remedy.ReasonRejected, false},
+		{400, "SignatureDoesNotMatch", denied, rejected, remedy.ReasonForbidden, false},
+		{400, "IncompleteSignature", denied, rejected, remedy.ReasonForbidden, false},
+		{404, "InvalidAccessKeyId.NotFound", denied, rejected, remedy.ReasonForbidden, false},
+		{400, "InvalidAccessKeyId.Inactive", denied, rejected, remedy.ReasonForbidden, false},
+		{400, "InvalidAccessKeySecret", denied, rejected, remedy.ReasonForbidden, false},
+		{400, "InvalidSecurityToken.Expired", denied, rejected, remedy.ReasonForbidden, false},
+		{400, "InvalidSecurityToken.Malformed", denied, rejected, remedy.ReasonForbidden, false},
+		{400, "MissingSecurityToken", denied, rejected, remedy.ReasonForbidden, false},
+		{403, "Forbidden.RAM", denied, rejected, remedy.ReasonForbidden, false},
+		{403, "Forbidden", denied, rejected, remedy.ReasonForbidden, false},
+		{403, "Forbidden.AccessKeyDisabled", denied, rejected, remedy.ReasonForbidden, false},
+		{403, "NoPermission", denied, rejected, remedy.ReasonForbidden, false},
+		{403, "InsufficientBalance", denied, rejected, remedy.ReasonRejected, false},
+		{403, "RealNameAuthenticationError", denied, rejected, remedy.ReasonRejected, false},
+		{400, "InvalidOwnerId", denied, rejected, remedy.ReasonRejected, false},
+		{404, "InvalidRegionId.NotFound", missing, rejected, remedy.ReasonRejected, false},
+		{400, "InvalidRegionId", garbled, rejected, remedy.ReasonRejected, false},
+		{404, "MissingParameter.InstanceId", garbled, rejected, remedy.ReasonRejected, false},
+		{403, "InvalidParameter", garbled, rejected, remedy.ReasonRejected, false},
+		{404, "InvalidAction.NotFound", garbled, rejected, remedy.ReasonRejected, false},
+		{405, "UnsupportedHTTPMethod", garbled, rejected, remedy.ReasonRejected, false},
+		{403, "InstanceIds.ExceedLimit", garbled, rejected, remedy.ReasonRejected, false},
+		{403, "InstanceIdLimitExceeded", garbled, rejected, remedy.ReasonRejected, false},
 
-		{400, "BrandNew", garbled, rejected, remedy.NotAccepted, false},
-		{401, "BrandNew", denied, rejected, remedy.NotAccepted, false},
-		{403, "BrandNew", denied, rejected, remedy.NotAccepted, false},
+		{400, "BrandNew", garbled, rejected, remedy.ReasonRejected, false},
+		{401, "BrandNew", denied, rejected, remedy.ReasonRejected, false},
+		{403, "BrandNew", denied, rejected, remedy.ReasonRejected, false},
 		{408, "BrandNew", unavailable, unknown, "", false}, // something gave up waiting for ECS
 		{429, "BrandNew", unavailable, notExecuted, "", true},
-		{499, "BrandNew", garbled, rejected, remedy.NotAccepted, false},
+		{499, "BrandNew", garbled, rejected, remedy.ReasonRejected, false},
 		{500, "BrandNew", unavailable, unknown, "", false},
 		{599, "BrandNew", unavailable, unknown, "", false},
-		{400, "DryRunOperation", garbled, rejected, remedy.NotAccepted, false}, // of an order that is no dry run
-		{403, "", unavailable, unknown, "", false},                             // no error of ECS: something on the way
+		{400, "DryRunOperation", garbled, rejected, remedy.ReasonRejected, false}, // of an order that is no dry run
+		{403, "", unavailable, unknown, "", false},                                // no error of ECS: something on the way
 		{403, "not a code", unavailable, unknown, "", false},
 	}
 	used := make(map[string]bool)
@@ -515,8 +515,8 @@ func TestCodes(t *testing.T) {
 func TestReboot(t *testing.T) {
 	ok := `{"RequestId":"` + requestID + `"}`
 	passed := `{"RequestId":"` + requestID + `","Code":"DryRunOperation","Message":"Request validation has been passed."}`
-	accepted := remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID}
-	unknown := remedy.Reply{Outcome: remedy.Unknown}
+	accepted := remedy.Reply{Outcome: remedy.OutcomeAccepted, RequestID: requestID}
+	unknown := remedy.Reply{Outcome: remedy.OutcomeUnknown}
 	asIs := func(*remedy.Order) {}
 	tests := []struct {
 		why    string
@@ -528,23 +528,23 @@ func TestReboot(t *testing.T) {
 		{"accepted", asIs, 200, ok, accepted},
 		{"forced", func(o *remedy.Order) { o.Force = true }, 200, ok, accepted},
 		{"a dry run that passed comes as an error", func(o *remedy.Order) { o.DryRun = true }, 400, passed,
-			remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID, Code: "DryRunOperation"}},
+			remedy.Reply{Outcome: remedy.OutcomeAccepted, RequestID: requestID, Code: "DryRunOperation"}},
 		{"a dry run needs no time", func(o *remedy.Order) { o.DryRun, o.SendBefore = true, time.Time{} }, 400, passed,
-			remedy.Reply{Outcome: remedy.Accepted, RequestID: requestID, Code: "DryRunOperation"}},
+			remedy.Reply{Outcome: remedy.OutcomeAccepted, RequestID: requestID, Code: "DryRunOperation"}},
 		{"a dry run that was refused", func(o *remedy.Order) { o.DryRun = true }, 403,
 			`{"RequestId":"` + requestID + `","Code":"IncorrectInstanceStatus"}`,
-			remedy.Reply{Outcome: remedy.Rejected, RequestID: requestID, Code: "IncorrectInstanceStatus", Reason: remedy.NotRunning}},
+			remedy.Reply{Outcome: remedy.OutcomeRejected, RequestID: requestID, Code: "IncorrectInstanceStatus", Reason: remedy.ReasonNotRunning}},
 		{"a dry run that was not taken as one", func(o *remedy.Order) { o.DryRun = true }, 200, ok,
-			remedy.Reply{Outcome: remedy.Rejected, Reason: remedy.Unreadable, RequestID: requestID}},
+			remedy.Reply{Outcome: remedy.OutcomeRejected, Reason: remedy.ReasonUnreadable, RequestID: requestID}},
 		{"no RequestId", asIs, 200, `{}`, unknown},
 		{"an error with the status of a success", asIs, 200, `{"Code":"InternalError"}`, unknown},
 		{"an error with a RequestId, too", asIs, 200, `{"RequestId":"R","Code":"InternalError"}`, unknown},
 		{"an empty body", asIs, 200, ``, unknown},
 		{"no instance: nothing is sent", func(o *remedy.Order) { o.Instance = "" }, 0, ``,
-			remedy.Reply{Outcome: remedy.NotExecuted, Code: "not-sent"}},
+			remedy.Reply{Outcome: remedy.OutcomeNotExecuted, Code: "not-sent"}},
 		{"a region that would name another host: nothing is sent",
 			func(o *remedy.Order) { o.Region = "cn-x.evil.example/" }, 0, ``,
-			remedy.Reply{Outcome: remedy.NotExecuted, Code: "not-sent"}},
+			remedy.Reply{Outcome: remedy.OutcomeNotExecuted, Code: "not-sent"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
@@ -568,7 +568,7 @@ func TestReboot(t *testing.T) {
 				return reply(tt.status, tt.body), nil
 			})
 			got := c.Reboot(t.Context(), o)
-			if got.Outcome != remedy.Accepted && got.Note == "" {
+			if got.Outcome != remedy.OutcomeAccepted && got.Note == "" {
 				t.Error("no note")
 			}
 			tt.want.At, tt.want.Note = noon, got.Note
@@ -657,7 +657,7 @@ func TestDomain(t *testing.T) {
 		t.Error("a malformed region was asked about")
 		return reply(200, machines("")), nil
 	})
-	if got := c.Machines(t.Context(), "cn-a.evil.example/", []string{instanceID})[instanceID]; got.Failure != remedy.Garbled {
+	if got := c.Machines(t.Context(), "cn-a.evil.example/", []string{instanceID})[instanceID]; got.Failure != remedy.FailureUnreadable {
 		t.Errorf("a malformed region: %+v", got)
 	}
 }
@@ -726,7 +726,7 @@ func TestProxyVariablesChangeNothing(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	secure := carried(t, func(r *http.Request) (*http.Response, error) { return reply(200, answerAll(r.URL.Query())), nil })
-	if got := secure.Reboot(t.Context(), order()); got.Outcome != remedy.Accepted {
+	if got := secure.Reboot(t.Context(), order()); got.Outcome != remedy.OutcomeAccepted {
 		t.Errorf("%+v", got)
 	}
 }
@@ -759,7 +759,7 @@ func TestConcurrentUse(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			if got := c.Reboot(t.Context(), order()); got.Outcome != remedy.Accepted {
+			if got := c.Reboot(t.Context(), order()); got.Outcome != remedy.OutcomeAccepted {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -798,7 +798,7 @@ func TestLimitOfEveryCall(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // the caller's own time is up before
 		defer cancel()
-		if got := c.Reboot(ctx, order()); got.Outcome != remedy.Unknown || time.Since(start) != time.Second {
+		if got := c.Reboot(ctx, order()); got.Outcome != remedy.OutcomeUnknown || time.Since(start) != time.Second {
 			t.Errorf("after %v: %+v", time.Since(start), got)
 		}
 	})
@@ -838,14 +838,14 @@ func TestCloseLeavesNothing(t *testing.T) {
 	wg.Wait()
 	for range 2 {
 		wg.Go(func() {
-			if got := c.PlatformEvents(context.Background(), region, "i-hangs"); got.Failure != remedy.Unavailable {
+			if got := c.PlatformEvents(context.Background(), region, "i-hangs"); got.Failure != remedy.FailureUnavailable {
 				t.Errorf("a read that Close ended: %+v", got)
 			}
 		})
 		wg.Go(func() {
 			hung := order()
 			hung.Instance = "i-hangs"
-			if got := c.Reboot(context.Background(), hung); got.Outcome != remedy.Unknown {
+			if got := c.Reboot(context.Background(), hung); got.Outcome != remedy.OutcomeUnknown {
 				t.Errorf("a reboot that Close ended: %+v", got)
 			}
 		})
@@ -855,10 +855,10 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 	c.Close()
 	wg.Wait()
-	if got := c.Machines(context.Background(), region, []string{instanceID})[instanceID]; got.Failure != remedy.Unavailable {
+	if got := c.Machines(context.Background(), region, []string{instanceID})[instanceID]; got.Failure != remedy.FailureUnavailable {
 		t.Errorf("a read after Close: %+v", got)
 	}
-	if got := c.Reboot(context.Background(), order()); got.Outcome != remedy.NotExecuted || got.Code != notSent {
+	if got := c.Reboot(context.Background(), order()); got.Outcome != remedy.OutcomeNotExecuted || got.Code != notSent {
 		t.Errorf("a reboot after Close: %+v", got)
 	}
 	open.Wait()
@@ -890,7 +890,7 @@ func FuzzAnswer(f *testing.F) {
 		h := c.Heartbeats(t.Context(), region, []string{instanceID})[instanceID]
 		e := c.PlatformEvents(t.Context(), region, instanceID)
 		r := c.Reboot(t.Context(), order())
-		if r.Outcome == remedy.Accepted && (status > 299 || r.RequestID == "") {
+		if r.Outcome == remedy.OutcomeAccepted && (status > 299 || r.RequestID == "") {
 			t.Errorf("%d %q is taken for accepted", status, body)
 		}
 		for _, note := range []string{i.Note, h.Note, e.Note, r.Note, r.Code, r.RequestID} {

@@ -24,7 +24,7 @@ const (
 // It is for operators. The function never lists a region.
 func (c *Client) Tagged(ctx context.Context, region, key string) remedy.Reading[[]string] {
 	if key == "" { // it would list the whole region
-		return remedy.Reading[[]string]{At: c.now(), Failure: remedy.Garbled, Note: "the key of the tag is empty"}
+		return remedy.Reading[[]string]{At: c.now(), Failure: remedy.FailureUnreadable, Note: "the key of the tag is empty"}
 	}
 	request := ecs.CreateDescribeInstancesRequest()
 	request.MaxResults = requests.NewInteger(maxBatch)
@@ -80,7 +80,7 @@ func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeI
 			return reading
 		}
 	}
-	return remedy.Reading[[]string]{At: all.at, Date: all.date, Failure: remedy.Garbled,
+	return remedy.Reading[[]string]{At: all.at, Date: all.date, Failure: remedy.FailureUnreadable,
 		Note: fmt.Sprintf("DescribeInstances: more than %d instances", pages*maxBatch)}
 }
 

@@ -37,11 +37,11 @@ func TestTagged(t *testing.T) {
 				return reply(403, denied), nil
 			}
 			return reply(200, machines("")), nil
-		}, remedy.Denied, nil},
-		{"a dry run that is answered like a call proves nothing", always(200, machines("")), remedy.Unavailable, nil},
-		{"an instance without an id cannot be asked about", always(200, machines(`{"InstanceId":""}`)), remedy.Unavailable, nil},
-		{"an id that would move a terminal's cursor", always(200, machines(`{"InstanceId":"i-\u001b[2J"}`)), remedy.Unavailable, nil},
-		{"an answer without an end: a part must not pass for the whole", always(200, more), remedy.Garbled, nil},
+		}, remedy.FailureForbidden, nil},
+		{"a dry run that is answered like a call proves nothing", always(200, machines("")), remedy.FailureUnavailable, nil},
+		{"an instance without an id cannot be asked about", always(200, machines(`{"InstanceId":""}`)), remedy.FailureUnavailable, nil},
+		{"an id that would move a terminal's cursor", always(200, machines(`{"InstanceId":"i-\u001b[2J"}`)), remedy.FailureUnavailable, nil},
+		{"an answer without an end: a part must not pass for the whole", always(200, more), remedy.FailureUnreadable, nil},
 	} {
 		calls := 0
 		c := carried(t, func(r *http.Request) (*http.Response, error) {
@@ -63,7 +63,7 @@ func TestTagged(t *testing.T) {
 			t.Errorf("%s: %d calls, want %d at most", row.why, calls, maxListed)
 		}
 	}
-	if got := carried(t, always(200, machines(""))).Tagged(t.Context(), region, ""); got.Failure != remedy.Garbled {
+	if got := carried(t, always(200, machines(""))).Tagged(t.Context(), region, ""); got.Failure != remedy.FailureUnreadable {
 		t.Errorf("no tag: failure %q, want one without a call", got.Failure)
 	}
 }

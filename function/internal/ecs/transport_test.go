@@ -176,9 +176,9 @@ func TestFailures(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			c, ctx := tt.setup(t)
 			reboot := c.Reboot(ctx, order())
-			want := remedy.Reply{At: noon, Outcome: remedy.Unknown, Note: reboot.Note}
+			want := remedy.Reply{At: noon, Outcome: remedy.OutcomeUnknown, Note: reboot.Note}
 			if !tt.sent {
-				want.Outcome, want.Code = remedy.NotExecuted, "not-sent"
+				want.Outcome, want.Code = remedy.OutcomeNotExecuted, "not-sent"
 			}
 			if reboot != want || reboot.Note == "" {
 				t.Errorf("reboot: %+v, want %+v", reboot, want)
@@ -188,8 +188,8 @@ func TestFailures(t *testing.T) {
 			vitals := c.Heartbeats(ctx, region, []string{instanceID})[instanceID]
 			events := c.PlatformEvents(ctx, region, instanceID)
 			for _, failure := range []remedy.Failure{machine.Failure, vitals.Failure, events.Failure} {
-				if failure != remedy.Unavailable {
-					t.Errorf("read: %q, want %q", failure, remedy.Unavailable)
+				if failure != remedy.FailureUnavailable {
+					t.Errorf("read: %q, want %q", failure, remedy.FailureUnavailable)
 				}
 			}
 			noSecrets(t, fmt.Sprintf("%+v %+v %+v %+v", reboot, machine, vitals, events))
@@ -344,7 +344,7 @@ func TestSendBefore(t *testing.T) {
 				if arrived.Load() != want {
 					t.Errorf("%d requests arrived, want %d (%+v)", arrived.Load(), want, got)
 				}
-				if sent := got.Code != "not-sent"; sent != tt.arrives || !sent && got.Outcome != remedy.NotExecuted {
+				if sent := got.Code != "not-sent"; sent != tt.arrives || !sent && got.Outcome != remedy.OutcomeNotExecuted {
 					t.Errorf("%+v", got)
 				}
 			})
@@ -383,7 +383,7 @@ func TestLateAtTheGivenTransport(t *testing.T) {
 			return reply(200, `{"RequestId":"R"}`), nil
 		})
 	})
-	if got := c.Reboot(t.Context(), order()); got.Outcome != remedy.NotExecuted || got.Code != "not-sent" || arrived != 0 {
+	if got := c.Reboot(t.Context(), order()); got.Outcome != remedy.OutcomeNotExecuted || got.Code != "not-sent" || arrived != 0 {
 		t.Errorf("%d arrived, %+v", arrived, got)
 	}
 }
@@ -401,7 +401,7 @@ func TestGivenUpThenConnected(t *testing.T) {
 		theirs <- other
 		return ours, nil
 	}
-	if got := c.Reboot(ctx, order()); got.Outcome != remedy.NotExecuted || got.Code != "not-sent" {
+	if got := c.Reboot(ctx, order()); got.Outcome != remedy.OutcomeNotExecuted || got.Code != "not-sent" {
 		t.Errorf("%+v", got)
 	}
 	close(release)
@@ -451,7 +451,7 @@ func TestLargestAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		size int
 		want remedy.Outcome
-	}{{maxBody, remedy.Accepted}, {maxBody + 1, remedy.Unknown}} {
+	}{{maxBody, remedy.OutcomeAccepted}, {maxBody + 1, remedy.OutcomeUnknown}} {
 		body := `{"RequestId":"R"}`
 		c := carried(t, always(200, body+strings.Repeat(" ", tt.size-len(body))))
 		if got := c.Reboot(t.Context(), order()); got.Outcome != tt.want {
@@ -526,7 +526,7 @@ func TestLateInTheMiddle(t *testing.T) {
 	got := c.Reboot(t.Context(), o)
 	c.Close()
 	server.Close()
-	if got.Outcome != remedy.NotExecuted || got.Code != "not-sent" || arrived.Load() != 0 {
+	if got.Outcome != remedy.OutcomeNotExecuted || got.Code != "not-sent" || arrived.Load() != 0 {
 		t.Errorf("%d arrived, %+v", arrived.Load(), got)
 	}
 }

@@ -46,13 +46,13 @@ func TestWorld(t *testing.T) {
 	w.Change(instanceID, ecssim.AtTime(time.Now()), func(i *ecssim.Instance) { i.Locks = nil })
 	rehearsal := inTime()
 	rehearsal.DryRun = true
-	if got := c.Reboot(t.Context(), rehearsal); got.Outcome != remedy.Accepted || got.Code != "DryRunOperation" {
+	if got := c.Reboot(t.Context(), rehearsal); got.Outcome != remedy.OutcomeAccepted || got.Code != "DryRunOperation" {
 		t.Errorf("dry run: %+v", got)
 	}
 	if status := w.Instance(instanceID).Status; status != "Running" {
 		t.Errorf("%s after a dry run", status)
 	}
-	if got := c.Reboot(t.Context(), inTime()); got.Outcome != remedy.Accepted || got.RequestID == "" {
+	if got := c.Reboot(t.Context(), inTime()); got.Outcome != remedy.OutcomeAccepted || got.RequestID == "" {
 		t.Errorf("%+v", got)
 	}
 	if status := w.Instance(instanceID).Status; status == "Running" {
@@ -69,15 +69,15 @@ func TestWorldRefuses(t *testing.T) {
 		keys   Credentials
 		reason remedy.Reason
 	}{
-		{"a security lock", ecssim.Instance{Locks: []string{"security"}}, ecssim.Key{}, Credentials{}, remedy.SecurityLock},
-		{"arrears", ecssim.Instance{Locks: []string{"financial"}}, ecssim.Key{}, Credentials{}, remedy.Expired},
-		{"stopped", ecssim.Instance{Status: "Stopped"}, ecssim.Key{}, Credentials{}, remedy.NotRunning},
-		{"released", ecssim.Instance{Released: true}, ecssim.Key{}, Credentials{}, remedy.NotFound},
-		{"no permission", ecssim.Instance{}, ecssim.Key{Actions: []string{"DescribeInstances"}}, Credentials{}, remedy.Forbidden},
+		{"a security lock", ecssim.Instance{Locks: []string{"security"}}, ecssim.Key{}, Credentials{}, remedy.ReasonSecurityLocked},
+		{"arrears", ecssim.Instance{Locks: []string{"financial"}}, ecssim.Key{}, Credentials{}, remedy.ReasonExpired},
+		{"stopped", ecssim.Instance{Status: "Stopped"}, ecssim.Key{}, Credentials{}, remedy.ReasonNotRunning},
+		{"released", ecssim.Instance{Released: true}, ecssim.Key{}, Credentials{}, remedy.ReasonNotFound},
+		{"no permission", ecssim.Instance{}, ecssim.Key{Actions: []string{"DescribeInstances"}}, Credentials{}, remedy.ReasonForbidden},
 		{"an unknown key", ecssim.Instance{}, ecssim.Key{}, Credentials{"STS.other", "other-secret", "other-token"},
-			remedy.Forbidden},
+			remedy.ReasonForbidden},
 		{"a wrong secret", ecssim.Instance{}, ecssim.Key{}, Credentials{ecssim.DefaultKeyID, "wrong", ecssim.DefaultToken},
-			remedy.Forbidden},
+			remedy.ReasonForbidden},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestWorldRefuses(t *testing.T) {
 			if tt.keys != (Credentials{}) {
 				c.keys = func() Credentials { return tt.keys }
 			}
-			if got := c.Reboot(t.Context(), inTime()); got.Outcome != remedy.Rejected || got.Reason != tt.reason {
+			if got := c.Reboot(t.Context(), inTime()); got.Outcome != remedy.OutcomeRejected || got.Reason != tt.reason {
 				t.Errorf("%+v, want rejected, %s", got, tt.reason)
 			}
 		})
@@ -95,13 +95,13 @@ func TestWorldRefuses(t *testing.T) {
 
 // TestWorldFaults: a reboot that happened is never said not to have, and one that did not is never said to have.
 func TestWorldFaults(t *testing.T) {
-	turnedAway := []ecssim.Kind{ecssim.Throttle, ecssim.DialError, ecssim.DNSError, ecssim.TLSError} // none has an effect
+	turnedAway := []ecssim.Kind{ecssim.KindThrottle, ecssim.KindDial, ecssim.KindDNS, ecssim.KindTLS} // none has an effect
 	kinds := []ecssim.Fault{
-		{Kind: ecssim.Fail}, {Kind: ecssim.Fail, Status: 400, Code: "UnknownError"},
-		{Kind: ecssim.Fail, Status: 503, Code: "ServiceUnavailable"},
-		{Kind: ecssim.Body}, {Kind: ecssim.Body, Body: "<html>"}, {Kind: ecssim.Redirect, Body: "https://evil.example/"},
-		{Kind: ecssim.Throttle}, {Kind: ecssim.Hang}, {Kind: ecssim.Drop}, {Kind: ecssim.Reset},
-		{Kind: ecssim.DialError}, {Kind: ecssim.DNSError}, {Kind: ecssim.TLSError}, {Kind: ecssim.Truncate},
+		{Kind: ecssim.KindFail}, {Kind: ecssim.KindFail, Status: 400, Code: "UnknownError"},
+		{Kind: ecssim.KindFail, Status: 503, Code: "ServiceUnavailable"},
+		{Kind: ecssim.KindBody}, {Kind: ecssim.KindBody, Body: "<html>"}, {Kind: ecssim.KindRedirect, Body: "https://evil.example/"},
+		{Kind: ecssim.KindThrottle}, {Kind: ecssim.KindHang}, {Kind: ecssim.KindDrop}, {Kind: ecssim.KindReset},
+		{Kind: ecssim.KindDial}, {Kind: ecssim.KindDNS}, {Kind: ecssim.KindTLS}, {Kind: ecssim.KindTruncate},
 	}
 	for _, f := range kinds {
 		for _, after := range []bool{false, true} {
@@ -109,7 +109,7 @@ func TestWorldFaults(t *testing.T) {
 				continue
 			}
 			c, w := inWorld(t, ecssim.Instance{})
-			if f.Kind == ecssim.Hang {
+			if f.Kind == ecssim.KindHang {
 				c.limit = 50 * time.Millisecond
 			}
 			f.Action, f.After = "RebootInstance", after
@@ -117,8 +117,8 @@ func TestWorldFaults(t *testing.T) {
 			got := c.Reboot(t.Context(), inTime())
 			happened := w.Instance(instanceID).Status != "Running"
 			switch {
-			case got.Outcome == remedy.NotExecuted && happened, got.Outcome == remedy.Rejected && happened,
-				got.Outcome == remedy.Accepted && !happened:
+			case got.Outcome == remedy.OutcomeNotExecuted && happened, got.Outcome == remedy.OutcomeRejected && happened,
+				got.Outcome == remedy.OutcomeAccepted && !happened:
 				t.Errorf("%s, after the effect %v: it happened: %v, yet %+v", f.Kind, after, happened, got)
 			}
 			if want := w.Reboots(instanceID); len(want) > 1 {

@@ -258,7 +258,7 @@ func (a caller) describe(m *machine) object {
 		id = m.ReportID
 	}
 	status := m.readStatus(a.now)
-	if status == Stopped {
+	if status == StatusStopped {
 		stoppedMode = "KeepCharging"
 	}
 	fields := object{
@@ -322,7 +322,7 @@ func (a caller) describeInstanceStatus() (object, *apiError) {
 
 // The numbers that stand beside the names of statuses.
 var (
-	statusCodes = map[string]int{Pending: 0, Running: 1, Starting: 2, Stopping: 3, Stopped: 4}
+	statusCodes = map[string]int{StatusPending: 0, StatusRunning: 1, StatusStarting: 2, StatusStopping: 3, StatusStopped: 4}
 	cycleCodes  = map[string]int{"Executing": 10, "Executed": 12, "Scheduled": 24, "Avoided": 25, "Canceled": 26,
 		"Failed": 27, "Inquiring": 28}
 	healthCodes = map[string]int{"Ok": 0, "Warning": 10, "Impaired": 20, "Initializing": 30, "InsufficientData": 40,
@@ -455,7 +455,7 @@ func (a caller) describeCloudAssistantStatus() (object, *apiError) {
 
 // console is what both operations on the console check: once in 10 s, and only of a running instance.
 func (a caller) console(m *machine, last *time.Time) *apiError {
-	if m.Status != Running {
+	if m.Status != StatusRunning {
 		return refuse(405, "IncorrectInstanceStatus", "The current status of the resource does not support this operation.")
 	}
 	if !last.IsZero() && a.now.Sub(*last) < 10*time.Second {

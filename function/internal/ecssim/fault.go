@@ -14,28 +14,28 @@ type Kind string
 // The kinds. The first group answers in ECS's place; the second gives no answer; the third never lets the request arrive
 // (on a port, where that cannot be played, the connection is closed instead); the fourth spoils the real answer.
 const (
-	Fail     Kind = "fail"     // a well-formed error: Status, Code
-	Body     Kind = "body"     // any answer: Status, Body
-	Redirect Kind = "redirect" // 307 to Body
-	Throttle Kind = "throttle" // like Fail, for every call that matches until the next minute of ECS's clock
+	KindFail     Kind = "fail"     // a well-formed error: Status, Code
+	KindBody     Kind = "body"     // any answer: Status, Body
+	KindRedirect Kind = "redirect" // 307 to Body
+	KindThrottle Kind = "throttle" // like Fail, for every call that matches until the next minute of ECS's clock
 
-	Hang  Kind = "hang"  // no answer until the client gives up
-	Drop  Kind = "drop"  // the connection is closed
-	Reset Kind = "reset" // the connection is reset
+	KindHang  Kind = "hang"  // no answer until the client gives up
+	KindDrop  Kind = "drop"  // the connection is closed
+	KindReset Kind = "reset" // the connection is reset
 
-	DialError Kind = "dial" // connection refused
-	DNSError  Kind = "dns"  // no such host
-	TLSError  Kind = "tls"  // a certificate of an unknown authority
+	KindDial Kind = "dial" // connection refused
+	KindDNS  Kind = "dns"  // no such host
+	KindTLS  Kind = "tls"  // a certificate of an unknown authority
 
-	Truncate  Kind = "truncate"   // the body breaks off in the middle
-	NoDate    Kind = "no-date"    // the answer has no Date
-	WrongDate Kind = "wrong-date" // the answer's Date is a day late
+	KindTruncate  Kind = "truncate"   // the body breaks off in the middle
+	KindNoDate    Kind = "no-date"    // the answer has no Date
+	KindWrongDate Kind = "wrong-date" // the answer's Date is a day late
 
-	Delay Kind = "delay" // the call takes longer, by Fault.Delay
+	KindDelay Kind = "delay" // the call takes longer, by Fault.Delay
 )
 
-func (k Kind) unsent() bool { return k == DialError || k == DNSError || k == TLSError }
-func (k Kind) spoils() bool { return k == Truncate || k == NoDate || k == WrongDate }
+func (k Kind) unsent() bool { return k == KindDial || k == KindDNS || k == KindTLS }
+func (k Kind) spoils() bool { return k == KindTruncate || k == KindNoDate || k == KindWrongDate }
 
 // Fault goes wrong with calls.
 type Fault struct {
@@ -67,7 +67,7 @@ func (w *World) Inject(f Fault) {
 	defaults := map[Kind]struct {
 		status int
 		code   string
-	}{Body: {200, ""}, Throttle: {400, "Throttling"}, Redirect: {307, ""}, Fail: {500, "InternalError"}}[f.Kind]
+	}{KindBody: {200, ""}, KindThrottle: {400, "Throttling"}, KindRedirect: {307, ""}, KindFail: {500, "InternalError"}}[f.Kind]
 	if f.Status == 0 {
 		f.Status = defaults.status
 	}
@@ -124,7 +124,7 @@ func (w *World) take(c *Call, at moment, now time.Time) *fault {
 		if f.Times > 0 {
 			f.Times--
 		}
-		if f.Kind == Throttle {
+		if f.Kind == KindThrottle {
 			f.until = now.Truncate(time.Minute).Add(time.Minute)
 		} else if f.Times == 0 {
 			w.faults = slices.Delete(w.faults, n, n+1)
@@ -150,32 +150,32 @@ func (w *World) strike(ctx context.Context, f *fault, c *Call, real *reply) *rep
 	if f.Delay > 0 {
 		if w.sleep(ctx, f.Delay) != nil {
 			c.HTTP = 0
-			return &reply{lost: Hang} // the client has gone
+			return &reply{lost: KindHang} // the client has gone
 		}
 	}
 	now := w.settle()
 	switch f.Kind {
-	case Fail, Throttle:
+	case KindFail, KindThrottle:
 		message := "The request processing has failed due to some unknown error."
-		if f.Kind == Throttle {
+		if f.Kind == KindThrottle {
 			message = "Request was denied due to request throttling."
 		}
 		return w.errorReply(c, refuse(f.Status, f.Code, "%s", message), now)
-	case Body:
+	case KindBody:
 		r := w.plainReply(c, f.Status, []byte(f.Body), now)
 		r.header.Set("Content-Type", f.Type)
 		return r
-	case Redirect:
+	case KindRedirect:
 		r := w.plainReply(c, f.Status, nil, now)
 		r.header.Set("Location", f.Body)
 		return r
-	case Truncate:
-		real.lost = Truncate
-	case NoDate:
+	case KindTruncate:
+		real.lost = KindTruncate
+	case KindNoDate:
 		real.header["Date"] = nil // net/http would add one otherwise
-	case WrongDate:
+	case KindWrongDate:
 		real.header.Set("Date", now.AddDate(0, 0, 1).UTC().Format(http.TimeFormat))
-	case Delay:
+	case KindDelay:
 		return real
 	default:
 		c.HTTP, c.Code = 0, ""

@@ -38,31 +38,31 @@ var faultRows = []struct {
 	port    func(error) bool // the error on a port
 	effect  bool
 }{
-	{Fault{Kind: Fail}, 500, "InternalError", nil, nil, false},
-	{Fault{Kind: Fail, After: true, Status: 503, Code: "ServiceUnavailable"}, 503, "ServiceUnavailable", nil, nil, true},
-	{Fault{Kind: Body, Body: `{"Code":502}`, Status: 502}, 502, "", nil, nil, false},
-	{Fault{Kind: Body, Body: `{}`, After: true}, 200, "", nil, nil, true},
-	{Fault{Kind: Redirect, Body: "https://portal.example/"}, 307, "", nil, nil, false},
-	{Fault{Kind: Throttle}, 400, "Throttling", nil, nil, false},
-	{Fault{Kind: Hang}, 0, "", isTimeout, isTimeout, false},
-	{Fault{Kind: Hang, After: true}, 0, "", isTimeout, isTimeout, true},
-	{Fault{Kind: Drop}, 0, "", is(io.EOF), is(io.EOF), false},
-	{Fault{Kind: Drop, After: true}, 0, "", is(io.EOF), is(io.EOF), true},
-	{Fault{Kind: Reset}, 0, "", is(syscall.ECONNRESET), is(syscall.ECONNRESET), false},
-	{Fault{Kind: Reset, After: true}, 0, "", is(syscall.ECONNRESET), is(syscall.ECONNRESET), true},
-	{Fault{Kind: DialError}, 0, "", isDial, is(io.EOF), false},
-	{Fault{Kind: DNSError}, 0, "", func(err error) bool {
+	{Fault{Kind: KindFail}, 500, "InternalError", nil, nil, false},
+	{Fault{Kind: KindFail, After: true, Status: 503, Code: "ServiceUnavailable"}, 503, "ServiceUnavailable", nil, nil, true},
+	{Fault{Kind: KindBody, Body: `{"Code":502}`, Status: 502}, 502, "", nil, nil, false},
+	{Fault{Kind: KindBody, Body: `{}`, After: true}, 200, "", nil, nil, true},
+	{Fault{Kind: KindRedirect, Body: "https://portal.example/"}, 307, "", nil, nil, false},
+	{Fault{Kind: KindThrottle}, 400, "Throttling", nil, nil, false},
+	{Fault{Kind: KindHang}, 0, "", isTimeout, isTimeout, false},
+	{Fault{Kind: KindHang, After: true}, 0, "", isTimeout, isTimeout, true},
+	{Fault{Kind: KindDrop}, 0, "", is(io.EOF), is(io.EOF), false},
+	{Fault{Kind: KindDrop, After: true}, 0, "", is(io.EOF), is(io.EOF), true},
+	{Fault{Kind: KindReset}, 0, "", is(syscall.ECONNRESET), is(syscall.ECONNRESET), false},
+	{Fault{Kind: KindReset, After: true}, 0, "", is(syscall.ECONNRESET), is(syscall.ECONNRESET), true},
+	{Fault{Kind: KindDial}, 0, "", isDial, is(io.EOF), false},
+	{Fault{Kind: KindDNS}, 0, "", func(err error) bool {
 		var e *net.DNSError
 		return isDial(err) && errors.As(err, &e)
 	}, is(io.EOF), false},
-	{Fault{Kind: TLSError}, 0, "", func(err error) bool {
+	{Fault{Kind: KindTLS}, 0, "", func(err error) bool {
 		var e x509.UnknownAuthorityError
 		return errors.As(err, &e)
 	}, is(io.EOF), false},
-	{Fault{Kind: Truncate}, 200, "", is(io.ErrUnexpectedEOF), is(io.ErrUnexpectedEOF), true},
-	{Fault{Kind: NoDate}, 200, "", nil, nil, true},
-	{Fault{Kind: WrongDate}, 200, "", nil, nil, true},
-	{Fault{Kind: Delay}, 200, "", nil, nil, true},
+	{Fault{Kind: KindTruncate}, 200, "", is(io.ErrUnexpectedEOF), is(io.ErrUnexpectedEOF), true},
+	{Fault{Kind: KindNoDate}, 200, "", nil, nil, true},
+	{Fault{Kind: KindWrongDate}, 200, "", nil, nil, true},
+	{Fault{Kind: KindDelay}, 200, "", nil, nil, true},
 }
 
 func TestFaults(t *testing.T) {
@@ -88,9 +88,9 @@ func TestFaults(t *testing.T) {
 		}
 		date, err := http.ParseTime(a.header.Get("Date"))
 		switch dated := err == nil && time.Since(date).Abs() < time.Minute; {
-		case row.fault.Kind == NoDate && a.header.Get("Date") != "":
+		case row.fault.Kind == KindNoDate && a.header.Get("Date") != "":
 			t.Errorf("Date %s", a.header.Get("Date"))
-		case row.status != 0 && row.fault.Kind != NoDate && dated == (row.fault.Kind == WrongDate):
+		case row.status != 0 && row.fault.Kind != KindNoDate && dated == (row.fault.Kind == KindWrongDate):
 			t.Errorf("Date %q", a.header.Get("Date"))
 		}
 		calls := w.Reboots("i-1")
@@ -102,7 +102,7 @@ func TestFaults(t *testing.T) {
 			calls[0].HTTP != row.status {
 			t.Errorf("kept as %+v", calls)
 		}
-		if got := w.Instance("i-1").Status; (got == Stopping) != row.effect {
+		if got := w.Instance("i-1").Status; (got == StatusStopping) != row.effect {
 			t.Errorf("the instance is %s", got)
 		}
 	}
@@ -126,7 +126,7 @@ func TestFaults(t *testing.T) {
 			defer stop()
 			transport := &http.Transport{DisableKeepAlives: true} // a kept connection would hide an EOF by a second try
 			wait := 10 * time.Second
-			if row.fault.Kind == Hang {
+			if row.fault.Kind == KindHang {
 				wait = 200 * time.Millisecond
 			}
 			check(t, n, w, transport, url, wait, row.port)
@@ -138,9 +138,9 @@ func TestFaultsMatch(t *testing.T) {
 	w := New(Real())
 	w.Add(Instance{ID: "i-1"})
 	w.Add(Instance{ID: "i-2"})
-	w.Inject(Fault{Kind: Fail, Action: "DescribeInstances", Instance: "i-2", Skip: 1, Times: 2})
-	w.Inject(Fault{Kind: Fail, Code: "Second", Action: "DescribeInstances"})
-	w.Inject(Fault{Kind: Fail, Code: "Dry", Action: "RebootInstance", DryRuns: true, Times: -1})
+	w.Inject(Fault{Kind: KindFail, Action: "DescribeInstances", Instance: "i-2", Skip: 1, Times: 2})
+	w.Inject(Fault{Kind: KindFail, Code: "Second", Action: "DescribeInstances"})
+	w.Inject(Fault{Kind: KindFail, Code: "Dry", Action: "RebootInstance", DryRuns: true, Times: -1})
 	for n, row := range []struct{ action, ids, code string }{
 		{"DescribeInstanceStatus", "", ""},                      // no fault of this action
 		{"DescribeInstances", `["i-2"]`, "Second"},              // the first is skipped once, so the next one is met
@@ -166,7 +166,7 @@ func TestThrottle(t *testing.T) {
 	clock := NewVirtual(noon.Add(50 * time.Second))
 	w := New(clock)
 	w.Add(Instance{ID: "i-1"})
-	w.Inject(Fault{Kind: Throttle, Action: "DescribeInstanceStatus"})
+	w.Inject(Fault{Kind: KindThrottle, Action: "DescribeInstanceStatus"})
 	for _, row := range []struct {
 		sleep time.Duration
 		code  string
@@ -190,7 +190,7 @@ func TestStopListening(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Add(Instance{ID: "i-1"})
-	w.Inject(Fault{Kind: Hang, Action: "RebootInstance", After: true})
+	w.Inject(Fault{Kind: KindHang, Action: "RebootInstance", After: true})
 	arrived, done := make(chan struct{}), make(chan answer)
 	w.Change("i-1", AfterCall("RebootInstance", 1), func(*Instance) { close(arrived) })
 	r := signed(t, time.Now(), url, "RebootInstance", map[string]string{"InstanceId": "i-1"})
@@ -211,7 +211,7 @@ func TestHangInVirtualTime(t *testing.T) {
 	clock := NewVirtual(noon)
 	w := New(clock)
 	w.Add(Instance{ID: "i-1"})
-	w.Inject(Fault{Kind: Hang, Action: "RebootInstance", After: true, Delay: time.Second})
+	w.Inject(Fault{Kind: KindHang, Action: "RebootInstance", After: true, Delay: time.Second})
 	a := reboot(t, w, false)
 	if !isTimeout(a.err) || !errors.Is(a.err, context.DeadlineExceeded) {
 		t.Errorf("got %v", a.err)
@@ -227,7 +227,7 @@ func TestClientGivesUp(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := New(Real())
 			w.Add(Instance{ID: "i-1"})
-			w.Inject(Fault{Kind: Delay, Delay: time.Minute, Action: "RebootInstance", After: after})
+			w.Inject(Fault{Kind: KindDelay, Delay: time.Minute, Action: "RebootInstance", After: after})
 			r := signed(t, time.Now(), endpoint, "RebootInstance", map[string]string{"InstanceId": "i-1"})
 			ctx, cancel := context.WithTimeout(t.Context(), 59*time.Second)
 			defer cancel()

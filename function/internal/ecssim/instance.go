@@ -8,11 +8,11 @@ import (
 
 // The statuses of an instance (ECS API document DescribeInstances).
 const (
-	Pending  = "Pending"
-	Running  = "Running"
-	Starting = "Starting"
-	Stopping = "Stopping"
-	Stopped  = "Stopped"
+	StatusPending  = "Pending"
+	StatusRunning  = "Running"
+	StatusStarting = "Starting"
+	StatusStopping = "Stopping"
+	StatusStopped  = "Stopped"
 )
 
 // DefaultAccount is the account of instances and keys that name none.
@@ -69,9 +69,9 @@ type Reaction string
 
 // The reactions.
 const (
-	StaysRunning   Reaction = ""
-	SticksStopping Reaction = Stopping // for Guest.IgnoredFor, then Running again
-	SticksStarting Reaction = Starting // for Guest.IgnoredFor, then Running again
+	ReactionStaysRunning   Reaction = ""
+	ReactionSticksStopping Reaction = StatusStopping // for Guest.IgnoredFor, then Running again
+	ReactionSticksStarting Reaction = StatusStarting // for Guest.IgnoredFor, then Running again
 )
 
 // Agent is the state of the Cloud Assistant agent in the guest.
@@ -145,7 +145,7 @@ func (i *Instance) fill(now time.Time) {
 	set(&i.Name, "web-"+i.ID[max(0, len(i.ID)-4):])
 	set(&i.Region, "cn-hangzhou")
 	set(&i.Account, DefaultAccount)
-	set(&i.Status, Running)
+	set(&i.Status, StatusRunning)
 	set(&i.ChargeType, "PostPaid")
 	set(&i.ExpiredTime, "2099-12-31T15:59Z")
 	set(&i.SpotStrategy, "NoSpot")

@@ -50,7 +50,7 @@ func newMachine(i Instance, now time.Time) *machine {
 	switch i.Guest.Agent {
 	case AgentAlive:
 		m.beatFrom = now.Add(-sinceBeat)
-		if i.Status != Running {
+		if i.Status != StatusRunning {
 			m.silence(now)
 		}
 	case AgentSilent:
@@ -129,13 +129,13 @@ func (m *machine) apply(c *change, at time.Time) {
 	m.Guest.fill()
 	if m.Guest.Agent != agent {
 		m.silence(at)
-		if m.Guest.Agent == AgentAlive && m.Status == Running {
+		if m.Guest.Agent == AgentAlive && m.Status == StatusRunning {
 			m.beatFrom = at
 		}
 	}
 	if m.Status != status {
 		m.ahead, m.shownUntil = nil, time.Time{}
-		m.enter(transition{at: at, status: m.Status, restart: m.Status == Running})
+		m.enter(transition{at: at, status: m.Status, restart: m.Status == StatusRunning})
 	}
 }
 
@@ -145,7 +145,7 @@ func (m *machine) enter(t transition) {
 	switch {
 	case t.restart:
 		m.boot(t.at)
-	case t.status == Stopping:
+	case t.status == StatusStopping:
 		if m.Guest.LastGasp && m.Guest.Agent == AgentSilent {
 			m.beatFrom = t.at
 		}
@@ -179,9 +179,9 @@ func (m *machine) boot(at time.Time) {
 // rebootable reports whether RebootInstance is accepted in the present status.
 func (m *machine) rebootable(force bool) bool {
 	switch m.Status {
-	case Running:
+	case StatusRunning:
 		return true
-	case Starting, Stopping:
+	case StatusStarting, StatusStopping:
 		return m.Guest.AcceptInTransition || force && m.Guest.AcceptForceInTransition
 	}
 	return false
@@ -191,12 +191,12 @@ func (m *machine) rebootable(force bool) bool {
 func (m *machine) reboot(force bool, now time.Time) bool {
 	m.shown, m.shownUntil = m.Status, now.Add(m.Guest.ReadLag)
 	if m.ignores(force) {
-		if m.Guest.Ignored == StaysRunning || m.Status != Running {
+		if m.Guest.Ignored == ReactionStaysRunning || m.Status != StatusRunning {
 			return false
 		}
 		m.ahead = []transition{{at: now, status: string(m.Guest.Ignored), ignored: true}}
 		if m.Guest.IgnoredFor > 0 {
-			m.ahead = append(m.ahead, transition{at: now.Add(m.Guest.IgnoredFor), status: Running, ignored: true})
+			m.ahead = append(m.ahead, transition{at: now.Add(m.Guest.IgnoredFor), status: StatusRunning, ignored: true})
 		}
 		m.settle(now)
 		return false
@@ -208,16 +208,16 @@ func (m *machine) reboot(force bool, now time.Time) bool {
 		at = at.Add(d)
 	}
 	if !m.Guest.SkipsStopping {
-		show(Stopping, m.Guest.Stop)
+		show(StatusStopping, m.Guest.Stop)
 	}
 	if m.Guest.ViaStopped || m.Guest.NeverComesBack {
-		show(Stopped, stoppedMoment)
+		show(StatusStopped, stoppedMoment)
 	}
 	if !m.Guest.NeverComesBack {
 		if !m.Guest.SkipsStarting {
-			show(Starting, m.Guest.Start)
+			show(StatusStarting, m.Guest.Start)
 		}
-		m.ahead = append(m.ahead, transition{at: at, status: Running, restart: true})
+		m.ahead = append(m.ahead, transition{at: at, status: StatusRunning, restart: true})
 	}
 	m.settle(now)
 	return true

@@ -67,7 +67,7 @@ func official(t *testing.T, w *World, scheme, domain string, rt http.RoundTrippe
 	list, err := c.DescribeInstances(instances)
 	must(err)
 	if i := list.Instances.Instance; len(i) != 1 || i[0].InstanceId != "i-1" || i[0].InstanceName != "front end *~/" ||
-		i[0].Status != Running || i[0].RegionId != "cn-hangzhou" || i[0].InstanceChargeType != "PrePaid" ||
+		i[0].Status != StatusRunning || i[0].RegionId != "cn-hangzhou" || i[0].InstanceChargeType != "PrePaid" ||
 		i[0].ExpiredTime != "2030-01-01T16:00Z" ||
 		i[0].OperationLocks.LockReason[0].LockReason != "Recycling" || i[0].Tags.Tag[0].TagKey != "auto-restart" ||
 		i[0].Tags.Tag[0].TagValue != "true" || i[0].StartTime == "" || list.RequestId == "" {
@@ -78,7 +78,7 @@ func official(t *testing.T, w *World, scheme, domain string, rt http.RoundTrippe
 	statuses.InstanceId = &[]string{"i-1"}
 	short, err := c.DescribeInstanceStatus(statuses)
 	must(err)
-	if s := short.InstanceStatuses.InstanceStatus; len(s) != 1 || s[0].InstanceId != "i-1" || s[0].Status != Running {
+	if s := short.InstanceStatuses.InstanceStatus; len(s) != 1 || s[0].InstanceId != "i-1" || s[0].Status != StatusRunning {
 		t.Errorf("DescribeInstanceStatus: %+v", short)
 	}
 
@@ -109,7 +109,7 @@ func official(t *testing.T, w *World, scheme, domain string, rt http.RoundTrippe
 	health, err := c.DescribeInstancesFullStatus(full)
 	must(err)
 	if h := health.InstanceFullStatusSet.InstanceFullStatusType; len(h) != 1 || h[0].HealthStatus.Name != "Ok" ||
-		h[0].Status.Name != Running || len(h[0].ScheduledSystemEventSet.ScheduledSystemEventType) != 1 {
+		h[0].Status.Name != StatusRunning || len(h[0].ScheduledSystemEventSet.ScheduledSystemEventType) != 1 {
 		t.Errorf("DescribeInstancesFullStatus: %+v", health)
 	}
 

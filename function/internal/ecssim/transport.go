@@ -32,7 +32,7 @@ func (w *World) serve(ctx context.Context, r request) *reply {
 		return &reply{lost: f.Kind}
 	}
 	if w.Latency > 0 && w.sleep(ctx, w.Latency) != nil {
-		return &reply{lost: Hang}
+		return &reply{lost: KindHang}
 	}
 	now := w.settle()
 	c.At = now.Add(-w.Skew)
@@ -83,9 +83,9 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := io.Reader(bytes.NewReader(rep.body))
 	switch rep.lost {
 	case "":
-	case Truncate:
+	case KindTruncate:
 		body = io.MultiReader(bytes.NewReader(rep.body[:len(rep.body)/2]), brokenOff{})
-	case Hang:
+	case KindHang:
 		return nil, t.w.giveUp(r.Context())
 	default:
 		return nil, networkError(rep.lost, r.URL.Hostname())
@@ -131,13 +131,13 @@ func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 // networkError is what net/http gives for a call that was lost in that way.
 func networkError(kind Kind, host string) error {
 	switch kind {
-	case Reset:
+	case KindReset:
 		return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
-	case DialError:
+	case KindDial:
 		return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
-	case DNSError:
+	case KindDNS:
 		return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
-	case TLSError:
+	case KindTLS:
 		return &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
 	}
 	return io.EOF
@@ -152,11 +152,11 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	rep := w.serve(r.Context(), q)
 	switch rep.lost {
-	case "", Truncate:
-	case Hang:
+	case "", KindTruncate:
+	case KindHang:
 		_ = w.giveUp(r.Context()) // whatever ended the wait, there is no answer
 		panic(http.ErrAbortHandler)
-	case Reset:
+	case KindReset:
 		if conn, _, err := http.NewResponseController(rw).Hijack(); err == nil {
 			if tcp, ok := conn.(*net.TCPConn); ok {
 				_ = tcp.SetLinger(0) // so that Close resets; where it fails the client sees an EOF, which is as good
@@ -172,7 +172,7 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		rw.Header()[name] = values
 	}
 	rw.WriteHeader(rep.status)
-	if rep.lost == Truncate {
+	if rep.lost == KindTruncate {
 		_, _ = rw.Write(rep.body[:len(rep.body)/2])
 		_ = http.NewResponseController(rw).Flush()
 		panic(http.ErrAbortHandler)

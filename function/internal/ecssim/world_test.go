@@ -175,7 +175,7 @@ func TestGuests(t *testing.T) {
 				w.Add(Instance{ID: "i-1", Guest: guest.Guest})
 				start := time.Now()
 				var timeline, refused []string
-				seen, heartbeat := Running, silent
+				seen, heartbeat := StatusRunning, silent
 				orders := row.orders
 				for now := time.Duration(0); now <= 20*time.Minute; {
 					for len(orders) > 0 && orders[0].at == now {
@@ -293,7 +293,7 @@ func TestChanges(t *testing.T) {
 		w.Change("i-1", AtTime(time.Now().Add(time.Minute)), func(i *Instance) { i.Tags["auto-restart"] = "graceful" })
 		w.Change("i-1", BeforeCall("DescribeInstances", 2), func(i *Instance) { i.Name = "renamed" })
 		w.Change("i-1", AfterCall("RebootInstance", 2), func(i *Instance) { i.Locks = []string{"security"} })
-		w.Change("i-1", OnStatus(Starting), func(i *Instance) { i.Status = Stopped })
+		w.Change("i-1", OnStatus(StatusStarting), func(i *Instance) { i.Status = StatusStopped })
 		tag := func() string { return w.Instance("i-1").Tags["auto-restart"] }
 		sleep := func(d time.Duration) {
 			if err := Real().Sleep(t.Context(), d); err != nil {
@@ -326,7 +326,7 @@ func TestChanges(t *testing.T) {
 			t.Errorf("the third reboot: %v", a.body)
 		}
 		sleep(time.Hour)
-		if s := w.Instance("i-1"); s.Status != Stopped || s.Restarts != 0 {
+		if s := w.Instance("i-1"); s.Status != StatusStopped || s.Restarts != 0 {
 			t.Errorf("%s after %d restarts, want Stopped instead of the rest of its reboot", s.Status, s.Restarts)
 		}
 	})
@@ -359,15 +359,15 @@ func TestChangesOnStatus(t *testing.T) {
 		w := New(Real())
 		w.Add(Instance{ID: "i-1", Guest: Guest{ReadLag: time.Minute}})
 		var runs int
-		w.Change("i-1", OnStatus(Starting), func(i *Instance) { i.Status = Running })
-		w.Change("i-1", OnStatus(Running), func(*Instance) { runs++ })
-		w.Change("i-1", OnStatus(Starting), func(*Instance) { t.Error("it is not Starting any more") })
-		w.Change("i-1", AtTime(time.Now().Add(30*time.Second)), func(i *Instance) { i.Status = Stopped })
+		w.Change("i-1", OnStatus(StatusStarting), func(i *Instance) { i.Status = StatusRunning })
+		w.Change("i-1", OnStatus(StatusRunning), func(*Instance) { runs++ })
+		w.Change("i-1", OnStatus(StatusStarting), func(*Instance) { t.Error("it is not Starting any more") })
+		w.Change("i-1", AtTime(time.Now().Add(30*time.Second)), func(i *Instance) { i.Status = StatusStopped })
 		reboot(t, w, false)
 		if err := Real().Sleep(t.Context(), 30*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if got := status(t, w); got != Stopped || runs != 1 {
+		if got := status(t, w); got != StatusStopped || runs != 1 {
 			t.Errorf("%s, %d runs", got, runs)
 		}
 	})
@@ -378,8 +378,8 @@ func TestSomebodyElseRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, start := New(Real()), time.Now()
 		w.Add(Instance{ID: "i-1", Guest: Guest{IgnoreGraceful: -1}})
-		w.Change("i-1", AtTime(start.Add(time.Minute)), func(i *Instance) { i.Status = Stopping })
-		w.Change("i-1", AtTime(start.Add(2*time.Minute)), func(i *Instance) { i.Status = Running })
+		w.Change("i-1", AtTime(start.Add(time.Minute)), func(i *Instance) { i.Status = StatusStopping })
+		w.Change("i-1", AtTime(start.Add(2*time.Minute)), func(i *Instance) { i.Status = StatusRunning })
 		if err := Real().Sleep(t.Context(), 3*time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -394,7 +394,7 @@ func TestCallsAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := New(Real())
 		w.Add(Instance{ID: "i-1"})
-		w.Inject(Fault{Kind: Drop, Action: "RebootInstance", After: true})
+		w.Inject(Fault{Kind: KindDrop, Action: "RebootInstance", After: true})
 		call(t, w, "RebootInstance", map[string]string{"InstanceId": "i-1", "DryRun": "true"})
 		reboot(t, w, true)
 		reboot(t, w, true)
@@ -405,13 +405,13 @@ func TestCallsAreKept(t *testing.T) {
 		if c := calls[0]; !c.DryRun || c.Effect || c.Code != "DryRunOperation" || c.HTTP != 400 || c.Fault != "" {
 			t.Errorf("the dry run: %+v", c)
 		}
-		if c := calls[1]; !c.Force || !c.Effect || !c.Works || c.HTTP != 0 || c.RequestID == "" || c.Fault != Drop ||
-			c.StatusBefore != Running || c.Instance != "i-1" || c.Region != "cn-hangzhou" || c.Scheme != "https" ||
+		if c := calls[1]; !c.Force || !c.Effect || !c.Works || c.HTTP != 0 || c.RequestID == "" || c.Fault != KindDrop ||
+			c.StatusBefore != StatusRunning || c.Instance != "i-1" || c.Region != "cn-hangzhou" || c.Scheme != "https" ||
 			c.Host != "ecs-cn-hangzhou.aliyuncs.com" || !c.At.Equal(time.Now()) {
 			t.Errorf("the reboot: %+v", c)
 		}
 		if c := calls[2]; c.Effect || c.Works || c.HTTP != 403 || c.Code != "IncorrectInstanceStatus" ||
-			c.StatusBefore != Stopping {
+			c.StatusBefore != StatusStopping {
 			t.Errorf("the second reboot: %+v", c)
 		}
 		text := fmt.Sprintf("%+v", calls)
@@ -447,7 +447,7 @@ func TestConcurrentCalls(t *testing.T) {
 	if err := clock.Sleep(context.Background(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if s := w.Instance("i-1"); s.Status != Running || s.Restarts != 1 {
+	if s := w.Instance("i-1"); s.Status != StatusRunning || s.Restarts != 1 {
 		t.Errorf("ends %s after %d restarts", s.Status, s.Restarts)
 	}
 }

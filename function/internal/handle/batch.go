@@ -17,7 +17,7 @@ func (h *Handler) alarmed(invocation Invocation, alarms []events.Alarm) []*hang 
 	resolved := map[[2]string]events.Alarm{} // the latest resolved alarm by rule and instance
 	for _, a := range alarms {
 		key := [2]string{a.Rule, a.Instance}
-		if a.State == events.Resolved && a.Rule != "" && !a.Time.Before(resolved[key].Time) {
+		if a.State == events.StateResolved && a.Rule != "" && !a.Time.Before(resolved[key].Time) {
 			resolved[key] = a
 		}
 	}
@@ -25,7 +25,7 @@ func (h *Handler) alarmed(invocation Invocation, alarms []events.Alarm) []*hang 
 		g := h.newHang(invocation)
 		g.facts.Alarm = a
 		over, known := resolved[[2]string{a.Rule, a.Instance}]
-		g.facts.Superseded = known && a.State != events.Resolved && !a.Time.IsZero() && !a.Time.After(over.Time)
+		g.facts.Superseded = known && a.State != events.StateResolved && !a.Time.IsZero() && !a.Time.After(over.Time)
 		hangs[i] = g
 	}
 	return hangs
@@ -80,7 +80,7 @@ func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 
 // wantsMore: the next answer needs more than the instance's record, so it is worth reading for several at once.
 func wantsMore(g *hang, step *remedy.Step) bool {
-	return step.Do != remedy.Refuse && (step.Incident != nil || step.Do == remedy.Read && step.Sources&^remedy.Ledger != 0)
+	return step.Do != remedy.DoRefuse && (step.Incident != nil || step.Do == remedy.DoRead && step.Sources&^remedy.SourceRecord != 0)
 }
 
 // isOpen: the incident has its first claim; what is left is to watch it.
@@ -118,7 +118,7 @@ func (g *hang) lead(ctx context.Context) {
 	if len(g.followers) > 0 {
 		next := g.followers[0]
 		next.followers = g.followers[1:]
-		next.facts.Followed = !(g.done && g.result.Reason == remedy.Unproven)
+		next.facts.Followed = !(g.done && g.result.Reason == remedy.ReasonUnconfirmedHang)
 		next.lead(ctx)
 	}
 	g.run(ctx, nil)
@@ -132,7 +132,7 @@ func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 	for _, g := range group {
 		g.facts.Fleet = fleet
 		g.facts.Now = h.Clock.Now()
-		if step := remedy.Next(h.Policy, g.facts); step.Do == remedy.Read && step.Sources&remedy.Live != 0 {
+		if step := remedy.Next(h.Policy, g.facts); step.Do == remedy.DoRead && step.Sources&remedy.SourceLive != 0 {
 			regions[g.region()] = append(regions[g.region()], g)
 		}
 	}

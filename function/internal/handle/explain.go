@@ -22,20 +22,20 @@ func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []
 	if err != nil {
 		return nil, &Malformed{Cause: err}
 	}
-	sources := remedy.Ledger | remedy.FleetLog | remedy.Machine | remedy.Heartbeat | remedy.Platform
+	sources := remedy.SourceRecord | remedy.SourceFleet | remedy.SourceInstance | remedy.SourceVitals | remedy.SourcePlatform
 	if rehearse {
-		sources |= remedy.Rehearsal
+		sources |= remedy.SourceRehearsal
 	}
 	leaders := map[string]bool{}
 	var all []Explanation
 	for _, g := range h.alarmed(invocation, alarms) {
-		if step := g.consider(ctx, remedy.Ledger); wantsMore(g, &step) {
+		if step := g.consider(ctx, remedy.SourceRecord); wantsMore(g, &step) {
 			g.facts.Followed = leaders[g.facts.Alarm.Instance]
 			leaders[g.facts.Alarm.Instance] = true
 		}
 		step := g.consider(ctx, sources)
-		if rehearse && (step.Do == remedy.Reboot || step.Do == remedy.Force) {
-			g.read(ctx, remedy.Rehearsal)
+		if rehearse && (step.Do == remedy.DoReboot || step.Do == remedy.DoForce) {
+			g.read(ctx, remedy.SourceRehearsal)
 		}
 		step.Findings = g.result.Findings
 		all = append(all, Explanation{Facts: g.facts, Step: step})
@@ -49,7 +49,7 @@ func (g *hang) consider(ctx context.Context, sources remedy.Source) remedy.Step 
 		g.facts.Now = g.Clock.Now()
 		step := remedy.Next(g.Policy, g.facts)
 		g.merge(step.Findings)
-		if step.Do != remedy.Read || !sources.Has(step.Sources) {
+		if step.Do != remedy.DoRead || !sources.Has(step.Sources) {
 			return step
 		}
 		g.read(ctx, step.Sources)

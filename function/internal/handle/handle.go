@@ -112,7 +112,7 @@ type Response struct {
 type Pending struct{ Results []remedy.Result }
 
 // Error names what is pending, and why.
-func (e *Pending) Error() string { return describe(e.Results, remedy.Pending) }
+func (e *Pending) Error() string { return describe(e.Results, remedy.VerdictPending) }
 
 // Malformed says that the payload, or a part of it, cannot be understood; delivering it again would not help, but the platform's
 // dead letter keeps it.
@@ -126,7 +126,7 @@ func (e *Malformed) Error() string {
 	if e.Cause != nil {
 		return e.Cause.Error()
 	}
-	return describe(e.Results, remedy.Malformed)
+	return describe(e.Results, remedy.VerdictMalformed)
 }
 
 // describe lists the results that have the verdict, shortened: an error's text has room for a few.
@@ -152,11 +152,11 @@ func describe(results []remedy.Result, verdict remedy.Verdict) string {
 func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []byte) (Response, error) {
 	alarms, err := events.Decode(payload)
 	if err != nil {
-		results := unread(h.Reporter, remedy.Malformed, remedy.CannotParse, err)
+		results := unread(h.Reporter, remedy.VerdictMalformed, remedy.ReasonMalformed, err)
 		return Response{Results: results}, &Malformed{Cause: err, Results: results}
 	}
 	var hangs []*hang
-	if len(alarms) == 1 && alarms[0].Format == events.Timer {
+	if len(alarms) == 1 && alarms[0].Format == events.FormatTimer {
 		hangs, err = h.swept(ctx, invocation, func(remedy.Slot) bool { return true })
 		if err == nil && h.Also != nil {
 			var overdue []*hang
@@ -180,8 +180,8 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 			continue // a swept incident that somebody else looks after
 		}
 		response.Results = append(response.Results, g.result)
-		pending = pending || g.result.Verdict == remedy.Pending
-		malformed = malformed || g.result.Verdict == remedy.Malformed
+		pending = pending || g.result.Verdict == remedy.VerdictPending
+		malformed = malformed || g.result.Verdict == remedy.VerdictMalformed
 	}
 	switch {
 	case pending:
@@ -194,13 +194,13 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 
 // NotReady is the answer to an event where there is nothing to handle it with: it is reported, and asked for again.
 func NotReady(reporter Reporter, cause error) *Pending {
-	return &Pending{Results: unread(reporter, remedy.Pending, remedy.Dependency, cause)}
+	return &Pending{Results: unread(reporter, remedy.VerdictPending, remedy.ReasonDependencyUnavailable, cause)}
 }
 
 // unread is the result for an event of which no alarm was read.
 func unread(reporter Reporter, verdict remedy.Verdict, reason remedy.Reason, cause error) []remedy.Result {
 	result := remedy.Result{Verdict: verdict, Reason: reason, Why: cause.Error(),
-		Alarm:    remedy.AlarmView{Format: string(events.Unknown), State: string(events.UnknownState)},
+		Alarm:    remedy.AlarmView{Format: string(events.FormatUnknown), State: string(events.StateUnknown)},
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}}
 	reporter.Report(&result)
 	return []remedy.Result{result}

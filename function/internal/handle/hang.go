@@ -29,7 +29,7 @@ func (g *hang) run(ctx context.Context, stop func(*hang, *remedy.Step) bool) {
 		g.facts.Now = g.Clock.Now()
 		step := remedy.Next(g.Policy, g.facts)
 		// What this look has shown. An end is none before it is written: should that fail, the incident is still open.
-		if looked := step.Do != remedy.Refuse && step.Do != remedy.Settle || step.Reason == remedy.OutOfTime; looked &&
+		if looked := step.Do != remedy.DoRefuse && step.Do != remedy.DoSettle || step.Reason == remedy.ReasonOutOfTime; looked &&
 			step.Incident != nil && g.open() != nil {
 			g.facts.Record.Value.Open = step.Incident
 		}
@@ -44,13 +44,13 @@ func (g *hang) run(ctx context.Context, stop func(*hang, *remedy.Step) bool) {
 			continue
 		}
 		switch step.Do {
-		case remedy.Read:
+		case remedy.DoRead:
 			g.read(ctx, step.Sources)
-		case remedy.Wait:
+		case remedy.DoWait:
 			g.wait(ctx, step.Until)
-		case remedy.Reboot, remedy.Force:
+		case remedy.DoReboot, remedy.DoForce:
 			g.reboot(ctx, &step)
-		case remedy.Settle:
+		case remedy.DoSettle:
 			g.settle(ctx, &step)
 		default:
 			g.refuse(ctx, &step)
@@ -77,12 +77,12 @@ func (g *hang) region() string {
 // again. It reports whether the step still stands.
 func (g *hang) hold(ctx context.Context, step *remedy.Step) bool {
 	stored, known := g.stored.Open, g.open()
-	if stored == nil || step.Do == remedy.Refuse {
+	if stored == nil || step.Do == remedy.DoRefuse {
 		return true
 	}
 	now := g.Clock.Now()
 	lapsed := stored.Owner != g.facts.Owner || now.After(stored.LeaseUntil)
-	if !lapsed && now.Before(g.renewAt()) && (back(known).Equal(back(stored)) || step.Do == remedy.Settle) {
+	if !lapsed && now.Before(g.renewAt()) && (back(known).Equal(back(stored)) || step.Do == remedy.DoSettle) {
 		return true
 	}
 	if !g.keep(ctx, g.Policy.NewLease(now)) {
@@ -120,7 +120,7 @@ func (g *hang) keep(ctx context.Context, until time.Time) bool {
 	case err != nil && g.stored.Open.Owner == g.facts.Owner && g.Clock.Now().Before(g.stored.Open.LeaseUntil):
 		return true // it is ours for a while yet; the next write may go through
 	case err != nil:
-		g.answer(remedy.Pending, remedy.Dependency, "the ledger: "+err.Error())
+		g.answer(remedy.VerdictPending, remedy.ReasonDependencyUnavailable, "the ledger: "+err.Error())
 		return false
 	case reason != "":
 		g.reread(ctx)
@@ -153,7 +153,7 @@ func (g *hang) reread(ctx context.Context) {
 		g.facts.Record.Value.Open = &kept
 	case now == nil:
 		for _, ended := range g.facts.Record.Value.Recent {
-			if ended.ID == mine.ID && ended.Reason == remedy.Abandoned {
+			if ended.ID == mine.ID && ended.Reason == remedy.ReasonAbandoned {
 				ended.Owner = g.facts.Owner
 				g.facts.Record.Value.Open = &ended
 				g.answer(ended.Verdict, ended.Reason, "by an operator")
@@ -168,17 +168,17 @@ func (g *hang) read(ctx context.Context, sources remedy.Source) {
 	ids, region := []string{g.facts.Alarm.Instance}, g.region()
 	id := ids[0]
 	reads := map[remedy.Source]func(){
-		remedy.Ledger: func() {
+		remedy.SourceRecord: func() {
 			ctx, cancel := context.WithTimeout(ctx, g.Policy.CallLimit())
 			defer cancel()
 			g.facts.Record = g.Ledger.Record(ctx, id)
 			g.stored = g.facts.Record.Value
 		},
-		remedy.FleetLog:  func() { g.facts.Fleet = g.readFleet(ctx) },
-		remedy.Machine:   func() { g.facts.Machine = g.Cloud.Machines(ctx, region, ids)[id] },
-		remedy.Heartbeat: func() { g.facts.Vitals = g.Cloud.Heartbeats(ctx, region, ids)[id] },
-		remedy.Platform:  func() { g.facts.Events = g.Cloud.PlatformEvents(ctx, region, id) },
-		remedy.Rehearsal: func() {
+		remedy.SourceFleet:    func() { g.facts.Fleet = g.readFleet(ctx) },
+		remedy.SourceInstance: func() { g.facts.Machine = g.Cloud.Machines(ctx, region, ids)[id] },
+		remedy.SourceVitals:   func() { g.facts.Vitals = g.Cloud.Heartbeats(ctx, region, ids)[id] },
+		remedy.SourcePlatform: func() { g.facts.Events = g.Cloud.PlatformEvents(ctx, region, id) },
+		remedy.SourceRehearsal: func() {
 			g.facts.Dry = g.Rebooter.Reboot(ctx, remedy.Order{Region: region, Instance: id, DryRun: true})
 		},
 	}
@@ -189,7 +189,7 @@ func (g *hang) read(ctx context.Context, sources remedy.Source) {
 		}
 	}
 	g.Clock.Each(len(wanted), func(i int) { wanted[i]() })
-	if sources&remedy.Live != 0 {
+	if sources&remedy.SourceLive != 0 {
 		g.count()
 	}
 }
@@ -197,9 +197,9 @@ func (g *hang) read(ctx context.Context, sources remedy.Source) {
 // count counts the rounds of reading in which a source was unavailable before anything was opened.
 func (g *hang) count() {
 	f := &g.facts
-	rehearsed := f.Dry.Outcome == remedy.Unknown || f.Dry.Outcome == remedy.NotExecuted
-	if f.Machine.Failure == remedy.Unavailable || f.Vitals.Failure == remedy.Unavailable ||
-		f.Events.Failure == remedy.Unavailable || rehearsed {
+	rehearsed := f.Dry.Outcome == remedy.OutcomeUnknown || f.Dry.Outcome == remedy.OutcomeNotExecuted
+	if f.Machine.Failure == remedy.FailureUnavailable || f.Vitals.Failure == remedy.FailureUnavailable ||
+		f.Events.Failure == remedy.FailureUnavailable || rehearsed {
 		f.Failures++
 	}
 }
@@ -231,7 +231,7 @@ func (g *hang) wait(ctx context.Context, until time.Time) {
 		}
 		if err := g.Clock.Sleep(ctx, next.Sub(g.Clock.Now())); err != nil {
 			g.release(ctx)
-			g.answer(remedy.Pending, remedy.OutOfTime, "the invocation ended while waiting")
+			g.answer(remedy.VerdictPending, remedy.ReasonOutOfTime, "the invocation ended while waiting")
 			return
 		}
 	}
@@ -249,7 +249,7 @@ func (g *hang) reboot(ctx context.Context, step *remedy.Step) {
 	record, reason, err := g.claim(ctx, &incident, step.Attempt)
 	switch {
 	case err != nil:
-		g.answer(remedy.Pending, remedy.Dependency, "the ledger: "+err.Error())
+		g.answer(remedy.VerdictPending, remedy.ReasonDependencyUnavailable, "the ledger: "+err.Error())
 		return
 	case reason != "":
 		g.surprised(ctx)
@@ -301,7 +301,7 @@ func (g *hang) settle(ctx context.Context, step *remedy.Step) {
 	switch {
 	case err != nil && g.settled(ctx, step):
 	case err != nil:
-		g.answer(remedy.Pending, remedy.Dependency, "the ledger: "+err.Error())
+		g.answer(remedy.VerdictPending, remedy.ReasonDependencyUnavailable, "the ledger: "+err.Error())
 	case reason != "":
 		g.surprised(ctx)
 	default:
@@ -340,16 +340,16 @@ func (g *hang) writing(ctx context.Context) (context.Context, context.CancelFunc
 // this invocation has no time left and the incident is free for the next.
 func (g *hang) refuse(ctx context.Context, step *remedy.Step) {
 	switch {
-	case step.Reason == remedy.Resolved && step.Incident != nil:
+	case step.Reason == remedy.ReasonResolved && step.Incident != nil:
 		ctx, cancel := context.WithTimeout(ctx, g.Policy.CallLimit())
 		defer cancel()
 		if err := g.Resolver.Resolve(ctx, step.Incident); err != nil {
-			g.answer(remedy.Pending, remedy.Dependency, "the ledger: "+err.Error())
+			g.answer(remedy.VerdictPending, remedy.ReasonDependencyUnavailable, "the ledger: "+err.Error())
 			return
 		}
-	case step.Reason == remedy.OutOfTime:
+	case step.Reason == remedy.ReasonOutOfTime:
 		g.release(ctx)
-	case step.Reason == remedy.NotRunning && g.changed(ctx):
+	case step.Reason == remedy.ReasonNotRunning && g.changed(ctx):
 		return
 	}
 	g.answer(step.Verdict, step.Reason, step.Why)
@@ -359,7 +359,7 @@ func (g *hang) refuse(ctx context.Context, step *remedy.Step) {
 // another invocation's doing, and then that is what there is to say.
 func (g *hang) changed(ctx context.Context) bool {
 	before := g.stored.Revision
-	g.read(ctx, remedy.Ledger)
+	g.read(ctx, remedy.SourceRecord)
 	return g.stored.Revision != before
 }
 
@@ -410,7 +410,7 @@ func (g *hang) answer(verdict remedy.Verdict, reason remedy.Reason, why string) 
 		for _, t := range incident.Attempts {
 			r.Attempts = append(r.Attempts, remedy.AttemptView{N: t.N, Force: t.Force, At: t.ClaimedAt,
 				RequestID: t.RequestID, Outcome: t.Outcome, Code: t.Code})
-			r.Forced = r.Forced || t.Force && t.Outcome != remedy.NotExecuted && t.Outcome != remedy.Rejected
+			r.Forced = r.Forced || t.Force && t.Outcome != remedy.OutcomeNotExecuted && t.Outcome != remedy.OutcomeRejected
 		}
 	}
 	if r.Findings == nil {

@@ -50,7 +50,7 @@ func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request
 	case *Pending:
 		status = http.StatusAccepted
 		for _, r := range err.Results {
-			if r.Verdict == remedy.Pending && (r.Reason == remedy.Dependency || r.Incident == "") {
+			if r.Verdict == remedy.VerdictPending && (r.Reason == remedy.ReasonDependencyUnavailable || r.Incident == "") {
 				status = http.StatusServiceUnavailable
 			}
 		}

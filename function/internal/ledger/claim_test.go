@@ -27,7 +27,7 @@ func (i *interrupted) Put(ctx context.Context, key string, value []byte, expecte
 // TestClaimTwice: two invocations open the same incident in the same second. One of them gets it, with one slot, and the other
 // leaves that slot alone.
 func TestClaimTwice(t *testing.T) {
-	policy := remedy.Policy{Mode: remedy.Enforce, Lease: time.Minute, FleetConcurrent: 2, FleetHourly: 2, IncidentLimit: time.Hour,
+	policy := remedy.Policy{Mode: remedy.ModeEnforce, Lease: time.Minute, FleetConcurrent: 2, FleetHourly: 2, IncidentLimit: time.Hour,
 		Cooldown: time.Minute, IncidentWindow: time.Hour}
 	now := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
@@ -38,7 +38,7 @@ func TestClaimTwice(t *testing.T) {
 		return reason, err
 	}
 	store.before = func() {
-		if reason, err := open("second"); reason != remedy.InProgress || err != nil {
+		if reason, err := open("second"); reason != remedy.ReasonInProgress || err != nil {
 			t.Errorf("the second claim gave %q (%v), want in-progress", reason, err)
 		}
 	}

@@ -36,7 +36,7 @@ type Ledger struct {
 // New returns the ledger that policy.Mode reads and writes.
 func New(store Store, policy remedy.Policy, now func() time.Time) *Ledger {
 	l := &Ledger{store: store, policy: policy, now: now}
-	if policy.Mode == remedy.Observe {
+	if policy.Mode == remedy.ModeObserve {
 		l.prefix = "observe/"
 	}
 	return l
@@ -197,9 +197,9 @@ func (l *Ledger) changeFleet(ctx context.Context, change func(*remedy.Fleet) rem
 func reading[T any](now time.Time, value T, err error) remedy.Reading[T] {
 	r := remedy.Reading[T]{At: now, Value: value}
 	if err != nil {
-		r.Failure, r.Note = remedy.Unavailable, err.Error()
+		r.Failure, r.Note = remedy.FailureUnavailable, err.Error()
 		if errors.Is(err, errGarbled) {
-			r.Failure = remedy.Garbled
+			r.Failure = remedy.FailureUnreadable
 		}
 	}
 	return r
@@ -216,7 +216,7 @@ func (l *Ledger) Record(ctx context.Context, instance string) remedy.Reading[rem
 func (l *Ledger) Fleet(ctx context.Context) remedy.Reading[remedy.Fleet] {
 	fleet, err := l.getFleet(ctx)
 	if err == nil {
-		if reason, _ := fleet.Full(l.policy, l.now()); reason == remedy.FleetBusy {
+		if reason, _ := fleet.Full(l.policy, l.now()); reason == remedy.ReasonFleetConcurrent {
 			fleet, err = l.prune(ctx, fleet)
 		}
 	}
@@ -271,10 +271,10 @@ func (l *Ledger) reserve(ctx context.Context, record remedy.Record, incident *re
 	return l.changeFleet(ctx, func(f *remedy.Fleet) remedy.Reason {
 		now := l.now().UTC()
 		if f.Paused.On(now) {
-			return remedy.Paused
+			return remedy.ReasonPaused
 		}
 		if _, opening := f.Opening(l.policy, record, incident.Instance, now); opening {
-			return remedy.InProgress
+			return remedy.ReasonInProgress
 		}
 		if reason, _ := f.Full(l.policy, now); reason != "" {
 			return reason
@@ -303,7 +303,7 @@ func (l *Ledger) mayGoOn(ctx context.Context, incident *remedy.Incident) (remedy
 	case err != nil:
 		return "", err
 	case fleet.Paused.On(l.now()):
-		return remedy.Paused, nil
+		return remedy.ReasonPaused, nil
 	case slices.ContainsFunc(fleet.Open, func(s remedy.Slot) bool { return s.Incident == incident.ID }):
 		return "", nil
 	}
@@ -337,7 +337,7 @@ func (l *Ledger) Claim(ctx context.Context, record remedy.Record, incident *reme
 	if !first {
 		leaseUntil = record.Open.LeaseUntil
 		if record.Open.Owner != incident.Owner {
-			return record, remedy.InProgress, nil
+			return record, remedy.ReasonInProgress, nil
 		}
 		ask = func() (remedy.Reason, error) { return l.mayGoOn(ctx, incident) }
 	}
@@ -361,9 +361,9 @@ func (l *Ledger) Claim(ctx context.Context, record remedy.Record, incident *reme
 	case !errors.Is(err, ErrConflict):
 		return record, "", err // a slot that was reserved for nothing is dropped after its lease
 	case first:
-		return record, remedy.InProgress, l.giveBack(ctx, incident, true)
+		return record, remedy.ReasonInProgress, l.giveBack(ctx, incident, true)
 	}
-	return record, remedy.InProgress, nil
+	return record, remedy.ReasonInProgress, nil
 }
 
 // Keep writes down where the incident stands, for its owner: Owner and LeaseUntil are written as they are, so that it takes
@@ -416,7 +416,7 @@ func (l *Ledger) end(r *remedy.Record, ended *remedy.Incident) {
 func (l *Ledger) write(ctx context.Context, record remedy.Record, incident *remedy.Incident,
 	change func(*remedy.Record, *remedy.Incident)) (remedy.Record, remedy.Reason, error) {
 	if open := record.Open; open != nil && open.Owner != incident.Owner && l.now().Before(l.policy.Takeover(open.LeaseUntil)) {
-		return record, remedy.InProgress, nil
+		return record, remedy.ReasonInProgress, nil
 	}
 	for {
 		next, current := record, *incident
@@ -432,7 +432,7 @@ func (l *Ledger) write(ctx context.Context, record remedy.Record, incident *reme
 			return record, "", err
 		}
 		if open := record.Open; open == nil || open.ID != incident.ID || open.Owner != incident.Owner {
-			return record, remedy.InProgress, nil
+			return record, remedy.ReasonInProgress, nil
 		}
 	}
 }

@@ -19,7 +19,7 @@ var ten = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
 // strict is a policy in mode enforce whose durations are easy to add up.
 func strict() remedy.Policy {
-	return remedy.Policy{Mode: remedy.Enforce, IncidentLimit: 45 * time.Minute, Lease: time.Minute, Cooldown: 30 * time.Minute,
+	return remedy.Policy{Mode: remedy.ModeEnforce, IncidentLimit: 45 * time.Minute, Lease: time.Minute, Cooldown: 30 * time.Minute,
 		MaxIncidents: 3, IncidentWindow: 24 * time.Hour, FleetConcurrent: 3, FleetHourly: 20}
 }
 
@@ -48,7 +48,7 @@ func record(t *testing.T, l *ledger.Ledger, instance string) remedy.Record {
 func begin(t *testing.T, l *ledger.Ledger, instance, owner string, at time.Time) remedy.Record {
 	t.Helper()
 	claimed, reason, err := l.Claim(t.Context(), record(t, l, instance), fresh(instance, owner, at),
-		remedy.Attempt{N: 1, Outcome: remedy.Claimed})
+		remedy.Attempt{N: 1, Outcome: remedy.OutcomeClaimed})
 	if reason != "" || err != nil {
 		t.Fatalf("the first claim: %s %v", reason, err)
 	}
@@ -77,24 +77,24 @@ func TestClaim(t *testing.T) {
 		want   remedy.Reason
 	}{
 		{"the lease ends at its last moment, not before", policy.Lease, "a", nil, ""},
-		{"an owner that slept past its lease may have been followed by another", policy.Lease + 1, "a", nil, remedy.InProgress},
-		{"only the owner claims, even while nobody else writes", time.Second, "b", nil, remedy.InProgress},
+		{"an owner that slept past its lease may have been followed by another", policy.Lease + 1, "a", nil, remedy.ReasonInProgress},
+		{"only the owner claims, even while nobody else writes", time.Second, "b", nil, remedy.ReasonInProgress},
 		{"the record was written in between", time.Second, "a", func(t *testing.T, l *ledger.Ledger) {
 			now := record(t, l, "i-1")
 			if _, reason, err := l.Keep(t.Context(), now, now.Open); reason != "" || err != nil {
 				t.Fatal(reason, err)
 			}
-		}, remedy.InProgress},
+		}, remedy.ReasonInProgress},
 		{"a pause holds at once", time.Second, "a", func(t *testing.T, l *ledger.Ledger) {
 			if err := l.Pause(t.Context(), time.Time{}, "maintenance"); err != nil {
 				t.Fatal(err)
 			}
-		}, remedy.Paused},
+		}, remedy.ReasonPaused},
 		{"an incident that was closed by hand is over", time.Second, "a", func(t *testing.T, l *ledger.Ledger) {
 			if _, err := l.Close(t.Context(), remedy.IncidentID("i-1", ten)); err != nil {
 				t.Fatal(err)
 			}
-		}, remedy.InProgress},
+		}, remedy.ReasonInProgress},
 	} {
 		c := &clock{ten}
 		l := ledger.New(ledger.NewMem(), policy, c.now)
@@ -140,12 +140,12 @@ func TestFirstClaim(t *testing.T) {
 		before := record(t, l, "i-1")
 		first := begin(t, l, "i-1", "a", ten)
 		if row.ended {
-			settle(t, l, first, ten, remedy.Restarted)
+			settle(t, l, first, ten, remedy.VerdictRestarted)
 		}
 		open := len(l.Fleet(t.Context()).Value.Open)
 		c.at = ten.Add(row.opened)
 		_, reason, err := l.Claim(t.Context(), before, fresh("i-1", "b", ten.Add(row.opened)), remedy.Attempt{N: 1})
-		if reason != remedy.InProgress || err != nil {
+		if reason != remedy.ReasonInProgress || err != nil {
 			t.Errorf("%s: %q (%v), want in-progress", row.why, reason, err)
 		}
 		if fleet := l.Fleet(t.Context()).Value; len(fleet.Open) != open || len(fleet.Begun) != 1 {
@@ -159,7 +159,7 @@ func TestFirstClaim(t *testing.T) {
 		left  int // slots and beginnings
 	}{
 		{"a lease after the decision the facts still hold", policy.Lease, "", 1},
-		{"an owner that froze in between comes too late", policy.Lease + 1, remedy.InProgress, 0},
+		{"an owner that froze in between comes too late", policy.Lease + 1, remedy.ReasonInProgress, 0},
 	} {
 		c := &clock{ten.Add(row.takes)}
 		l := ledger.New(ledger.NewMem(), policy, c.now)
@@ -181,10 +181,10 @@ func TestLimitsUnderConcurrency(t *testing.T) {
 		want               int
 		refusal            remedy.Reason
 	}{
-		{"the limit of incidents at once is exact", false, 3, 100, 3, remedy.FleetBusy},
-		{"and within one process", true, 3, 100, 3, remedy.FleetBusy},
-		{"the limit of incidents within the hour is exact", false, 100, 5, 5, remedy.FleetHourly},
-		{"and within one process", true, 100, 5, 5, remedy.FleetHourly},
+		{"the limit of incidents at once is exact", false, 3, 100, 3, remedy.ReasonFleetConcurrent},
+		{"and within one process", true, 3, 100, 3, remedy.ReasonFleetConcurrent},
+		{"the limit of incidents within the hour is exact", false, 100, 5, 5, remedy.ReasonFleetHourly},
+		{"and within one process", true, 100, 5, 5, remedy.ReasonFleetHourly},
 		{"no limit reached, nobody refused", false, 24, 24, 24, ""},
 	} {
 		policy := strict()
@@ -226,13 +226,13 @@ func TestHourlyLimitForgets(t *testing.T) {
 	policy.FleetHourly = 1
 	c := &clock{ten}
 	l := ledger.New(ledger.NewMem(), policy, c.now)
-	settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.Restarted)
+	settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.VerdictRestarted)
 	for _, row := range []struct {
 		why   string
 		after time.Duration
 		want  remedy.Reason
 	}{
-		{"within the hour", time.Hour - 1, remedy.FleetHourly},
+		{"within the hour", time.Hour - 1, remedy.ReasonFleetHourly},
 		{"an hour later it counts no longer", time.Hour, ""},
 	} {
 		c.at = ten.Add(row.after)
@@ -315,13 +315,13 @@ func TestPrune(t *testing.T) {
 
 func TestRehearsal(t *testing.T) {
 	policy := strict()
-	policy.Mode, policy.FleetHourly, policy.FleetConcurrent = remedy.Observe, 2, 1
+	policy.Mode, policy.FleetHourly, policy.FleetConcurrent = remedy.ModeObserve, 2, 1
 	store := ledger.NewMem()
 	l := ledger.New(store, policy, (&clock{ten}).now)
 	rehearse := func(instance string) remedy.Reason {
 		t.Helper()
 		i := fresh(instance, "a", ten)
-		i.EndedAt, i.Verdict, i.Reason = ten, remedy.Observed, remedy.WouldRestart
+		i.EndedAt, i.Verdict, i.Reason = ten, remedy.VerdictObserved, remedy.ReasonWouldRestart
 		_, reason, err := l.Settle(t.Context(), record(t, l, instance), i)
 		if err != nil {
 			t.Fatal(err)
@@ -334,7 +334,7 @@ func TestRehearsal(t *testing.T) {
 	}{
 		{"the first one", "i-1", ""},
 		{"it is over at once, so it takes no place of those under way", "i-2", ""},
-		{"but it counts as begun", "i-3", remedy.FleetHourly},
+		{"but it counts as begun", "i-3", remedy.ReasonFleetHourly},
 	} {
 		if got := rehearse(row.instance); got != row.want {
 			t.Errorf("%s: %q, want %q", row.why, got, row.want)
@@ -343,7 +343,7 @@ func TestRehearsal(t *testing.T) {
 	if r := record(t, l, "i-1"); len(r.Recent) != 1 || r.Open != nil || r.Keys["key-of-i-1"].IsZero() {
 		t.Errorf("the rehearsal left %+v, want it among the recent ones, with its alarm's key", r)
 	}
-	policy.Mode = remedy.Enforce
+	policy.Mode = remedy.ModeEnforce
 	enforcing := ledger.New(store, policy, (&clock{ten}).now)
 	if r := record(t, enforcing, "i-1"); r.Revision != 0 {
 		t.Errorf("a rehearsal is in the records of the real thing: %+v", r)
@@ -351,15 +351,15 @@ func TestRehearsal(t *testing.T) {
 	begin(t, enforcing, "i-1", "a", ten) // and does not block it
 
 	// Two rehearsals of one instance, the second by a record that was read before the first: one counts.
-	policy.Mode, policy.FleetHourly = remedy.Observe, 20
+	policy.Mode, policy.FleetHourly = remedy.ModeObserve, 20
 	l = ledger.New(store, policy, (&clock{ten}).now)
 	before := record(t, l, "i-4")
 	if reason := rehearse("i-4"); reason != "" {
 		t.Fatal(reason)
 	}
 	i := fresh("i-4", "b", ten.Add(time.Second))
-	i.EndedAt, i.Verdict = ten, remedy.Observed
-	if _, reason, err := l.Settle(t.Context(), before, i); reason != remedy.InProgress || err != nil {
+	i.EndedAt, i.Verdict = ten, remedy.VerdictObserved
+	if _, reason, err := l.Settle(t.Context(), before, i); reason != remedy.ReasonInProgress || err != nil {
 		t.Errorf("the second rehearsal: %q (%v), want in-progress", reason, err)
 	}
 	if begun := len(l.Fleet(t.Context()).Value.Begun); begun != 3 {
@@ -396,7 +396,7 @@ func TestResolve(t *testing.T) {
 		t.Errorf("after the owner wrote: %q (%v), resolved at %v, want the note kept", reason, err, kept.Open.ResolvedAt)
 	}
 	ended := *first.Open
-	ended.EndedAt, ended.Verdict = ten, remedy.GaveUp
+	ended.EndedAt, ended.Verdict = ten, remedy.VerdictFailed
 	if r, reason, err := l.Settle(t.Context(), first, &ended); reason != "" || err != nil ||
 		!r.Recent[0].ResolvedAt.Equal(resolved) {
 		t.Errorf("after the owner settled by an old record: %q (%v), want the note in its end", reason, err)
@@ -414,7 +414,7 @@ func TestKeep(t *testing.T) {
 		want  remedy.Reason
 	}{
 		{"the owner writes at any time while nobody took over", over.Add(time.Hour), "a", ""},
-		{"another waits for the lease and a tenth of it", over.Add(-1), "b", remedy.InProgress},
+		{"another waits for the lease and a tenth of it", over.Add(-1), "b", remedy.ReasonInProgress},
 		{"and then takes over", over, "b", ""},
 	} {
 		c := &clock{ten}
@@ -443,7 +443,7 @@ func TestKeep(t *testing.T) {
 				return r
 			},
 		} {
-			if got := write(); got != remedy.InProgress {
+			if got := write(); got != remedy.ReasonInProgress {
 				t.Errorf("the old owner woke up: %s gave %q, want in-progress", what, got)
 			}
 		}
@@ -456,12 +456,12 @@ func TestSettle(t *testing.T) {
 	l := ledger.New(store, strict(), c.now)
 	first := begin(t, l, "i-1", "a", ten)
 	c.at = ten.Add(time.Minute)
-	settle(t, l, first, c.at, remedy.Restarted)
+	settle(t, l, first, c.at, remedy.VerdictRestarted)
 	r := record(t, l, "i-1")
 	if r.Open != nil || len(r.Recent) != 1 {
 		t.Fatalf("the record is %+v, want the incident among the recent ones", r)
 	}
-	if e := r.Recent[0]; e.Owner != "" || !e.LeaseUntil.IsZero() || e.Verdict != remedy.Restarted || len(e.Attempts) != 1 {
+	if e := r.Recent[0]; e.Owner != "" || !e.LeaseUntil.IsZero() || e.Verdict != remedy.VerdictRestarted || len(e.Attempts) != 1 {
 		t.Errorf("its end is %+v", e)
 	}
 	if at := r.Keys["key-of-i-1"]; !at.Equal(c.at) {
@@ -476,7 +476,7 @@ func TestSettle(t *testing.T) {
 	l = ledger.New(cut, strict(), c.now)
 	second := begin(t, l, "i-2", "a", c.at)
 	cut.key = "fleet"
-	settle(t, l, second, c.at, remedy.Restarted)
+	settle(t, l, second, c.at, remedy.VerdictRestarted)
 	cut.key = ""
 	c.at = c.at.Add(10 * time.Minute)
 	if slots, err := l.Open(t.Context()); len(slots) != 0 || err != nil {
@@ -500,7 +500,7 @@ func TestRetention(t *testing.T) {
 		policy.IncidentWindow = row.window
 		c := &clock{ten}
 		l := ledger.New(ledger.NewMem(), policy, c.now)
-		settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.GaveUp)
+		settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.VerdictFailed)
 		c.at = ten.Add(row.age)
 		incident := fresh("i-1", "a", c.at)
 		incident.Alarm.Key = "another"
@@ -508,7 +508,7 @@ func TestRetention(t *testing.T) {
 		if reason != "" || err != nil {
 			t.Fatal(reason, err)
 		}
-		settle(t, l, claimed, c.at, remedy.GaveUp)
+		settle(t, l, claimed, c.at, remedy.VerdictFailed)
 		r := record(t, l, "i-1")
 		if _, kept := r.Keys["key-of-i-1"]; kept != row.kept || (len(r.Recent) == 2) != row.kept {
 			t.Errorf("%s: key kept %v, %d recent incidents", row.why, kept, len(r.Recent))
@@ -526,10 +526,10 @@ func TestUnreadableRecords(t *testing.T) {
 	}{
 		{"what this version writes", `{"version":1}`, ""},
 		{"a field of a later version that means nothing to us", `{"version":1,"later":[1]}`, ""},
-		{"a later form", `{"version":2}`, remedy.Garbled},
-		{"no version at all", `{}`, remedy.Garbled},
-		{"a field of the wrong type", `{"version":1,"open":"yes"}`, remedy.Garbled},
-		{"no record", `{"version":"1"}`, remedy.Garbled},
+		{"a later form", `{"version":2}`, remedy.FailureUnreadable},
+		{"no version at all", `{}`, remedy.FailureUnreadable},
+		{"a field of the wrong type", `{"version":1,"open":"yes"}`, remedy.FailureUnreadable},
+		{"no record", `{"version":"1"}`, remedy.FailureUnreadable},
 	} {
 		store := ledger.NewMem()
 		for _, key := range []string{"instance/i-1", "fleet"} {
@@ -555,7 +555,7 @@ func TestUnreadableRecords(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := ledger.New(ledger.NewMem(), strict(), (&clock{ten}).now).Record(ended, "i-1"); got.Failure != remedy.Unavailable {
+	if got := ledger.New(ledger.NewMem(), strict(), (&clock{ten}).now).Record(ended, "i-1"); got.Failure != remedy.FailureUnavailable {
 		t.Errorf("a store that cannot be asked: %q, want unavailable", got.Failure)
 	}
 }
@@ -593,7 +593,7 @@ func TestExpires(t *testing.T) {
 	if err := l.Pause(t.Context(), time.Time{}, "maintenance"); err != nil {
 		t.Fatal(err)
 	}
-	settle(t, l, first, ten, remedy.Restarted)
+	settle(t, l, first, ten, remedy.VerdictRestarted)
 	check("an ended incident", "instance/i-1", true)
 	check("a pause without slots", "fleet", false)
 	if _, err := l.Resume(t.Context()); err != nil {

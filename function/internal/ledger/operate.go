@@ -52,7 +52,7 @@ func (l *Ledger) Close(ctx context.Context, incident string) (remedy.Incident, e
 		ended := *record.Open
 		ended.Attempts = slices.Clone(ended.Attempts)
 		ended.Unwatch()
-		ended.EndedAt, ended.Verdict, ended.Reason = l.now().UTC(), remedy.GaveUp, remedy.Abandoned
+		ended.EndedAt, ended.Verdict, ended.Reason = l.now().UTC(), remedy.VerdictFailed, remedy.ReasonAbandoned
 		l.end(&record, &ended)
 		if _, err = l.putRecord(ctx, instance, record); errors.Is(err, ErrConflict) {
 			continue // its owner wrote at the same moment

@@ -21,8 +21,8 @@ func TestPause(t *testing.T) {
 		at    time.Time
 		want  remedy.Reason
 	}{
-		{"until somebody resumes", time.Time{}, ten.Add(1000 * time.Hour), remedy.Paused},
-		{"until its last moment", until, until.Add(-1), remedy.Paused},
+		{"until somebody resumes", time.Time{}, ten.Add(1000 * time.Hour), remedy.ReasonPaused},
+		{"until its last moment", until, until.Add(-1), remedy.ReasonPaused},
 		{"and not after it", until, until, ""},
 	} {
 		c := &clock{ten}
@@ -37,7 +37,7 @@ func TestPause(t *testing.T) {
 			t.Errorf("%s: a first claim gave %q (%v), want %q", row.why, reason, err, row.want)
 		}
 		was, err := l.Resume(t.Context())
-		if was != (row.want == remedy.Paused) || err != nil {
+		if was != (row.want == remedy.ReasonPaused) || err != nil {
 			t.Errorf("%s: Resume says that it was paused: %v (%v)", row.why, was, err)
 		}
 		if was, err = l.Resume(t.Context()); was || err != nil {
@@ -57,7 +57,7 @@ func TestClose(t *testing.T) {
 	}
 	c.at = ten.Add(time.Second)
 	ended, err := l.Close(t.Context(), first.Open.ID)
-	if err != nil || ended.Verdict != remedy.GaveUp || ended.Reason != remedy.Abandoned || !ended.EndedAt.Equal(c.at) {
+	if err != nil || ended.Verdict != remedy.VerdictFailed || ended.Reason != remedy.ReasonAbandoned || !ended.EndedAt.Equal(c.at) {
 		t.Fatalf("closed as %s/%s at %v (%v)", ended.Verdict, ended.Reason, ended.EndedAt, err)
 	}
 	if _, err := l.Close(t.Context(), first.Open.ID); !errors.Is(err, ledger.ErrNotOpen) {
@@ -67,7 +67,7 @@ func TestClose(t *testing.T) {
 		t.Errorf("%d slots, want none", len(fleet.Open))
 	}
 	// Its owner is alive, and knows nothing of it.
-	if _, reason, err := l.Claim(t.Context(), first, first.Open, remedy.Attempt{N: 2}); reason != remedy.InProgress || err != nil {
+	if _, reason, err := l.Claim(t.Context(), first, first.Open, remedy.Attempt{N: 2}); reason != remedy.ReasonInProgress || err != nil {
 		t.Errorf("its owner's next claim: %q (%v), want in-progress", reason, err)
 	}
 	if r := record(t, l, "i-1"); r.Open != nil || r.LeftAloneUntil(strict()) != c.at.Add(strict().Cooldown) {
@@ -80,13 +80,13 @@ func TestReset(t *testing.T) {
 	if _, err := l.Reset(t.Context(), "i-1"); !errors.Is(err, ledger.ErrNoRecord) {
 		t.Errorf("an instance that is not known: %v, want ErrNoRecord", err)
 	}
-	settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.Restarted)
+	settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.VerdictRestarted)
 	if n, err := l.Reset(t.Context(), "i-1"); n != 1 || err != nil {
 		t.Errorf("%d incidents forgiven (%v), want 1", n, err)
 	}
 	r := record(t, l, "i-1")
 	if !r.LeftAloneUntil(strict()).IsZero() || r.Spent(time.Time{}) != 0 || r.Keys["key-of-i-1"].IsZero() ||
-		r.Recent[0].Verdict != remedy.Restarted {
+		r.Recent[0].Verdict != remedy.VerdictRestarted {
 		t.Errorf("the record is %+v, want nothing counted, and the alarm and the recovery remembered", r)
 	}
 	if n, err := l.Reset(t.Context(), "i-1"); n != 0 || err != nil {
@@ -114,7 +114,7 @@ func TestLook(t *testing.T) {
 	for n := range 11 { // more than are read at a time
 		begin(t, l, fmt.Sprintf("i-%02d", n), "a", ten)
 	}
-	settle(t, l, record(t, l, "i-00"), ten, remedy.GaveUp)
+	settle(t, l, record(t, l, "i-00"), ten, remedy.VerdictFailed)
 	now := record(t, l, "i-01")
 	if _, err := store.Store.Put(t.Context(), "instance/i-01", []byte(`{"version":7}`), now.Revision); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestLook(t *testing.T) {
 	if r := seen.Records["i-00"]; !r.OK() || len(r.Value.Recent) != 1 {
 		t.Errorf("the ended one is %+v", r)
 	}
-	if r := seen.Records["i-01"]; r.Failure != remedy.Garbled {
+	if r := seen.Records["i-01"]; r.Failure != remedy.FailureUnreadable {
 		t.Errorf("one record that cannot be understood is %q, want a failure of its own", r.Failure)
 	}
 	ended, cancel := context.WithCancel(t.Context())

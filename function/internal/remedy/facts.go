@@ -11,16 +11,16 @@ type Source uint8
 
 // The sources. Ledger and FleetLog are records of the ledger; the live ones are answers of ECS.
 const (
-	Ledger    Source = 1 << iota // the instance's record
-	FleetLog                     // the fleet's record
-	Machine                      // DescribeInstances
-	Heartbeat                    // DescribeCloudAssistantStatus
-	Platform                     // DescribeInstanceHistoryEvents
-	Rehearsal                    // RebootInstance with DryRun
+	SourceRecord    Source = 1 << iota // the instance's record
+	SourceFleet                        // the fleet's record
+	SourceInstance                     // DescribeInstances
+	SourceVitals                       // DescribeCloudAssistantStatus
+	SourcePlatform                     // DescribeInstanceHistoryEvents
+	SourceRehearsal                    // RebootInstance with DryRun
 )
 
 // Live are the sources that are answers of ECS.
-const Live = Machine | Heartbeat | Platform | Rehearsal
+const SourceLive = SourceInstance | SourceVitals | SourcePlatform | SourceRehearsal
 
 // Has reports whether the set s holds every source of t.
 func (s Source) Has(t Source) bool { return s&t == t }
@@ -30,10 +30,10 @@ type Failure string
 
 // The failures.
 const (
-	Unavailable Failure = "unavailable" // not reached, throttled, or an answer that makes no sense: worth another try
-	Denied      Failure = "forbidden"   // no permission or no credentials: another try gives the same
-	Missing     Failure = "missing"     // not in the answer, which may also mean that reading it is not permitted
-	Garbled     Failure = "unreadable"  // in the answer, with a value that cannot be understood
+	FailureUnavailable Failure = "unavailable" // not reached, throttled, or an answer that makes no sense: worth another try
+	FailureForbidden   Failure = "forbidden"   // no permission or no credentials: another try gives the same
+	FailureMissing     Failure = "missing"     // not in the answer, which may also mean that reading it is not permitted
+	FailureUnreadable  Failure = "unreadable"  // in the answer, with a value that cannot be understood
 )
 
 // Reading is one answer of a source.

@@ -34,17 +34,17 @@ func (r *ruling) unread(rule string, failure Failure, missing Reason, note strin
 		note = string(failure)
 	}
 	switch failure {
-	case Denied:
-		r.refuse(rule, Forbidden, note)
-	case Missing:
+	case FailureForbidden:
+		r.refuse(rule, ReasonForbidden, note)
+	case FailureMissing:
 		r.refuse(rule, missing, note)
-	case Unavailable:
+	case FailureUnavailable:
 		r.findings = append(r.findings, Finding{Rule: rule, Saw: note})
 		if r.blind == "" {
 			r.blind = note
 		}
 	default:
-		r.refuse(rule, Unreadable, note)
+		r.refuse(rule, ReasonUnreadable, note)
 	}
 }
 
@@ -54,10 +54,10 @@ var opening = []struct {
 	rule  func(*ruling)
 }{
 	{0, alarmRule}, {0, accountRule}, {0, timeRule}, {0, modeRule}, {0, windowRule},
-	{Ledger, duplicateRule}, {Ledger, recoveryRule}, {Ledger, cooldownRule}, {Ledger, budgetRule},
-	{FleetLog, pauseRule}, {FleetLog, fleetRule},
-	{Machine | Heartbeat | Platform, foundRule}, {Machine, runningRule}, {Machine, lockRule}, {Machine, expiryRule},
-	{Machine, optInRule}, {Platform, platformRule}, {Heartbeat, heartbeatRule}, {Heartbeat, hangRule},
+	{SourceRecord, duplicateRule}, {SourceRecord, recoveryRule}, {SourceRecord, cooldownRule}, {SourceRecord, budgetRule},
+	{SourceFleet, pauseRule}, {SourceFleet, fleetRule},
+	{SourceInstance | SourceVitals | SourcePlatform, foundRule}, {SourceInstance, runningRule}, {SourceInstance, lockRule}, {SourceInstance, expiryRule},
+	{SourceInstance, optInRule}, {SourcePlatform, platformRule}, {SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
 }
 
 // live are the guards that are asked again before every further attempt of an open incident; whether the instance's status
@@ -72,7 +72,7 @@ func alarmRule(r *ruling) {
 		return
 	}
 	if !matches(r.p.Rules, a.Name) {
-		r.refuse("alarm-rule", RuleForbidden, "rule "+quoted(a.Name)+" is not in REMEDY_RULES")
+		r.refuse("alarm-rule", ReasonRuleNotAllowed, "rule "+quoted(a.Name)+" is not in REMEDY_RULES")
 		return
 	}
 	r.pass("alarm-rule", a.Name)
@@ -82,16 +82,16 @@ func alarmRule(r *ruling) {
 	case a.Level == "" && weak(*a):
 		r.pass("alarm-level", "none: missing data has no level")
 	default:
-		r.refuse("alarm-level", RuleForbidden, "level "+quoted(a.Level)+" is not in REMEDY_LEVELS")
+		r.refuse("alarm-level", ReasonRuleNotAllowed, "level "+quoted(a.Level)+" is not in REMEDY_LEVELS")
 	}
 }
 
 func accountRule(r *ruling) {
 	switch account := r.f.Alarm.Account; {
 	case account == "":
-		r.refuse("account", WrongAccount, "the alarm does not say whose instance it is")
+		r.refuse("account", ReasonWrongAccount, "the alarm does not say whose instance it is")
 	case account != r.f.Account:
-		r.refuse("account", WrongAccount, "the alarm is about account "+account)
+		r.refuse("account", ReasonWrongAccount, "the alarm is about account "+account)
 	default:
 		r.pass("account", account)
 	}
@@ -102,11 +102,11 @@ func timeRule(r *ruling) {
 	age := r.f.Now.Sub(a.Time)
 	switch {
 	case a.Time.IsZero():
-		r.refuse("alarm-age", Unreadable, "the alarm has no time that can be read")
+		r.refuse("alarm-age", ReasonUnreadable, "the alarm has no time that can be read")
 	case age < -MaxSkew:
-		r.refuse("alarm-age", Unreadable, "the alarm's time is "+short(-age)+" in the future")
+		r.refuse("alarm-age", ReasonUnreadable, "the alarm's time is "+short(-age)+" in the future")
 	case age > r.p.AlarmMaxAge:
-		r.refuse("alarm-age", StaleAlarm, short(age)+" old, the limit is "+short(r.p.AlarmMaxAge))
+		r.refuse("alarm-age", ReasonStaleAlarm, short(age)+" old, the limit is "+short(r.p.AlarmMaxAge))
 	default:
 		r.pass("alarm-age", short(age))
 	}
@@ -114,7 +114,7 @@ func timeRule(r *ruling) {
 
 func modeRule(r *ruling) {
 	if r.p.off() {
-		r.refuse("mode", Paused, "mode "+string(r.p.Mode))
+		r.refuse("mode", ReasonPaused, "mode "+string(r.p.Mode))
 		return
 	}
 	r.pass("mode", string(r.p.Mode))
@@ -131,12 +131,12 @@ func windowRule(r *ruling) {
 			return
 		}
 	}
-	r.refuse("window", OutsideWindow, "no window of REMEDY_WINDOWS is open")
+	r.refuse("window", ReasonOutsideWindow, "no window of REMEDY_WINDOWS is open")
 }
 
 func duplicateRule(r *ruling) {
 	if _, known := r.f.Record.Value.Keys[r.f.Alarm.Key]; known {
-		r.refuse("duplicate", Duplicate, "this alarm opened an incident that has ended")
+		r.refuse("duplicate", ReasonDuplicateAlarm, "this alarm opened an incident that has ended")
 		return
 	}
 	r.pass("duplicate", "a new alarm")
@@ -149,7 +149,7 @@ func recoveryRule(r *ruling) {
 	case recovered.IsZero():
 		r.pass("last-recovery", "none known")
 	case r.f.Alarm.Time.Before(recovered):
-		r.refuse("last-recovery", StaleAlarm, "the instance recovered at "+stamp(recovered)+", after this alarm")
+		r.refuse("last-recovery", ReasonStaleAlarm, "the instance recovered at "+stamp(recovered)+", after this alarm")
 	default:
 		r.pass("last-recovery", stamp(recovered))
 	}
@@ -162,7 +162,7 @@ func cooldownRule(r *ruling) {
 	case ended.IsZero():
 		r.pass("cool-down", "no incident before")
 	case r.f.Now.Before(until):
-		r.refuse("cool-down", CoolingDown, "its last incident ended at "+stamp(ended)+"; left alone until "+stamp(until))
+		r.refuse("cool-down", ReasonCoolingDown, "its last incident ended at "+stamp(ended)+"; left alone until "+stamp(until))
 	default:
 		r.pass("cool-down", "over since "+stamp(until))
 	}
@@ -172,7 +172,7 @@ func budgetRule(r *ruling) {
 	spent := r.f.Record.Value.Spent(r.f.Now.Add(-r.p.IncidentWindow))
 	saw := strconv.Itoa(spent) + " of " + strconv.Itoa(r.p.MaxIncidents)
 	if spent >= r.p.MaxIncidents {
-		r.refuse("incidents", Spent, saw+" within "+short(r.p.IncidentWindow)+": a human is needed")
+		r.refuse("incidents", ReasonIncidentsSpent, saw+" within "+short(r.p.IncidentWindow)+": a human is needed")
 		return
 	}
 	r.pass("incidents", saw)
@@ -180,11 +180,11 @@ func budgetRule(r *ruling) {
 
 func pauseRule(r *ruling) {
 	if !r.f.Fleet.OK() {
-		r.unread("pause", r.f.Fleet.Failure, Unreadable, "the ledger: "+r.f.Fleet.Note)
+		r.unread("pause", r.f.Fleet.Failure, ReasonUnreadable, "the ledger: "+r.f.Fleet.Note)
 		return
 	}
 	if pause := r.f.Fleet.Value.Paused; pause.On(r.f.Now) {
-		r.refuse("pause", Paused, pause.Reason)
+		r.refuse("pause", ReasonPaused, pause.Reason)
 		return
 	}
 	r.pass("pause", "none")
@@ -196,7 +196,7 @@ func fleetRule(r *ruling) {
 	}
 	// Its record was read a moment ago and did not show this incident: another invocation is opening it right now.
 	if slot, opening := r.f.Fleet.Value.Opening(*r.p, r.f.Record.Value, r.f.Alarm.Instance, r.f.Now); opening {
-		r.refuse("fleet", InProgress, "incident "+slot.Incident+" is being opened")
+		r.refuse("fleet", ReasonInProgress, "incident "+slot.Incident+" is being opened")
 		return
 	}
 	reason, saw := r.f.Fleet.Value.Full(*r.p, r.f.Now)
@@ -210,7 +210,7 @@ func fleetRule(r *ruling) {
 // foundRule: is exactly this instance there?
 func foundRule(r *ruling) {
 	if m := &r.f.Machine; !m.OK() {
-		r.unread("found", m.Failure, NotFound, m.Note)
+		r.unread("found", m.Failure, ReasonNotFound, m.Note)
 		return
 	}
 	r.pass("found", r.f.Machine.Value.Name)
@@ -221,7 +221,7 @@ func runningRule(r *ruling) {
 		return // foundRule said so, here and in the rules below
 	}
 	if status := r.f.Machine.Value.Status; status != "Running" {
-		r.refuse("running", NotRunning, status)
+		r.refuse("running", ReasonNotRunning, status)
 		return
 	}
 	r.pass("running", "Running")
@@ -235,7 +235,7 @@ func lockRule(r *ruling) {
 	}
 	m := &r.f.Machine.Value
 	if !m.LocksKnown {
-		r.refuse("security-lock", Unreadable, "OperationLocks is missing or malformed")
+		r.refuse("security-lock", ReasonUnreadable, "OperationLocks is missing or malformed")
 		return
 	}
 	security, other := "no locks", "no locks"
@@ -247,12 +247,12 @@ func lockRule(r *ruling) {
 		}
 	}
 	if security != "no locks" {
-		r.refuse("security-lock", SecurityLock, security)
+		r.refuse("security-lock", ReasonSecurityLocked, security)
 	} else {
 		r.pass("security-lock", security)
 	}
 	if other != "no locks" {
-		r.refuse("other-lock", Locked, other)
+		r.refuse("other-lock", ReasonLocked, other)
 	} else {
 		r.pass("other-lock", other)
 	}
@@ -268,13 +268,13 @@ func expiryRule(r *ruling) {
 	case m.ChargeType == "PostPaid":
 		r.pass("expiry", "PostPaid")
 	case m.ChargeType != "PrePaid":
-		r.refuse("expiry", Unreadable, "charge type "+quoted(m.ChargeType))
+		r.refuse("expiry", ReasonUnreadable, "charge type "+quoted(m.ChargeType))
 	case m.ExpiredTime.IsZero():
-		r.refuse("expiry", Unreadable, "PrePaid without an ExpiredTime that can be read")
+		r.refuse("expiry", ReasonUnreadable, "PrePaid without an ExpiredTime that can be read")
 	case !r.f.Machine.clockAgrees():
-		r.refuse("expiry", Unreadable, clockDispute)
+		r.refuse("expiry", ReasonUnreadable, clockDispute)
 	case !r.f.Machine.Date.Before(m.ExpiredTime):
-		r.refuse("expiry", Expired, "since "+stamp(m.ExpiredTime))
+		r.refuse("expiry", ReasonExpired, "since "+stamp(m.ExpiredTime))
 	default:
 		r.pass("expiry", "PrePaid until "+stamp(m.ExpiredTime))
 	}
@@ -304,7 +304,7 @@ func optInRule(r *ruling) {
 	}
 	grant, saw := r.p.granted(&r.f.Machine.Value)
 	if grant == GrantNone {
-		r.refuse("opt-in", NotOptedIn, saw)
+		r.refuse("opt-in", ReasonNotOptedIn, saw)
 		return
 	}
 	r.pass("opt-in", saw)
@@ -318,7 +318,7 @@ const platformSoon = 30 * time.Minute
 func platformRule(r *ruling) {
 	events := &r.f.Events
 	if !events.OK() {
-		r.unread("platform", events.Failure, Unreadable, events.Note)
+		r.unread("platform", events.Failure, ReasonUnreadable, events.Note)
 		return
 	}
 	for i := range events.Value {
@@ -327,7 +327,7 @@ func platformRule(r *ruling) {
 			continue // the reason that we are here
 		}
 		if e.Status == "Executing" {
-			r.refuse("platform", PlatformActs, e.Type+" is under way")
+			r.refuse("platform", ReasonPlatformActing, e.Type+" is under way")
 			return
 		}
 		if (e.Status != "Scheduled" && e.Status != "Inquiring") || !planned(e.Type) {
@@ -335,13 +335,13 @@ func platformRule(r *ruling) {
 		}
 		switch {
 		case e.NotBefore.IsZero():
-			r.refuse("platform", PlatformActs, e.Type+" is announced for an unknown time")
+			r.refuse("platform", ReasonPlatformActing, e.Type+" is announced for an unknown time")
 			return
 		case !events.clockAgrees():
-			r.refuse("platform", Unreadable, clockDispute)
+			r.refuse("platform", ReasonUnreadable, clockDispute)
 			return
 		case e.NotBefore.Sub(events.Date) <= platformSoon:
-			r.refuse("platform", PlatformActs, e.Type+" is announced for "+stamp(e.NotBefore))
+			r.refuse("platform", ReasonPlatformActing, e.Type+" is announced for "+stamp(e.NotBefore))
 			return
 		}
 	}
@@ -358,31 +358,31 @@ func planned(eventType string) bool {
 type pulse uint8
 
 const (
-	unheard   pulse = iota // Cloud Assistant never reported
-	silent                 // it did, but not lately
-	beating                // it did just now: the guest does not hang
-	unsettled              // no telling
+	pulseUnheard   pulse = iota // Cloud Assistant never reported
+	pulseSilent                 // it did, but not lately
+	pulseBeating                // it did just now: the guest does not hang
+	pulseUnsettled              // no telling
 )
 
 // pulse compares the heartbeat with ECS's own clock (ECS API document DescribeCloudAssistantStatus: one every minute).
 func (f *Facts) pulse(p *Policy) (pulse, string) {
 	v := &f.Vitals
 	if !v.OK() {
-		return unsettled, v.Note
+		return pulseUnsettled, v.Note
 	}
 	if v.Value.Heartbeat.IsZero() {
-		return unheard, "Cloud Assistant never reported"
+		return pulseUnheard, "Cloud Assistant never reported"
 	}
 	age := v.Date.Sub(v.Value.Heartbeat)
 	switch {
 	case !v.clockAgrees():
-		return unsettled, clockDispute
+		return pulseUnsettled, clockDispute
 	case age < -MaxSkew:
-		return unsettled, "the last heartbeat is " + short(-age) + " in the future"
+		return pulseUnsettled, "the last heartbeat is " + short(-age) + " in the future"
 	case age < p.HeartbeatFresh:
-		return beating, "last heartbeat " + short(age) + " ago"
+		return pulseBeating, "last heartbeat " + short(age) + " ago"
 	}
-	return silent, "last heartbeat " + short(age) + " ago"
+	return pulseSilent, "last heartbeat " + short(age) + " ago"
 }
 
 func heartbeatRule(r *ruling) {
@@ -390,12 +390,12 @@ func heartbeatRule(r *ruling) {
 	switch {
 	case !r.p.SecondCheck:
 		r.pass("heartbeat", "not asked (REMEDY_SECOND_CHECK=none)")
-	case state == beating:
-		r.refuse("heartbeat", GuestAlive, saw)
-	case state == unsettled && !r.f.Vitals.OK():
-		r.unread("heartbeat", r.f.Vitals.Failure, Unreadable, saw)
-	case state == unsettled:
-		r.refuse("heartbeat", Unreadable, saw)
+	case state == pulseBeating:
+		r.refuse("heartbeat", ReasonGuestAlive, saw)
+	case state == pulseUnsettled && !r.f.Vitals.OK():
+		r.unread("heartbeat", r.f.Vitals.Failure, ReasonUnreadable, saw)
+	case state == pulseUnsettled:
+		r.refuse("heartbeat", ReasonUnreadable, saw)
 	default:
 		r.pass("heartbeat", saw)
 	}
@@ -407,9 +407,9 @@ func hangRule(r *ruling) {
 		return
 	}
 	switch state, saw := r.f.pulse(r.p); state {
-	case unheard:
-		r.refuse("hang", Unproven, "the alarm is weak, and "+saw)
-	case silent:
+	case pulseUnheard:
+		r.refuse("hang", ReasonUnconfirmedHang, "the alarm is weak, and "+saw)
+	case pulseSilent:
 		r.pass("hang", saw)
 	}
 }
@@ -444,9 +444,9 @@ func (fl Fleet) Full(p Policy, now time.Time) (Reason, string) {
 		strconv.Itoa(begun) + " of " + strconv.Itoa(p.FleetHourly) + " within the hour"
 	switch {
 	case busy >= p.FleetConcurrent:
-		return FleetBusy, saw
+		return ReasonFleetConcurrent, saw
 	case begun >= p.FleetHourly:
-		return FleetHourly, saw
+		return ReasonFleetHourly, saw
 	}
 	return "", saw
 }
@@ -455,7 +455,7 @@ func (fl Fleet) Full(p Policy, now time.Time) (Reason, string) {
 func (r *Record) recovered() time.Time {
 	var last time.Time
 	for i := range r.Recent {
-		if e := &r.Recent[i]; e.Verdict == Restarted && e.EndedAt.After(last) {
+		if e := &r.Recent[i]; e.Verdict == VerdictRestarted && e.EndedAt.After(last) {
 			last = e.EndedAt
 		}
 	}

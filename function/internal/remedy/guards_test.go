@@ -28,7 +28,7 @@ func opens() *candidate {
 			Machine: Reading[Instance]{At: now, Date: now, Value: machine.Instance},
 			Vitals:  Reading[Vitals]{At: now, Date: now, Value: Vitals{now.Add(-10 * time.Minute)}},
 			Events:  Reading[[]PlatformEvent]{At: now, Date: now},
-			Dry:     Reply{At: now, Outcome: Accepted},
+			Dry:     Reply{At: now, Outcome: OutcomeAccepted},
 		},
 	}
 }
@@ -49,7 +49,7 @@ func (c *candidate) ask() Step {
 		Failures: c.Failures}
 	for {
 		step := Next(c.Policy, f)
-		if step.Do != Read || step.Sources == 0 {
+		if step.Do != DoRead || step.Sources == 0 {
 			return step
 		}
 		for _, source := range []struct {
@@ -57,9 +57,9 @@ func (c *candidate) ask() Step {
 			name string
 			read func()
 		}{
-			{Ledger, "ledger", func() { f.Record = c.Record }}, {FleetLog, "fleet", func() { f.Fleet = c.Fleet }},
-			{Machine, "machine", func() { f.Machine = c.Machine }}, {Heartbeat, "heartbeat", func() { f.Vitals = c.Vitals }},
-			{Platform, "platform", func() { f.Events = c.Events }}, {Rehearsal, "dry-run", func() { f.Dry = c.Dry }},
+			{SourceRecord, "ledger", func() { f.Record = c.Record }}, {SourceFleet, "fleet", func() { f.Fleet = c.Fleet }},
+			{SourceInstance, "machine", func() { f.Machine = c.Machine }}, {SourceVitals, "heartbeat", func() { f.Vitals = c.Vitals }},
+			{SourcePlatform, "platform", func() { f.Events = c.Events }}, {SourceRehearsal, "dry-run", func() { f.Dry = c.Dry }},
 		} {
 			if step.Sources.Has(source.Source) {
 				c.read = append(c.read, source.name)
@@ -84,7 +84,7 @@ func TestOpening(t *testing.T) {
 		return func(c *candidate) {
 			c.Metrics = append(c.Metrics, metric)
 			c.Alarm = busy()
-			c.Alarm.Metric, c.Alarm.State, c.Alarm.RawState, c.Alarm.Level = metric, events.InsufficientData,
+			c.Alarm.Metric, c.Alarm.State, c.Alarm.RawState, c.Alarm.Level = metric, events.StateInsufficientData,
 				"INSUFFICIENT_DATA", ""
 		}
 	}
@@ -154,9 +154,9 @@ func TestOpening(t *testing.T) {
 	failing := func(failure Failure, sources Source) func(*candidate) {
 		return func(c *candidate) {
 			c.Failures = 3
-			for source, f := range map[Source]*Failure{Ledger: &c.Record.Failure, FleetLog: &c.Fleet.Failure,
-				Machine:   &c.Machine.Failure,
-				Heartbeat: &c.Vitals.Failure, Platform: &c.Events.Failure} {
+			for source, f := range map[Source]*Failure{SourceRecord: &c.Record.Failure, SourceFleet: &c.Fleet.Failure,
+				SourceInstance: &c.Machine.Failure,
+				SourceVitals:   &c.Vitals.Failure, SourcePlatform: &c.Events.Failure} {
 				if sources.Has(source) {
 					*f = failure
 				}
@@ -186,106 +186,108 @@ func TestOpening(t *testing.T) {
 		{"a hang", no, "", "", everything, "the one event that means it"},
 
 		// The alarm itself.
-		{"undecodable", problem(events.Undecodable), Malformed, CannotParse, nothing, "an element of a batch"},
-		{"not an alarm", problem(events.NotAnAlarm), Ignored, NotAnAlarm, nothing, "JSON of another shape"},
-		{"contradiction", problem(events.Contradiction), Refused, Unreadable, nothing,
+		{"undecodable", problem(events.ProblemUndecodable), VerdictMalformed, ReasonMalformed, nothing, "an element of a batch"},
+		{"not an alarm", problem(events.ProblemNotAnAlarm), VerdictIgnored, ReasonNotAnAlarm, nothing, "JSON of another shape"},
+		{"contradiction", problem(events.ProblemContradiction), VerdictRefused, ReasonUnreadable, nothing,
 			"which instance it is about is not certain"},
-		{"not ECS", problem(events.NotECS), Ignored, NotECS, nothing, "another product"},
-		{"no instance", problem(events.NoInstance), Ignored, NoInstance, nothing,
+		{"not ECS", problem(events.ProblemNotECS), VerdictIgnored, ReasonNotECS, nothing, "another product"},
+		{"no instance", problem(events.ProblemNoInstance), VerdictIgnored, ReasonNoInstance, nothing,
 			"a probe names only the machine that probed"},
-		{"placeholder", problem(events.Placeholder), Ignored, Placeholder, nothing, "the console's test button"},
-		{"a problem of tomorrow", problem("odd"), Ignored, NoInstance, nothing, "a problem without a name here is one, too"},
-		{"no id", func(c *candidate) { c.Alarm.Instance = "" }, Ignored, NoInstance, nothing, "nothing to restart"},
-		{"resolved", func(c *candidate) { c.Alarm.State = events.Resolved }, Ignored, Resolved, ledgerOnly,
+		{"placeholder", problem(events.ProblemPlaceholder), VerdictIgnored, ReasonPlaceholder, nothing, "the console's test button"},
+		{"a problem of tomorrow", problem("odd"), VerdictIgnored, ReasonNoInstance, nothing, "a problem without a name here is one, too"},
+		{"no id", func(c *candidate) { c.Alarm.Instance = "" }, VerdictIgnored, ReasonNoInstance, nothing, "nothing to restart"},
+		{"resolved", func(c *candidate) { c.Alarm.State = events.StateResolved }, VerdictIgnored, ReasonResolved, ledgerOnly,
 			"an open incident would want to know"},
 		{"resolved, of no curable metric",
-			func(c *candidate) { c.Alarm = busy(); c.Alarm.Metric, c.Alarm.State = "eip", events.Resolved },
-			Ignored, Resolved, nothing, "no incident can be waiting for it"},
+			func(c *candidate) { c.Alarm = busy(); c.Alarm.Metric, c.Alarm.State = "eip", events.StateResolved },
+			VerdictIgnored, ReasonResolved, nothing, "no incident can be waiting for it"},
 		{"resolved, of another product",
-			with(problem(events.NotECS), func(c *candidate) { c.Alarm.State = events.Resolved }), Ignored, Resolved, nothing,
+			with(problem(events.ProblemNotECS), func(c *candidate) { c.Alarm.State = events.StateResolved }), VerdictIgnored, ReasonResolved, nothing,
 			"likewise"},
-		{"superseded", func(c *candidate) { c.Superseded = true }, Ignored, Resolved, nothing, "resolved in the same batch"},
-		{"no state", func(c *candidate) { c.Alarm = busy(); c.Alarm.State = events.UnknownState }, Refused, Unreadable,
+		{"superseded", func(c *candidate) { c.Superseded = true }, VerdictIgnored, ReasonResolved, nothing, "resolved in the same batch"},
+		{"no state", func(c *candidate) { c.Alarm = busy(); c.Alarm.State = events.StateUnknown }, VerdictRefused, ReasonUnreadable,
 			nothing, "firing or not? unreadable"},
 		{"no data from the agent", noData("cpu_idle"), "", "", everything, "its reporter inside the guest fell silent"},
-		{"no data from the host", noData("CPUUtilization"), Ignored, NotRestartable, nothing,
+		{"no data from the host", noData("CPUUtilization"), VerdictIgnored, ReasonNotRestartable, nothing,
 			"the guest has no part in that metric"},
-		{"followed", func(c *candidate) { c.Followed = true }, Refused, InProgress, ledgerOnly,
+		{"followed", func(c *candidate) { c.Followed = true }, VerdictRefused, ReasonInProgress, ledgerOnly,
 			"another of this batch leads"},
 
 		// Curable events and metrics.
-		{"hang over", event("ECS", "Instance:InstanceFailure.PerformanceImpact", "Executed"), Ignored, NotRestartable,
+		{"hang over", event("ECS", "Instance:InstanceFailure.PerformanceImpact", "Executed"), VerdictIgnored, ReasonNotRestartable,
 			nothing, "the other status of it"},
-		{"status in capitals", event("ECS", "Instance:InstanceFailure.PerformanceImpact", "EXECUTING"), Ignored,
-			NotRestartable, nothing, "compared exactly: deny by default"},
+		{"status in capitals", event("ECS", "Instance:InstanceFailure.PerformanceImpact", "EXECUTING"), VerdictIgnored,
+			ReasonNotRestartable, nothing, "compared exactly: deny by default"},
 		{"agent stopped", weakly, "", "", everything, "weak, and the heartbeat is silent, too"},
-		{"agent stopped, another product", event("ECS", "Agent_Status_Stopped", "stopped"), Ignored, NotRestartable, nothing,
+		{"agent stopped, another product", event("ECS", "Agent_Status_Stopped", "stopped"), VerdictIgnored, ReasonNotRestartable, nothing,
 			"the name alone is not enough"},
-		{"agent running", event("CloudMonitor", "Agent_Status_Running", "running"), Ignored, NotRestartable, nothing,
+		{"agent running", event("CloudMonitor", "Agent_Status_Running", "running"), VerdictIgnored, ReasonNotRestartable, nothing,
 			"good news that does not say resolved"},
-		{"guest crashed", event("ECS", "Instance:InstanceFailure.Reboot", "Executing"), Ignored, NotRestartable, nothing,
+		{"guest crashed", event("ECS", "Instance:InstanceFailure.Reboot", "Executing"), VerdictIgnored, ReasonNotRestartable, nothing,
 			"the platform reboots it"},
-		{"disk stalled", event("ECS", "Disk:Stalled", "Executing"), Ignored, NotRestartable, nothing, "no cure"},
-		{"an event of tomorrow", event("ECS", "Instance:InstanceFailure.Tomorrow", "Executing"), Ignored, NotRestartable,
+		{"disk stalled", event("ECS", "Disk:Stalled", "Executing"), VerdictIgnored, ReasonNotRestartable, nothing, "no cure"},
+		{"an event of tomorrow", event("ECS", "Instance:InstanceFailure.Tomorrow", "Executing"), VerdictIgnored, ReasonNotRestartable,
 			nothing, "deny by default"},
-		{"no event, no metric", func(c *candidate) { c.Alarm = busy(); c.Alarm.Metric = "" }, Ignored, NotRestartable,
+		{"no event, no metric", func(c *candidate) { c.Alarm = busy(); c.Alarm.Metric = "" }, VerdictIgnored, ReasonNotRestartable,
 			nothing, "about nothing known"},
 		{"metric in the list", metric, "", "", everything, "REMEDY_METRICS"},
-		{"metric not in the list", func(c *candidate) { c.Alarm = busy(); c.Alarm.Metric = "cpu_idle" }, Ignored,
-			NotRestartable, nothing, "deny by default"},
+		{"metric not in the list", func(c *candidate) { c.Alarm = busy(); c.Alarm.Metric = "cpu_idle" }, VerdictIgnored,
+			ReasonNotRestartable, nothing, "deny by default"},
 
 		// The rule, its level, the account. From here on the ledger is asked first: an open incident would be resumed.
 		{"rule equal", rule("db-cpu", "db-cpu"), "", "", everything, "a glob without a star"},
-		{"rule longer", rule("db-cpu", "db-cpu2"), Refused, RuleForbidden, ledgerOnly, "a glob matches the whole name"},
+		{"rule longer", rule("db-cpu", "db-cpu2"), VerdictRefused, ReasonRuleNotAllowed, ledgerOnly, "a glob matches the whole name"},
 		{"rule by star", rule("db-*", "db-cpu"), "", "", everything, "a star"},
 		{"rule by star over slashes", rule("ecs*stuck", "ecs/cpu/stuck"), "", "", everything, "a name is no path"},
 		{"rule by one character", rule("ecs?cpu", "ecs/cpu"), "", "", everything, "a slash is a character, too"},
 		{"rule by class", rule("db-[0-4]", "db-4"), "", "", everything, "in the class"},
-		{"rule not in class", rule("db-[0-4]", "db-5"), Refused, RuleForbidden, ledgerOnly, "not in the class"},
-		{"broken glob", rule("db-[", "db-["), Refused, RuleForbidden, ledgerOnly,
+		{"rule not in class", rule("db-[0-4]", "db-5"), VerdictRefused, ReasonRuleNotAllowed, ledgerOnly, "not in the class"},
+		{"broken glob", rule("db-[", "db-["), VerdictRefused, ReasonRuleNotAllowed, ledgerOnly,
 			"a glob that cannot be read matches nothing"},
-		{"no rules", func(c *candidate) { c.Alarm = busy(); c.Rules = nil }, Refused, RuleForbidden, ledgerOnly,
+		{"no rules", func(c *candidate) { c.Alarm = busy(); c.Rules = nil }, VerdictRefused, ReasonRuleNotAllowed, ledgerOnly,
 			"none is allowed"},
 		{"an event has no rule", func(c *candidate) { c.Rules, c.Levels = nil, nil }, "", "", everything,
 			"rules and levels are of metric alarms"},
-		{"level warn", func(c *candidate) { c.Alarm = busy(); c.Alarm.Level = "WARN" }, Refused, RuleForbidden, ledgerOnly,
+		{"level warn", func(c *candidate) { c.Alarm = busy(); c.Alarm.Level = "WARN" }, VerdictRefused, ReasonRuleNotAllowed, ledgerOnly,
 			"not in REMEDY_LEVELS"},
 		{"level allowed", func(c *candidate) {
 			c.Alarm = busy()
 			c.Alarm.Level, c.Levels = "WARN", []string{"CRITICAL", "WARN"}
 		}, "", "", everything, "in REMEDY_LEVELS"},
-		{"no level", func(c *candidate) { c.Alarm = busy(); c.Alarm.Level = "" }, Refused, RuleForbidden, ledgerOnly,
+		{"no level", func(c *candidate) { c.Alarm = busy(); c.Alarm.Level = "" }, VerdictRefused, ReasonRuleNotAllowed, ledgerOnly,
 			"a firing alarm has one"},
-		{"another account", func(c *candidate) { c.Alarm.Account = "9" }, Refused, WrongAccount, ledgerOnly,
+		{"another account", func(c *candidate) { c.Alarm.Account = "9" }, VerdictRefused, ReasonWrongAccount, ledgerOnly,
 			"its instance is not ours"},
-		{"no account", func(c *candidate) { c.Alarm.Account = "" }, Refused, WrongAccount, ledgerOnly, "whose instance?"},
-		{"no account on either side", func(c *candidate) { c.Alarm.Account, c.Account = "", "" }, Refused, WrongAccount,
+		{"no account", func(c *candidate) { c.Alarm.Account = "" }, VerdictRefused, ReasonWrongAccount, ledgerOnly, "whose instance?"},
+		{"no account on either side", func(c *candidate) { c.Alarm.Account, c.Account = "", "" }, VerdictRefused, ReasonWrongAccount,
 			ledgerOnly, "two unknowns are not equal"},
 
 		// Its time.
 		{"age at the limit", aged(15 * time.Minute), "", "", everything, "not older than the limit"},
-		{"age above it", aged(15*time.Minute + 1), Refused, StaleAlarm, ledgerOnly, "older by a nanosecond"},
+		{"age above it", aged(15*time.Minute + 1), VerdictRefused, ReasonStaleAlarm, ledgerOnly, "older by a nanosecond"},
 		{"2 minutes ahead", aged(-2 * time.Minute), "", "", everything, "two clocks may differ that much"},
-		{"more than that", aged(-2*time.Minute - 1), Refused, Unreadable, ledgerOnly, "more is no clock"},
-		{"no time", func(c *candidate) { c.Alarm.Time = time.Time{} }, Refused, Unreadable, ledgerOnly, "unreadable is no"},
+		{"more than that", aged(-2*time.Minute - 1), VerdictRefused, ReasonUnreadable, ledgerOnly, "more is no clock"},
+		{"no time", func(c *candidate) { c.Alarm.Time = time.Time{} }, VerdictRefused, ReasonUnreadable, ledgerOnly, "unreadable is no"},
 
 		// Mode and window.
-		{"off", func(c *candidate) { c.Mode = Off }, Refused, Paused, ledgerOnly, "REMEDY_MODE=off"},
-		{"no mode", func(c *candidate) { c.Mode = "" }, Refused, Paused, ledgerOnly, "the zero policy allows nothing"},
-		{"observe", func(c *candidate) { c.Mode = Observe }, Observed, WouldRestart, rehearsed,
+		{"off", func(c *candidate) { c.Mode = ModeOff }, VerdictRefused, ReasonPaused, ledgerOnly, "REMEDY_MODE=off"},
+		{"no mode", func(c *candidate) { c.Mode = "" }, VerdictRefused, ReasonPaused, ledgerOnly, "the zero policy allows nothing"},
+		{"observe", func(c *candidate) { c.Mode = ModeObserve }, VerdictObserved, ReasonWouldRestart, rehearsed,
 			"every guard, then the rehearsal"},
-		{"observe, ECS says no", func(c *candidate) { c.Mode, c.Dry.Outcome, c.Dry.Reason = Observe, Rejected, Forbidden },
-			Refused, Forbidden, rehearsed, "its reason"},
-		{"observe, no answer", func(c *candidate) { c.Mode, c.Dry.Outcome, c.Failures = Observe, Unknown, 3 }, Pending,
-			Dependency, rehearsed, "only its exact yes is one"},
+		{"observe, ECS says no", func(c *candidate) {
+			c.Mode, c.Dry.Outcome, c.Dry.Reason = ModeObserve, OutcomeRejected, ReasonForbidden
+		},
+			VerdictRefused, ReasonForbidden, rehearsed, "its reason"},
+		{"observe, no answer", func(c *candidate) { c.Mode, c.Dry.Outcome, c.Failures = ModeObserve, OutcomeUnknown, 3 }, VerdictPending,
+			ReasonDependencyUnavailable, rehearsed, "only its exact yes is one"},
 		{"window opens", func(c *candidate) {
 			c.Windows = []Window{on(time.Monday, 8*60,
 				9*60)}
 			c.later(-30 * time.Second)
 		}, "", "", everything, "its first minute"},
-		{"window not open yet", func(c *candidate) { c.Windows = []Window{on(time.Monday, 8*60+1, 9*60)} }, Refused,
-			OutsideWindow, ledgerOnly, "the minute before"},
-		{"window closes", func(c *candidate) { c.Windows = []Window{on(time.Monday, 7*60, 8*60)} }, Refused, OutsideWindow,
+		{"window not open yet", func(c *candidate) { c.Windows = []Window{on(time.Monday, 8*60+1, 9*60)} }, VerdictRefused,
+			ReasonOutsideWindow, ledgerOnly, "the minute before"},
+		{"window closes", func(c *candidate) { c.Windows = []Window{on(time.Monday, 7*60, 8*60)} }, VerdictRefused, ReasonOutsideWindow,
 			ledgerOnly, "its end is exclusive"},
 		{"window's last minute", func(c *candidate) { c.Windows = []Window{on(time.Monday, 7*60, 8*60+1)} }, "", "",
 			everything, "the last one"},
@@ -293,112 +295,112 @@ func TestOpening(t *testing.T) {
 			"", "", everything, "any of them"},
 
 		// The ledger.
-		{"duplicate", func(c *candidate) { c.Record.Value.Keys[c.Alarm.Key] = start }, Refused, Duplicate, ledgerOnly,
+		{"duplicate", func(c *candidate) { c.Record.Value.Keys[c.Alarm.Key] = start }, VerdictRefused, ReasonDuplicateAlarm, ledgerOnly,
 			"it opened one that has ended"},
 		{"another's key", func(c *candidate) { c.Record.Value.Keys["e-1|Executed"] = start }, "", "", everything,
 			"another key"},
-		{"before the last recovery", with(past(Restarted, 40*time.Minute, 29*time.Second),
-			func(c *candidate) { c.Cooldown = 0 }), Refused, StaleAlarm, ledgerOnly,
+		{"before the last recovery", with(past(VerdictRestarted, 40*time.Minute, 29*time.Second),
+			func(c *candidate) { c.Cooldown = 0 }), VerdictRefused, ReasonStaleAlarm, ledgerOnly,
 			"a hang that is over"},
-		{"in the second of the last recovery", with(past(Restarted, 40*time.Minute, 30*time.Second-time.Millisecond),
+		{"in the second of the last recovery", with(past(VerdictRestarted, 40*time.Minute, 30*time.Second-time.Millisecond),
 			func(c *candidate) { c.Cooldown = 0 }), "", "", everything, "alarms may have their time to the second"},
-		{"at the last recovery", with(past(Restarted, 40*time.Minute, 30*time.Second),
+		{"at the last recovery", with(past(VerdictRestarted, 40*time.Minute, 30*time.Second),
 			func(c *candidate) { c.Cooldown = 0 }), "", "", everything, "not before it"},
-		{"before the last failure", with(past(GaveUp, 40*time.Minute, 29*time.Second),
+		{"before the last failure", with(past(VerdictFailed, 40*time.Minute, 29*time.Second),
 			func(c *candidate) { c.Cooldown = 0 }), "", "", everything, "no recovery"},
-		{"cooling down", past(GaveUp, time.Hour, 30*time.Minute-1), Refused, CoolingDown, ledgerOnly, "a nanosecond left"},
-		{"cooled down", past(GaveUp, time.Hour, 30*time.Minute), "", "", everything, "over"},
+		{"cooling down", past(VerdictFailed, time.Hour, 30*time.Minute-1), VerdictRefused, ReasonCoolingDown, ledgerOnly, "a nanosecond left"},
+		{"cooled down", past(VerdictFailed, time.Hour, 30*time.Minute), "", "", everything, "over"},
 		{"cooling down, forgiven", func(c *candidate) {
 			c.Record.Value.Recent = []Incident{{OpenedAt: c.Now, EndedAt: c.Now, Forgiven: true}}
 		}, "", "", everything, "the operator reset it"},
-		{"budget left", with(past(GaveUp, 9*time.Hour, 8*time.Hour), past(GaveUp, 7*time.Hour, 6*time.Hour),
-			past(GaveUp, 24*time.Hour, 23*time.Hour)), "", "", everything,
+		{"budget left", with(past(VerdictFailed, 9*time.Hour, 8*time.Hour), past(VerdictFailed, 7*time.Hour, 6*time.Hour),
+			past(VerdictFailed, 24*time.Hour, 23*time.Hour)), "", "", everything,
 			"the third one is a window old"},
-		{"budget spent", with(past(GaveUp, 9*time.Hour, 8*time.Hour), past(GaveUp, 7*time.Hour, 6*time.Hour),
-			past(GaveUp, 24*time.Hour-1, 23*time.Hour)), Refused, Spent, ledgerOnly,
+		{"budget spent", with(past(VerdictFailed, 9*time.Hour, 8*time.Hour), past(VerdictFailed, 7*time.Hour, 6*time.Hour),
+			past(VerdictFailed, 24*time.Hour-1, 23*time.Hour)), VerdictRefused, ReasonIncidentsSpent, ledgerOnly,
 			"a nanosecond younger"},
-		{"paused", paused(0), Refused, Paused, noECS, "until resumed"},
-		{"paused for a moment", paused(1), Refused, Paused, noECS, "a nanosecond left"},
+		{"paused", paused(0), VerdictRefused, ReasonPaused, noECS, "until resumed"},
+		{"paused for a moment", paused(1), VerdictRefused, ReasonPaused, noECS, "a nanosecond left"},
 		{"pause over", paused(-1), "", "", everything, "over"},
 		{"fleet has room", slots(0, time.Minute), "", "", everything, "two of three"},
-		{"fleet is full", slots(0, time.Minute, 45*time.Minute-1), Refused, FleetBusy, noECS, "three of three"},
+		{"fleet is full", slots(0, time.Minute, 45*time.Minute-1), VerdictRefused, ReasonFleetConcurrent, noECS, "three of three"},
 		{"a slot past the incident's limit", slots(0, time.Minute, 45*time.Minute), "", "", everything,
 			"it no longer counts"},
 		{"hour has room", begun(19, time.Minute), "", "", everything, "19 of 20"},
-		{"hour is full", begun(20, time.Hour-1), Refused, FleetHourly, noECS, "20 within the hour"},
+		{"hour is full", begun(20, time.Hour-1), VerdictRefused, ReasonFleetHourly, noECS, "20 within the hour"},
 		{"hour is over", begun(20, time.Hour), "", "", everything, "an hour ago does not count"},
-		{"ledger out of reach", failing(Unavailable, Ledger), Pending, Dependency, ledgerOnly,
+		{"ledger out of reach", failing(FailureUnavailable, SourceRecord), VerdictPending, ReasonDependencyUnavailable, ledgerOnly,
 			"nothing may be done without it"},
-		{"ledger garbled", failing(Garbled, Ledger), Refused, Unreadable, ledgerOnly, "another try gives the same"},
-		{"fleet out of reach", failing(Unavailable, FleetLog), Pending, Dependency, noECS, "no use in reading ECS"},
-		{"fleet garbled", failing(Garbled, FleetLog), Refused, Unreadable, noECS, "another try gives the same"},
+		{"ledger garbled", failing(FailureUnreadable, SourceRecord), VerdictRefused, ReasonUnreadable, ledgerOnly, "another try gives the same"},
+		{"fleet out of reach", failing(FailureUnavailable, SourceFleet), VerdictPending, ReasonDependencyUnavailable, noECS, "no use in reading ECS"},
+		{"fleet garbled", failing(FailureUnreadable, SourceFleet), VerdictRefused, ReasonUnreadable, noECS, "another try gives the same"},
 
 		// The instance.
-		{"missing", failing(Missing, Machine), Refused, NotFound, everything, "gone, or not permitted"},
-		{"denied", failing(Denied, Machine), Refused, Forbidden, everything, "no permission"},
-		{"garbled", failing(Garbled, Machine), Refused, Unreadable, everything, "a value that cannot be understood"},
-		{"out of reach", failing(Unavailable, Machine), Pending, Dependency, everything, "tried three times"},
-		{"out of reach, and alive", with(failing(Unavailable, Machine), beat(time.Minute)), Refused, GuestAlive, everything,
+		{"missing", failing(FailureMissing, SourceInstance), VerdictRefused, ReasonNotFound, everything, "gone, or not permitted"},
+		{"denied", failing(FailureForbidden, SourceInstance), VerdictRefused, ReasonForbidden, everything, "no permission"},
+		{"garbled", failing(FailureUnreadable, SourceInstance), VerdictRefused, ReasonUnreadable, everything, "a value that cannot be understood"},
+		{"out of reach", failing(FailureUnavailable, SourceInstance), VerdictPending, ReasonDependencyUnavailable, everything, "tried three times"},
+		{"out of reach, and alive", with(failing(FailureUnavailable, SourceInstance), beat(time.Minute)), VerdictRefused, ReasonGuestAlive, everything,
 			"what is known is enough to refuse"},
-		{"Stopped", func(c *candidate) { c.Machine.Value.Status = "Stopped" }, Refused, NotRunning, everything,
+		{"Stopped", func(c *candidate) { c.Machine.Value.Status = "Stopped" }, VerdictRefused, ReasonNotRunning, everything,
 			"never started"},
-		{"Stopping", func(c *candidate) { c.Machine.Value.Status = "Stopping" }, Refused, NotRunning, everything,
+		{"Stopping", func(c *candidate) { c.Machine.Value.Status = "Stopping" }, VerdictRefused, ReasonNotRunning, everything,
 			"not by our doing"},
-		{"Starting", func(c *candidate) { c.Machine.Value.Status = "Starting" }, Refused, NotRunning, everything,
+		{"Starting", func(c *candidate) { c.Machine.Value.Status = "Starting" }, VerdictRefused, ReasonNotRunning, everything,
 			"not by our doing"},
-		{"Pending", func(c *candidate) { c.Machine.Value.Status = "Pending" }, Refused, NotRunning, everything,
+		{"Pending", func(c *candidate) { c.Machine.Value.Status = "Pending" }, VerdictRefused, ReasonNotRunning, everything,
 			"being created"},
-		{"running in lower case", func(c *candidate) { c.Machine.Value.Status = "running" }, Refused, NotRunning, everything,
+		{"running in lower case", func(c *candidate) { c.Machine.Value.Status = "running" }, VerdictRefused, ReasonNotRunning, everything,
 			"an unknown status"},
-		{"security lock", locked("security"), Refused, SecurityLock, everything, "a human's matter"},
-		{"security lock in capitals", locked("Security "), Refused, SecurityLock, everything, "without case and blanks"},
-		{"financial lock", locked("financial"), Refused, Locked, everything, "any lock"},
-		{"unknown lock", locked("Recycling-2"), Refused, Locked, everything, "also one without a name here"},
-		{"empty lock", locked(""), Refused, Locked, everything, "also one without any name"},
-		{"two locks", locked("financial", "security"), Refused, SecurityLock, everything, "security is named first"},
-		{"locks unknown", func(c *candidate) { c.Machine.Value.LocksKnown = false }, Refused, Unreadable, everything,
+		{"security lock", locked("security"), VerdictRefused, ReasonSecurityLocked, everything, "a human's matter"},
+		{"security lock in capitals", locked("Security "), VerdictRefused, ReasonSecurityLocked, everything, "without case and blanks"},
+		{"financial lock", locked("financial"), VerdictRefused, ReasonLocked, everything, "any lock"},
+		{"unknown lock", locked("Recycling-2"), VerdictRefused, ReasonLocked, everything, "also one without a name here"},
+		{"empty lock", locked(""), VerdictRefused, ReasonLocked, everything, "also one without any name"},
+		{"two locks", locked("financial", "security"), VerdictRefused, ReasonSecurityLocked, everything, "security is named first"},
+		{"locks unknown", func(c *candidate) { c.Machine.Value.LocksKnown = false }, VerdictRefused, ReasonUnreadable, everything,
 			"missing is not none"},
 		{"subscription with a second left", prepaid(time.Second), "", "", everything, "not expired yet"},
-		{"subscription at its end", prepaid(0), Refused, Expired, everything, "expired"},
-		{"subscription a second over", prepaid(-time.Second), Refused, Expired, everything, "expired"},
+		{"subscription at its end", prepaid(0), VerdictRefused, ReasonExpired, everything, "expired"},
+		{"subscription a second over", prepaid(-time.Second), VerdictRefused, ReasonExpired, everything, "expired"},
 		{"pay-as-you-go", func(c *candidate) { c.Machine.Value.ExpiredTime = start.Add(-time.Hour) }, "", "", everything,
 			"its date means nothing"},
-		{"no charge type", func(c *candidate) { c.Machine.Value.ChargeType = "" }, Refused, Unreadable, everything,
+		{"no charge type", func(c *candidate) { c.Machine.Value.ChargeType = "" }, VerdictRefused, ReasonUnreadable, everything,
 			"may be a subscription"},
 		{"subscription without a date", with(prepaid(0), func(c *candidate) { c.Machine.Value.ExpiredTime = time.Time{} }),
-			Refused, Unreadable, everything, "unreadable is no"},
+			VerdictRefused, ReasonUnreadable, everything, "unreadable is no"},
 		{"clocks 2 minutes apart", with(prepaid(time.Hour),
 			func(c *candidate) { c.Machine.Date = c.Now.Add(2 * time.Minute) }), "", "", everything, "as far as they may"},
 		{"clocks further apart", with(prepaid(time.Hour),
-			func(c *candidate) { c.Machine.Date = c.Now.Add(2*time.Minute + 1) }), Refused, Unreadable, everything,
+			func(c *candidate) { c.Machine.Date = c.Now.Add(2*time.Minute + 1) }), VerdictRefused, ReasonUnreadable, everything,
 			"ECS's clock cannot be believed"},
 		{"clock behind", with(prepaid(time.Hour), func(c *candidate) { c.Machine.Date = c.Now.Add(-2*time.Minute - 1) }),
-			Refused, Unreadable, everything, "the other way"},
-		{"no clock", with(prepaid(time.Hour), func(c *candidate) { c.Machine.Date = time.Time{} }), Refused, Unreadable,
+			VerdictRefused, ReasonUnreadable, everything, "the other way"},
+		{"no clock", with(prepaid(time.Hour), func(c *candidate) { c.Machine.Date = time.Time{} }), VerdictRefused, ReasonUnreadable,
 			everything, "without a Date no time can be compared"},
 		{"no clock needed", func(c *candidate) { c.Machine.Date = time.Time{} }, "", "", everything,
 			"pay-as-you-go has no time to compare"},
 
 		// The tag.
 		{"graceful", tag("graceful"), "", "", everything, "opted in, but for force"},
-		{"True", tag("True"), Refused, NotOptedIn, everything, "the exact word"},
-		{"empty", tag(""), Refused, NotOptedIn, everything, "no word"},
-		{"false", tag("false"), Refused, NotOptedIn, everything, "a clear no"},
-		{"no, though untagged would do", with(tag("false"), func(c *candidate) { c.Untagged = GrantFull }), Refused,
-			NotOptedIn, everything, "a tag is an answer"},
-		{"untagged", untagged(GrantNone), Refused, NotOptedIn, everything,
+		{"True", tag("True"), VerdictRefused, ReasonNotOptedIn, everything, "the exact word"},
+		{"empty", tag(""), VerdictRefused, ReasonNotOptedIn, everything, "no word"},
+		{"false", tag("false"), VerdictRefused, ReasonNotOptedIn, everything, "a clear no"},
+		{"no, though untagged would do", with(tag("false"), func(c *candidate) { c.Untagged = GrantFull }), VerdictRefused,
+			ReasonNotOptedIn, everything, "a tag is an answer"},
+		{"untagged", untagged(GrantNone), VerdictRefused, ReasonNotOptedIn, everything,
 			"REMEDY_UNTAGGED=refuse; a key of another case is another tag"},
 		{"untagged, graceful", untagged(GrantGraceful), "", "", everything, "REMEDY_UNTAGGED=graceful"},
 		{"untagged, true", untagged(GrantFull), "", "", everything, "REMEDY_UNTAGGED=true"},
 
 		// The platform.
-		{"system failure", platform("SystemFailure.Reboot", "Executing", 0), Refused, PlatformActs, everything,
+		{"system failure", platform("SystemFailure.Reboot", "Executing", 0), VerdictRefused, ReasonPlatformActing, everything,
 			"it reboots it"},
-		{"guest failure", platform("InstanceFailure.Reboot", "Executing", 0), Refused, PlatformActs, everything,
+		{"guest failure", platform("InstanceFailure.Reboot", "Executing", 0), VerdictRefused, ReasonPlatformActing, everything,
 			"it reboots it"},
-		{"maintenance", platform("SystemMaintenance.Redeploy", "Executing", 0), Refused, PlatformActs, everything,
+		{"maintenance", platform("SystemMaintenance.Redeploy", "Executing", 0), VerdictRefused, ReasonPlatformActing, everything,
 			"it moves it"},
-		{"unknown type", platform("Tomorrow.Reboot", "Executing", 0), Refused, PlatformActs, everything, "whatever it does"},
+		{"unknown type", platform("Tomorrow.Reboot", "Executing", 0), VerdictRefused, ReasonPlatformActing, everything, "whatever it does"},
 		{"unknown type, planned", platform("Tomorrow.Reboot", "Scheduled", time.Minute), "", "", everything,
 			"not under way, and no known action"},
 		{"our own reason", platform("InstanceFailure.PerformanceImpact", "Executing", 0), "", "", everything,
@@ -407,63 +409,63 @@ func TestOpening(t *testing.T) {
 			everything, "never blocks"},
 		{"our own reason and another", with(platform("InstanceFailure.PerformanceImpact", "Executing", 0),
 			platform("SystemFailure.Stop", "Executing", 0)),
-			Refused, PlatformActs, everything, "the other one blocks"},
-		{"planned in 30 minutes", platform("SystemMaintenance.Reboot", "Scheduled", 30*time.Minute), Refused, PlatformActs,
+			VerdictRefused, ReasonPlatformActing, everything, "the other one blocks"},
+		{"planned in 30 minutes", platform("SystemMaintenance.Reboot", "Scheduled", 30*time.Minute), VerdictRefused, ReasonPlatformActing,
 			everything, "within 30 minutes"},
 		{"planned later", platform("SystemMaintenance.Reboot", "Scheduled", 30*time.Minute+1), "", "", everything,
 			"not soon"},
-		{"planned a while ago", platform("SystemMaintenance.Reboot", "Scheduled", -time.Hour), Refused, PlatformActs,
+		{"planned a while ago", platform("SystemMaintenance.Reboot", "Scheduled", -time.Hour), VerdictRefused, ReasonPlatformActing,
 			everything, "due, and not over"},
-		{"inquired", platform("SystemFailure.Redeploy", "Inquiring", 30*time.Minute), Refused, PlatformActs, everything,
+		{"inquired", platform("SystemFailure.Redeploy", "Inquiring", 30*time.Minute), VerdictRefused, ReasonPlatformActing, everything,
 			"as if scheduled"},
 		{"inquired, later", platform("SystemFailure.Redeploy", "Inquiring", 31*time.Minute), "", "", everything, "not soon"},
-		{"planned for an unknown time", platform("SystemMaintenance.Reboot", "Scheduled", 0), Refused, PlatformActs,
+		{"planned for an unknown time", platform("SystemMaintenance.Reboot", "Scheduled", 0), VerdictRefused, ReasonPlatformActing,
 			everything, "it may be now"},
 		{"planned, no clock", with(platform("SystemMaintenance.Reboot", "Scheduled", time.Hour),
 			func(c *candidate) { c.Events.Date = time.Time{} }),
-			Refused, Unreadable, everything, "without a Date no time can be compared"},
+			VerdictRefused, ReasonUnreadable, everything, "without a Date no time can be compared"},
 		{"avoided", platform("SystemFailure.Reboot", "Avoided", 0), "", "", everything, "over"},
-		{"platform denied", failing(Denied, Platform), Refused, Forbidden, everything, "no permission"},
-		{"platform garbled", failing(Garbled, Platform), Refused, Unreadable, everything, "unreadable is no"},
-		{"platform missing", failing(Missing, Platform), Refused, Unreadable, everything, "unreadable is no"},
-		{"platform out of reach", failing(Unavailable, Platform), Pending, Dependency, everything, "tried three times"},
+		{"platform denied", failing(FailureForbidden, SourcePlatform), VerdictRefused, ReasonForbidden, everything, "no permission"},
+		{"platform garbled", failing(FailureUnreadable, SourcePlatform), VerdictRefused, ReasonUnreadable, everything, "unreadable is no"},
+		{"platform missing", failing(FailureMissing, SourcePlatform), VerdictRefused, ReasonUnreadable, everything, "unreadable is no"},
+		{"platform out of reach", failing(FailureUnavailable, SourcePlatform), VerdictPending, ReasonDependencyUnavailable, everything, "tried three times"},
 
 		// The heartbeat.
-		{"beating", beat(3*time.Minute - 1), Refused, GuestAlive, everything, "younger than REMEDY_HEARTBEAT_FRESH"},
+		{"beating", beat(3*time.Minute - 1), VerdictRefused, ReasonGuestAlive, everything, "younger than REMEDY_HEARTBEAT_FRESH"},
 		{"silent", beat(3 * time.Minute), "", "", everything, "as old as that"},
-		{"a beat 2 minutes ahead", beat(-2 * time.Minute), Refused, GuestAlive, everything,
+		{"a beat 2 minutes ahead", beat(-2 * time.Minute), VerdictRefused, ReasonGuestAlive, everything,
 			"two clocks may differ that much"},
-		{"a beat further ahead", beat(-2*time.Minute - 1), Refused, Unreadable, everything, "no telling"},
-		{"beat, no clock", func(c *candidate) { c.Vitals.Date = time.Time{} }, Refused, Unreadable, everything,
+		{"a beat further ahead", beat(-2*time.Minute - 1), VerdictRefused, ReasonUnreadable, everything, "no telling"},
+		{"beat, no clock", func(c *candidate) { c.Vitals.Date = time.Time{} }, VerdictRefused, ReasonUnreadable, everything,
 			"no telling"},
 		{"never reported", unheard, "", "", everything, "a strong alarm needs no heartbeat"},
 		{"never reported, no clock", with(unheard, func(c *candidate) { c.Vitals.Date = time.Time{} }), "", "", everything,
 			"no time to compare"},
-		{"heartbeat denied", failing(Denied, Heartbeat), Refused, Forbidden, everything, "no permission"},
-		{"heartbeat missing", failing(Missing, Heartbeat), Refused, Unreadable, everything, "unreadable is no"},
-		{"heartbeat out of reach", failing(Unavailable, Heartbeat), Pending, Dependency, everything, "tried three times"},
-		{"weak, never reported", with(weakly, unheard), Refused, Unproven, everything,
+		{"heartbeat denied", failing(FailureForbidden, SourceVitals), VerdictRefused, ReasonForbidden, everything, "no permission"},
+		{"heartbeat missing", failing(FailureMissing, SourceVitals), VerdictRefused, ReasonUnreadable, everything, "unreadable is no"},
+		{"heartbeat out of reach", failing(FailureUnavailable, SourceVitals), VerdictPending, ReasonDependencyUnavailable, everything, "tried three times"},
+		{"weak, never reported", with(weakly, unheard), VerdictRefused, ReasonUnconfirmedHang, everything,
 			"an agent that never was cannot fall silent"},
-		{"weak, beating", with(weakly, beat(time.Minute)), Refused, GuestAlive, everything,
+		{"weak, beating", with(weakly, beat(time.Minute)), VerdictRefused, ReasonGuestAlive, everything,
 			"only CloudMonitor's agent stopped"},
-		{"no data, never reported", with(noData("cpu_idle"), unheard), Refused, Unproven, everything,
+		{"no data, never reported", with(noData("cpu_idle"), unheard), VerdictRefused, ReasonUnconfirmedHang, everything,
 			"as weak as a stopped agent"},
 		{"unchecked, beating", with(unchecked, beat(time.Minute)), "", "", everything, "REMEDY_SECOND_CHECK=none"},
 		{"unchecked, weak, never reported", with(unchecked, weakly, unheard), "", "", everything,
 			"REMEDY_SECOND_CHECK=none"},
-		{"unchecked, denied", with(unchecked, failing(Denied, Heartbeat)), "", "", everything, "REMEDY_SECOND_CHECK=none"},
+		{"unchecked, denied", with(unchecked, failing(FailureForbidden, SourceVitals)), "", "", everything, "REMEDY_SECOND_CHECK=none"},
 
 		// Who comes first.
-		{"many reasons", with(aged(time.Hour), func(c *candidate) { c.Mode = Off }), Refused, Paused, ledgerOnly,
+		{"many reasons", with(aged(time.Hour), func(c *candidate) { c.Mode = ModeOff }), VerdictRefused, ReasonPaused, ledgerOnly,
 			"switched off comes before everything"},
-		{"two reasons", with(aged(time.Hour), func(c *candidate) { c.Alarm.Account = "9" }), Refused, WrongAccount, ledgerOnly,
+		{"two reasons", with(aged(time.Hour), func(c *candidate) { c.Alarm.Account = "9" }), VerdictRefused, ReasonWrongAccount, ledgerOnly,
 			"the first refusal is the reason"},
-		{"no time left", func(c *candidate) { c.StopAt = c.Now }, Pending, OutOfTime, nothing,
+		{"no time left", func(c *candidate) { c.StopAt = c.Now }, VerdictPending, ReasonOutOfTime, nothing,
 			"nothing is begun at the deadline's reserve"},
 		{"a moment left", func(c *candidate) { c.StopAt = c.Now.Add(1) }, "", "", everything, "just before it"},
-		{"no time left for an attempt", func(c *candidate) { c.ClaimBy = c.Now }, Pending, OutOfTime, everything,
+		{"no time left for an attempt", func(c *candidate) { c.ClaimBy = c.Now }, VerdictPending, ReasonOutOfTime, everything,
 			"guards are asked, nothing is claimed"},
-		{"no time, and none needed", with(problem(events.NotECS), func(c *candidate) { c.StopAt = c.Now }), Ignored, NotECS,
+		{"no time, and none needed", with(problem(events.ProblemNotECS), func(c *candidate) { c.StopAt = c.Now }), VerdictIgnored, ReasonNotECS,
 			nothing, "it is known already"},
 	}
 	for _, test := range tests {
@@ -472,17 +474,17 @@ func TestOpening(t *testing.T) {
 			test.change(c)
 			step := c.ask()
 			if test.verdict == "" {
-				if a := step.Attempt; step.Do != Reboot || step.Incident == nil || a.Force || a.N != 1 || a.Outcome != Claimed {
+				if a := step.Attempt; step.Do != DoReboot || step.Incident == nil || a.Force || a.N != 1 || a.Outcome != OutcomeClaimed {
 					t.Errorf("%+v\nwant a first graceful reboot: %s", step, test.why)
 				}
-			} else if step.Verdict != test.verdict || step.Reason != test.reason || step.Do != Refuse && step.Do != Settle {
+			} else if step.Verdict != test.verdict || step.Reason != test.reason || step.Do != DoRefuse && step.Do != DoSettle {
 				t.Errorf("do %d, %s %s: %s\nwant %s %s: %s", step.Do, step.Verdict, step.Reason, step.Why, test.verdict,
 					test.reason, test.why)
 			}
 			if reads := strings.Join(c.read, " "); reads != test.reads {
 				t.Errorf("read %q, want %q: %s", reads, test.reads, test.why)
 			}
-			if test.verdict == Refused && test.reads != nothing && step.Why == "" {
+			if test.verdict == VerdictRefused && test.reads != nothing && step.Why == "" {
 				t.Error("a refusal without a word")
 			}
 		})
@@ -538,7 +540,7 @@ func TestOpenIncident(t *testing.T) {
 			c.Record.Value.Open = &Incident{ID: "i/1", Instance: instanceID, Account: c.Alarm.Account, OpenedAt: start, Owner: "somebody",
 				LeaseUntil: c.Now.Add(leaseLeft),
 				Alarm:      AlarmRef{Key: c.Alarm.Key, Rule: c.Alarm.Rule, Time: start},
-				Attempts: []Attempt{{N: 1, ClaimedAt: c.Now, SendBefore: c.Now.Add(10 * time.Second), Outcome: Accepted,
+				Attempts: []Attempt{{N: 1, ClaimedAt: c.Now, SendBefore: c.Now.Add(10 * time.Second), Outcome: OutcomeAccepted,
 					AnsweredAt: c.Now}}}
 		}
 	}
@@ -552,7 +554,7 @@ func TestOpenIncident(t *testing.T) {
 	held, free := other(-6*time.Second+1), other(-6*time.Second) // the lease is 60 s, a tenth is granted for clocks
 	redelivered := func(c *candidate) { c.Redelivered = true }
 	resolved := func(after time.Duration) func(*candidate) {
-		return func(c *candidate) { c.Alarm.State, c.Alarm.Time = events.Resolved, start.Add(after) }
+		return func(c *candidate) { c.Alarm.State, c.Alarm.Time = events.StateResolved, start.Add(after) }
 	}
 	tests := []struct {
 		name    string
@@ -563,34 +565,34 @@ func TestOpenIncident(t *testing.T) {
 		told    bool // the step carries the incident with its ResolvedAt
 		why     string
 	}{
-		{"held", held, Refuse, Refused, InProgress, false, "its owner lives"},
-		{"lease over", free, Wait, "", "", false, "taken over, and watched"},
-		{"ours", func(c *candidate) { held(c); c.Record.Value.Open.Owner = "me" }, Wait, "", "", false, "watched"},
-		{"held, redelivered", with(held, redelivered), Refuse, Pending, LeaseHeld, false, "so that it is delivered again"},
-		{"held, another alarm redelivered", with(held, redelivered, func(c *candidate) { c.Alarm.Key = "e-2" }), Refuse,
-			Refused, InProgress, false, "not the incident's own"},
-		{"old alarm", func(c *candidate) { free(c); c.Alarm.Time = start.Add(-time.Hour) }, Wait, "", "", false,
+		{"held", held, DoRefuse, VerdictRefused, ReasonInProgress, false, "its owner lives"},
+		{"lease over", free, DoWait, "", "", false, "taken over, and watched"},
+		{"ours", func(c *candidate) { held(c); c.Record.Value.Open.Owner = "me" }, DoWait, "", "", false, "watched"},
+		{"held, redelivered", with(held, redelivered), DoRefuse, VerdictPending, ReasonLeaseHeld, false, "so that it is delivered again"},
+		{"held, another alarm redelivered", with(held, redelivered, func(c *candidate) { c.Alarm.Key = "e-2" }), DoRefuse,
+			VerdictRefused, ReasonInProgress, false, "not the incident's own"},
+		{"old alarm", func(c *candidate) { free(c); c.Alarm.Time = start.Add(-time.Hour) }, DoWait, "", "", false,
 			"it is not judged by its age"},
-		{"another account", func(c *candidate) { free(c); c.Alarm.Account = "9" }, Wait, "", "", false,
+		{"another account", func(c *candidate) { free(c); c.Alarm.Account = "9" }, DoWait, "", "", false,
 			"nor by anything else that could refuse"},
-		{"followed", func(c *candidate) { free(c); c.Followed = true }, Refuse, Refused, InProgress, false,
+		{"followed", func(c *candidate) { free(c); c.Followed = true }, DoRefuse, VerdictRefused, ReasonInProgress, false,
 			"the leader resumes it"},
-		{"resolved", with(held, resolved(time.Second)), Refuse, Ignored, Resolved, true,
+		{"resolved", with(held, resolved(time.Second)), DoRefuse, VerdictIgnored, ReasonResolved, true,
 			"the incident is told, whoever owns it"},
-		{"resolved at once", with(held, resolved(0)), Refuse, Ignored, Resolved, true, "not before its own alarm"},
-		{"resolved by a stranger", with(held, resolved(time.Second), func(c *candidate) { c.Alarm.Account = "9" }), Refuse,
-			Ignored, Resolved, false, "another account's alarms are about another account's instances"},
-		{"resolved in the future", with(held, resolved(time.Hour)), Refuse, Ignored, Resolved, false, "no clock is that far off"},
-		{"resolved before", with(held, resolved(-time.Second)), Refuse, Ignored, Resolved, false,
+		{"resolved at once", with(held, resolved(0)), DoRefuse, VerdictIgnored, ReasonResolved, true, "not before its own alarm"},
+		{"resolved by a stranger", with(held, resolved(time.Second), func(c *candidate) { c.Alarm.Account = "9" }), DoRefuse,
+			VerdictIgnored, ReasonResolved, false, "another account's alarms are about another account's instances"},
+		{"resolved in the future", with(held, resolved(time.Hour)), DoRefuse, VerdictIgnored, ReasonResolved, false, "no clock is that far off"},
+		{"resolved before", with(held, resolved(-time.Second)), DoRefuse, VerdictIgnored, ReasonResolved, false,
 			"that was another episode"},
-		{"another rule resolved", with(held, resolved(time.Second), func(c *candidate) { c.Alarm.Rule = "another" }), Refuse,
-			Ignored, Resolved, false, "not its alarm"},
+		{"another rule resolved", with(held, resolved(time.Second), func(c *candidate) { c.Alarm.Rule = "another" }), DoRefuse,
+			VerdictIgnored, ReasonResolved, false, "not its alarm"},
 		{"resolved twice", with(held, resolved(time.Second), func(c *candidate) { c.Record.Value.Open.ResolvedAt = start }),
-			Refuse, Ignored, Resolved, false, "known already"},
-		{"swept, held", func(c *candidate) { held(c); c.Swept = true }, Refuse, "", "", false, "somebody looks after it"},
-		{"swept, free", func(c *candidate) { free(c); c.Swept = true }, Wait, "", "", false, "taken over"},
-		{"swept, ended", func(c *candidate) { c.Swept = true }, Refuse, "", "", false, "nothing to do"},
-		{"free, ledger garbled", func(c *candidate) { free(c); c.Record.Failure = Garbled }, Refuse, Refused, Unreadable,
+			DoRefuse, VerdictIgnored, ReasonResolved, false, "known already"},
+		{"swept, held", func(c *candidate) { held(c); c.Swept = true }, DoRefuse, "", "", false, "somebody looks after it"},
+		{"swept, free", func(c *candidate) { free(c); c.Swept = true }, DoWait, "", "", false, "taken over"},
+		{"swept, ended", func(c *candidate) { c.Swept = true }, DoRefuse, "", "", false, "nothing to do"},
+		{"free, ledger garbled", func(c *candidate) { free(c); c.Record.Failure = FailureUnreadable }, DoRefuse, VerdictRefused, ReasonUnreadable,
 			false, "unreadable is no"},
 	}
 	for _, test := range tests {
@@ -607,10 +609,10 @@ func TestOpenIncident(t *testing.T) {
 
 // TestUnavailable: a source that is out of reach is tried again before the event is asked for again.
 func TestUnavailable(t *testing.T) {
-	for failures, want := range []Do{Wait, Wait, Wait, Refuse} {
+	for failures, want := range []Do{DoWait, DoWait, DoWait, DoRefuse} {
 		c := opens()
-		c.Vitals.Failure, c.Failures = Unavailable, failures
-		if step := c.ask(); step.Do != want || want == Wait && !step.Until.Equal(c.Now.Add(5*time.Second)) {
+		c.Vitals.Failure, c.Failures = FailureUnavailable, failures
+		if step := c.ask(); step.Do != want || want == DoWait && !step.Until.Equal(c.Now.Add(5*time.Second)) {
 			t.Errorf("after %d failures: do %d until %v, want %d", failures, step.Do, step.Until, want)
 		}
 	}
@@ -628,13 +630,13 @@ func TestCurable(t *testing.T) {
 			c := opens()
 			c.Alarm.Product, c.Alarm.Event, c.Alarm.EventStatus = row.Product, row.Event, status
 			step := c.ask()
-			if opened := step.Do == Reboot; opened != (status != "" && status == row.Status) {
+			if opened := step.Do == DoReboot; opened != (status != "" && status == row.Status) {
 				t.Errorf("%s %s in status %q: opened=%v", row.Product, row.Event, status, opened)
 			}
 		}
 		c := opens()
 		c.Events.Value = []PlatformEvent{{Type: strings.TrimPrefix(row.Event, "Instance:"), Status: "Executing"}}
-		if step := c.ask(); row.Product == "ECS" && (step.Do == Reboot) != (row.Status != "") {
+		if step := c.ask(); row.Product == "ECS" && (step.Do == DoReboot) != (row.Status != "") {
 			t.Errorf("%s under way: do %d", row.Event, step.Do)
 		}
 	}
@@ -654,7 +656,7 @@ func TestFindings(t *testing.T) {
 		{"three locks and a tag", func(c *candidate) {
 			c.Machine.Value.Locks, c.Machine.Value.Tags = []string{"security", "financial"}, nil
 		}, all, "security-lock other-lock opt-in"},
-		{"refused by the alarm", func(c *candidate) { c.Mode, c.Alarm.Account = Off, "" },
+		{"refused by the alarm", func(c *candidate) { c.Mode, c.Alarm.Account = ModeOff, "" },
 			"alarm-rule account alarm-age mode window duplicate last-recovery cool-down incidents",
 			"account mode"},
 	}

@@ -10,14 +10,14 @@ type Outcome string
 
 // The outcomes. Claimed, Accepted and Unknown attempts are still watched; the others are settled.
 const (
-	Claimed     Outcome = "claimed"      // in the ledger; whether it was sent is not known yet
-	Accepted    Outcome = "accepted"     // ECS took it
-	Unknown     Outcome = "unknown"      // sent perhaps, executed perhaps: watched as if accepted, never sent again
-	Worked      Outcome = "worked"       // the instance restarted
-	Failed      Outcome = "failed"       // accepted, watched all the time, and the instance did not restart
-	Unconfirmed Outcome = "unconfirmed"  // not known to be accepted, or not watched all the time
-	Rejected    Outcome = "rejected"     // ECS refused it for good
-	NotExecuted Outcome = "not-executed" // ECS provably did nothing: does not count
+	OutcomeClaimed     Outcome = "claimed"      // in the ledger; whether it was sent is not known yet
+	OutcomeAccepted    Outcome = "accepted"     // ECS took it
+	OutcomeUnknown     Outcome = "unknown"      // sent perhaps, executed perhaps: watched as if accepted, never sent again
+	OutcomeWorked      Outcome = "worked"       // the instance restarted
+	OutcomeFailed      Outcome = "failed"       // accepted, watched all the time, and the instance did not restart
+	OutcomeUnconfirmed Outcome = "unconfirmed"  // not known to be accepted, or not watched all the time
+	OutcomeRejected    Outcome = "rejected"     // ECS refused it for good
+	OutcomeNotExecuted Outcome = "not-executed" // ECS provably did nothing: does not count
 )
 
 // Attempt is one RebootInstance, from its claim on. It is stored as JSON inside Incident.
@@ -86,8 +86,8 @@ type Incident struct {
 func (i *Incident) Unwatch() {
 	for n := range i.Attempts {
 		switch a := &i.Attempts[n]; a.Outcome {
-		case Claimed, Accepted, Unknown:
-			a.Outcome = Unconfirmed
+		case OutcomeClaimed, OutcomeAccepted, OutcomeUnknown:
+			a.Outcome = OutcomeUnconfirmed
 		}
 	}
 }

@@ -33,26 +33,26 @@ func (l *ladder) last() *Attempt {
 func (l *ladder) next() Step {
 	a := l.last()
 	if a == nil {
-		return l.settle(Abandoned, "the incident holds no attempt") // no writer of ours leaves one like that
+		return l.settle(ReasonAbandoned, "the incident holds no attempt") // no writer of ours leaves one like that
 	}
 	for i := range l.incident.Attempts {
-		if worked := &l.incident.Attempts[i]; worked.Outcome == Worked {
+		if worked := &l.incident.Attempts[i]; worked.Outcome == OutcomeWorked {
 			return l.welcome(worked) // not always the last one: ECS may not have executed the retry
 		}
 	}
-	if a.Outcome == Claimed {
+	if a.Outcome == OutcomeClaimed {
 		// Whoever claimed it is gone, or froze. It may have been sent until SendBefore, so that is where the watch begins.
-		a.Outcome = Unknown
+		a.Outcome = OutcomeUnknown
 	}
 	switch a.Outcome {
-	case Accepted, Unknown:
+	case OutcomeAccepted, OutcomeUnknown:
 		return l.watch(a)
-	case Rejected:
+	case OutcomeRejected:
 		return l.rejected(a)
-	case Failed, Unconfirmed, NotExecuted:
+	case OutcomeFailed, OutcomeUnconfirmed, OutcomeNotExecuted:
 		return l.climb()
 	}
-	return l.settle(Unreadable, "attempt "+strconv.Itoa(a.N)+" has the unknown outcome "+quoted(string(a.Outcome)))
+	return l.settle(ReasonUnreadable, "attempt "+strconv.Itoa(a.N)+" has the unknown outcome "+quoted(string(a.Outcome)))
 }
 
 // begun is from when on the attempt may take effect at the latest: its answer, or where nobody knows of one the last moment at
@@ -73,16 +73,16 @@ func (a *Attempt) watched(p *Policy) bool { return !a.LastReadAt.Before(a.end(p)
 // accepted reports whether ECS is known to have taken the attempt.
 func (a *Attempt) accepted() bool {
 	switch a.Outcome {
-	case Accepted, Worked, Failed:
+	case OutcomeAccepted, OutcomeWorked, OutcomeFailed:
 		return true
-	case Unconfirmed:
+	case OutcomeUnconfirmed:
 		return a.RequestID != "" && a.Code == ""
 	}
 	return false
 }
 
 // sent reports whether the attempt may have reached the instance.
-func (a *Attempt) sent() bool { return a.Outcome != Rejected && a.Outcome != NotExecuted }
+func (a *Attempt) sent() bool { return a.Outcome != OutcomeRejected && a.Outcome != OutcomeNotExecuted }
 
 // see takes a reading of the instance into account: whether it left Running and came back, and the unbroken watch.
 func (a *Attempt) see(p *Policy, m *Reading[Instance]) {
@@ -100,7 +100,7 @@ func (a *Attempt) see(p *Policy, m *Reading[Instance]) {
 		}
 	case "Running":
 		if !a.LeftRunningAt.IsZero() || a.restarted(&m.Value) {
-			a.Outcome, a.BackAt = Worked, m.At
+			a.Outcome, a.BackAt = OutcomeWorked, m.At
 		}
 	}
 }
@@ -122,12 +122,12 @@ func (a *Attempt) restarted(m *Instance) bool {
 func (l *ladder) watch(a *Attempt) Step {
 	m, end := &l.f.Machine, a.end(l.p)
 	if !m.Read() {
-		return Step{Do: Read, Sources: Machine}
+		return Step{Do: DoRead, Sources: SourceInstance}
 	}
 	if m.OK() {
 		a.see(l.p, m)
 	}
-	if a.Outcome == Worked {
+	if a.Outcome == OutcomeWorked {
 		return l.welcome(a)
 	}
 	if m.At.Before(end) {
@@ -136,23 +136,23 @@ func (l *ladder) watch(a *Attempt) Step {
 	if !m.OK() {
 		return l.blind(m.Failure, m.Note)
 	}
-	accepted, watched := a.Outcome == Accepted, a.watched(l.p)
+	accepted, watched := a.Outcome == OutcomeAccepted, a.watched(l.p)
 	if accepted && watched {
-		a.Outcome = Failed
+		a.Outcome = OutcomeFailed
 	} else {
-		a.Outcome = Unconfirmed
+		a.Outcome = OutcomeUnconfirmed
 	}
 	switch status := m.Value.Status; status {
 	case "Running":
 		return l.climb()
 	case "Stopping", "Starting":
-		if a.Outcome == Failed {
+		if a.Outcome == OutcomeFailed {
 			a.Stuck = true
 			return l.climb()
 		}
-		return l.settle(Stuck, "it is "+status+", and it is not certain that our attempt "+strconv.Itoa(a.N)+" began that")
+		return l.settle(ReasonStuck, "it is "+status+", and it is not certain that our attempt "+strconv.Itoa(a.N)+" began that")
 	default:
-		return l.settle(NotRunning, "it is "+status+" at the end of attempt "+strconv.Itoa(a.N))
+		return l.settle(ReasonNotRunning, "it is "+status+" at the end of attempt "+strconv.Itoa(a.N))
 	}
 }
 
@@ -160,13 +160,13 @@ func (l *ladder) watch(a *Attempt) Step {
 func (l *ladder) welcome(a *Attempt) Step {
 	m, v := &l.f.Machine, &l.f.Vitals
 	if !m.Read() || !v.Read() {
-		return Step{Do: Read, Sources: (Machine | Heartbeat) &^ l.f.have()}
+		return Step{Do: DoRead, Sources: (SourceInstance | SourceVitals) &^ l.f.have()}
 	}
 	end := a.BackAt.Add(l.p.BootGrace)
 	running := m.OK() && m.Value.Status == "Running"
 	// Without permission to read heartbeats, and with no rule that needs them, there is no more to learn than without an agent.
 	reported := !a.Before.Heartbeat.IsZero() || v.OK() && !v.Value.Heartbeat.IsZero()
-	known := v.OK() || v.Failure == Denied && !l.p.SecondCheck
+	known := v.OK() || v.Failure == FailureForbidden && !l.p.SecondCheck
 	if running && !reported && known && m.At.After(a.BackAt) {
 		return l.restarted("it restarted and was read Running twice; Cloud Assistant never reported from it")
 	}
@@ -179,15 +179,15 @@ func (l *ladder) welcome(a *Attempt) Step {
 	case !m.OK():
 		return l.blind(m.Failure, m.Note)
 	case m.Value.Status == "Stopping" || m.Value.Status == "Starting":
-		return l.settle(Stuck, "it restarted, and is "+m.Value.Status+" again")
+		return l.settle(ReasonStuck, "it restarted, and is "+m.Value.Status+" again")
 	case !running:
-		return l.settle(NotRunning, "it restarted, and is "+m.Value.Status+" now")
+		return l.settle(ReasonNotRunning, "it restarted, and is "+m.Value.Status+" now")
 	case !v.OK():
 		return l.blind(v.Failure, v.Note)
 	case !v.clockAgrees():
-		return l.blind(Garbled, clockDispute)
+		return l.blind(FailureUnreadable, clockDispute)
 	}
-	return l.settle(NotRecovered, "it restarted, but its guest has not reported within "+short(l.p.BootGrace))
+	return l.settle(ReasonNotRecovered, "it restarted, but its guest has not reported within "+short(l.p.BootGrace))
 }
 
 // beatAt is the last heartbeat on our clock. Both clocks are taken to the second, the resolution of ECS's times, so that a
@@ -199,12 +199,12 @@ func beatAt(v *Reading[Vitals]) time.Time {
 // rejected deals with ECS's refusal. The wrong status is read again before it is believed: our own attempt may have put the
 // instance there.
 func (l *ladder) rejected(a *Attempt) Step {
-	if a.Reason != NotRunning {
-		return l.end(cmp.Or(a.Reason, NotAccepted), "ECS refused attempt "+strconv.Itoa(a.N)+": "+a.Code)
+	if a.Reason != ReasonNotRunning {
+		return l.end(cmp.Or(a.Reason, ReasonRejected), "ECS refused attempt "+strconv.Itoa(a.N)+": "+a.Code)
 	}
 	m := &l.f.Machine
 	if !m.Read() {
-		return Step{Do: Read, Sources: Machine}
+		return Step{Do: DoRead, Sources: SourceInstance}
 	}
 	if !m.OK() {
 		if end := a.end(l.p); m.At.Before(end) {
@@ -218,38 +218,38 @@ func (l *ladder) rejected(a *Attempt) Step {
 	switch status := m.Value.Status; status {
 	case "Running":
 		if late := l.late(); late != nil {
-			a.Outcome = NotExecuted
+			a.Outcome = OutcomeNotExecuted
 			return l.welcome(late)
 		}
 		for _, earlier := range l.incident.Attempts {
-			if earlier.Outcome == NotExecuted && earlier.Reason == NotRunning {
-				return l.end(NotAccepted, "ECS refused attempt "+strconv.Itoa(a.N)+" as not Running, though it is, for the second time")
+			if earlier.Outcome == OutcomeNotExecuted && earlier.Reason == ReasonNotRunning {
+				return l.end(ReasonRejected, "ECS refused attempt "+strconv.Itoa(a.N)+" as not Running, though it is, for the second time")
 			}
 		}
-		a.Outcome = NotExecuted
+		a.Outcome = OutcomeNotExecuted
 		return l.climb()
 	case "Stopping", "Starting":
 		if !ours {
-			return l.end(NotRunning, "it is "+status+", and not by our doing")
+			return l.end(ReasonNotRunning, "it is "+status+", and not by our doing")
 		}
 		if end := a.end(l.p); !before.Stuck && m.At.Before(end) {
 			before.moves(m)
 			return l.poll(end)
 		}
-		a.Outcome, a.Stuck = Failed, true
+		a.Outcome, a.Stuck = OutcomeFailed, true
 		if a.Force {
-			return l.settle(Stuck, "it is "+status+", and ECS refuses to force it out of that")
+			return l.settle(ReasonStuck, "it is "+status+", and ECS refuses to force it out of that")
 		}
 		return l.climb()
 	default:
-		return l.end(NotRunning, "it is "+status)
+		return l.end(ReasonNotRunning, "it is "+status)
 	}
 }
 
 // counted is the last attempt before a (all: nil) that counts: not one that ECS provably did not execute.
 func (l *ladder) counted(a *Attempt) *Attempt {
 	for i := len(l.incident.Attempts) - 1; i >= 0; i-- {
-		if c := &l.incident.Attempts[i]; c != a && c.Outcome != NotExecuted && (a == nil || c.N < a.N) {
+		if c := &l.incident.Attempts[i]; c != a && c.Outcome != OutcomeNotExecuted && (a == nil || c.N < a.N) {
 			return c
 		}
 	}
@@ -263,22 +263,22 @@ func (l *ladder) climb() Step {
 	graceful, all := 0, 0
 	for i := range incident.Attempts {
 		a := &incident.Attempts[i]
-		if a.Outcome != NotExecuted {
+		if a.Outcome != OutcomeNotExecuted {
 			all++
 		}
-		if a.Outcome == Failed && !a.Force {
+		if a.Outcome == OutcomeFailed && !a.Force {
 			graceful++
 		}
 	}
 	if barred, why := l.barred(previous, all); barred != "" {
 		// A last look: it may have worked after all.
 		overdue := f.Now.After(incident.limit(p))
-		last := Machine | Heartbeat
+		last := SourceInstance | SourceVitals
 		if overdue {
-			last |= Platform
+			last |= SourcePlatform
 		}
 		if missing := last &^ f.have(); missing != 0 {
-			return Step{Do: Read, Sources: missing}
+			return Step{Do: DoRead, Sources: missing}
 		}
 		if !f.Machine.OK() {
 			return l.blind(f.Machine.Failure, f.Machine.Note)
@@ -293,18 +293,18 @@ func (l *ladder) climb() Step {
 			return l.blind(f.Events.Failure, f.Events.Note)
 		}
 		switch barred {
-		case NotRecovered:
+		case ReasonNotRecovered:
 			return l.giveUp(why)
-		case Paused:
+		case ReasonPaused:
 			return l.end(barred, why)
 		}
 		return l.settle(barred, why)
 	}
 	if until := l.backoff(); f.Now.Before(until) {
-		return Step{Do: Wait, Until: until}
+		return Step{Do: DoWait, Until: until}
 	}
-	if missing := (FleetLog | Machine | Heartbeat | Platform) &^ f.have(); missing != 0 {
-		return Step{Do: Read, Sources: missing}
+	if missing := (SourceFleet | SourceInstance | SourceVitals | SourcePlatform) &^ f.have(); missing != 0 {
+		return Step{Do: DoRead, Sources: missing}
 	}
 	if late := l.late(); late != nil {
 		return l.welcome(late)
@@ -320,7 +320,7 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 	p, f := l.p, l.f
 	pauseRule(r)
 	foundRule(r)
-	stuck := previous != nil && previous.Outcome == Failed && previous.Stuck
+	stuck := previous != nil && previous.Outcome == OutcomeFailed && previous.Stuck
 	moving := false
 	if f.Machine.OK() {
 		switch status := f.Machine.Value.Status; {
@@ -334,7 +334,7 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 			previous.moves(&f.Machine)
 			r.pass("running", status+", as if our own attempt took effect only now")
 		default:
-			r.refuse("running", NotRunning, status)
+			r.refuse("running", ReasonNotRunning, status)
 		}
 	}
 	for _, rule := range live {
@@ -343,7 +343,7 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 	pulse, saw := f.pulse(p)
 	if l.reports(pulse) && f.Machine.OK() {
 		if f.Machine.Value.Status != "Running" {
-			return l.settle(Stuck, "it is "+f.Machine.Value.Status+", but its guest still reports: "+saw)
+			return l.settle(ReasonStuck, "it is "+f.Machine.Value.Status+", but its guest still reports: "+saw)
 		}
 		return l.revived(saw)
 	}
@@ -354,49 +354,49 @@ func (l *ladder) guard(r *ruling, previous *Attempt, graceful int) Step {
 	case r.blind != "" || moving:
 		return l.poll(l.incident.limit(p))
 	}
-	if previous != nil && previous.Outcome == Unconfirmed && !previous.watched(p) && pulse != silent {
-		return l.settle(NotConfirmed, "nobody watched attempt "+strconv.Itoa(previous.N)+" all the time, and no heartbeat tells")
+	if previous != nil && previous.Outcome == OutcomeUnconfirmed && !previous.watched(p) && pulse != pulseSilent {
+		return l.settle(ReasonUnconfirmed, "nobody watched attempt "+strconv.Itoa(previous.N)+" all the time, and no heartbeat tells")
 	}
-	force := graceful >= 2 && (previous == nil || previous.Outcome != Unconfirmed)
+	force := graceful >= 2 && (previous == nil || previous.Outcome != OutcomeUnconfirmed)
 	if force {
 		grant, tag := p.granted(&f.Machine.Value)
 		switch {
 		case !p.Force:
-			r.refuse("force", ForceNotAllowed, "REMEDY_FORCE=never")
+			r.refuse("force", ReasonForceNotAllowed, "REMEDY_FORCE=never")
 		case grant != GrantFull:
-			r.refuse("force", ForceNotAllowed, tag)
+			r.refuse("force", ReasonForceNotAllowed, tag)
 		case stuck && previous.Code != "":
 			r.pass("force", "a graceful attempt was accepted and left it "+f.Machine.Value.Status+", and ECS refused the retry for that")
 		default:
 			r.pass("force", "two graceful attempts were accepted and seen to fail")
 		}
 		if r.reason != "" && stuck {
-			return l.settle(Stuck, "it is "+f.Machine.Value.Status+", and no force may get it out of that: "+r.why)
+			return l.settle(ReasonStuck, "it is "+f.Machine.Value.Status+", and no force may get it out of that: "+r.why)
 		}
 		if r.reason != "" {
 			return l.settle(r.reason, r.why)
 		}
-		return Step{Do: Force, Attempt: attempt(f, l.incident, true)}
+		return Step{Do: DoForce, Attempt: attempt(f, l.incident, true)}
 	}
-	return Step{Do: Reboot, Attempt: attempt(f, l.incident, false)}
+	return Step{Do: DoReboot, Attempt: attempt(f, l.incident, false)}
 }
 
 // barred says why no further attempt may be claimed, whatever the instance looks like; empty: one may. It is given the last
 // attempt that counts, and how many do.
 func (l *ladder) barred(previous *Attempt, all int) (Reason, string) {
 	switch p, f := l.p, l.f; {
-	case previous != nil && previous.Force && previous.Outcome == Failed:
-		return NotRecovered, "the forced reboot did not restart it either"
+	case previous != nil && previous.Force && previous.Outcome == OutcomeFailed:
+		return ReasonNotRecovered, "the forced reboot did not restart it either"
 	case all >= p.MaxAttempts:
-		return NotRecovered, "all " + strconv.Itoa(all) + " attempts are used up"
-	case p.Mode != Enforce:
-		return Paused, "the mode is " + string(p.Mode) + " now"
+		return ReasonNotRecovered, "all " + strconv.Itoa(all) + " attempts are used up"
+	case p.Mode != ModeEnforce:
+		return ReasonPaused, "the mode is " + string(p.Mode) + " now"
 	case f.Fleet.OK() && f.Fleet.Value.Paused.On(f.Now):
-		return Paused, "paused: " + f.Fleet.Value.Paused.Reason
+		return ReasonPaused, "paused: " + f.Fleet.Value.Paused.Reason
 	case !l.incident.ResolvedAt.IsZero():
-		return Resolved, "its alarm was resolved at " + stamp(l.incident.ResolvedAt)
+		return ReasonResolved, "its alarm was resolved at " + stamp(l.incident.ResolvedAt)
 	case f.Now.After(l.incident.limit(p)):
-		return NotRecovered, "the incident is older than " + short(p.IncidentLimit)
+		return ReasonNotRecovered, "the incident is older than " + short(p.IncidentLimit)
 	}
 	return "", ""
 }
@@ -409,7 +409,7 @@ func (l *ladder) late() *Attempt {
 	}
 	for i := len(l.incident.Attempts) - 1; i >= 0; i-- {
 		if a := &l.incident.Attempts[i]; a.sent() && (!a.LeftRunningAt.IsZero() || a.restarted(&m.Value)) {
-			a.Outcome, a.BackAt = Worked, m.At
+			a.Outcome, a.BackAt = OutcomeWorked, m.At
 			return a
 		}
 	}
@@ -421,7 +421,7 @@ func (l *ladder) late() *Attempt {
 func (l *ladder) backoff() time.Time {
 	row, wait := 0, l.p.Poll
 	var last *Attempt
-	for i := len(l.incident.Attempts) - 1; i >= 0 && l.incident.Attempts[i].Outcome == NotExecuted; i-- {
+	for i := len(l.incident.Attempts) - 1; i >= 0 && l.incident.Attempts[i].Outcome == OutcomeNotExecuted; i-- {
 		if row++; last == nil {
 			last = &l.incident.Attempts[i]
 		}
@@ -444,34 +444,34 @@ func (l *ladder) poll(end time.Time) Step {
 	if l.f.Now.Before(end) && end.Before(until) {
 		until = end
 	}
-	return Step{Do: Wait, Until: until}
+	return Step{Do: DoWait, Until: until}
 }
 
 // blind is what an unreadable instance leads to at the end of an attempt: not there is an answer; everything else is looked
 // at again until the incident's limit.
 func (l *ladder) blind(failure Failure, note string) Step {
 	switch {
-	case failure == Missing:
-		return l.end(NotFound, note)
+	case failure == FailureMissing:
+		return l.end(ReasonNotFound, note)
 	case l.f.Now.Before(l.incident.limit(l.p)):
 		return l.poll(l.incident.limit(l.p))
-	case failure == Denied:
-		return l.end(Forbidden, note)
+	case failure == FailureForbidden:
+		return l.end(ReasonForbidden, note)
 	}
-	return l.end(Unreadable, note)
+	return l.end(ReasonUnreadable, note)
 }
 
 // reports reports whether the guest's heartbeat is back after an attempt that ECS accepted: that means recovered, even if no
 // restart was seen.
 func (l *ladder) reports(state pulse) bool {
-	return state == beating && l.p.SecondCheck && slices.ContainsFunc(l.incident.Attempts, func(a Attempt) bool { return a.accepted() })
+	return state == pulseBeating && l.p.SecondCheck && slices.ContainsFunc(l.incident.Attempts, func(a Attempt) bool { return a.accepted() })
 }
 
 // revived: the guest reports although no restart was seen. The last attempt that ECS accepted gets the credit.
 func (l *ladder) revived(saw string) Step {
 	for i := len(l.incident.Attempts) - 1; i >= 0; i-- {
 		if a := &l.incident.Attempts[i]; a.accepted() {
-			a.Outcome = Worked
+			a.Outcome = OutcomeWorked
 			break
 		}
 	}
@@ -479,10 +479,10 @@ func (l *ladder) revived(saw string) Step {
 }
 
 func (l *ladder) restarted(why string) Step {
-	return l.close(Restarted, Recovered, why)
+	return l.close(VerdictRestarted, ReasonRecovered, why)
 }
 
-func (l *ladder) settle(reason Reason, why string) Step { return l.close(GaveUp, reason, why) }
+func (l *ladder) settle(reason Reason, why string) Step { return l.close(VerdictFailed, reason, why) }
 
 // end settles with a guard's or ECS's refusal: the alarm was refused if no attempt can have reached the instance, and the
 // incident failed otherwise.
@@ -492,22 +492,22 @@ func (l *ladder) end(reason Reason, why string) Step {
 			return l.settle(reason, why)
 		}
 	}
-	return l.close(Refused, reason, why)
+	return l.close(VerdictRefused, reason, why)
 }
 
 // giveUp settles for want of anything left to try, and says what is known of the last attempt.
 func (l *ladder) giveUp(why string) Step {
 	switch last := l.counted(nil); {
-	case last != nil && last.Outcome == Unconfirmed:
-		return l.settle(NotConfirmed, why)
+	case last != nil && last.Outcome == OutcomeUnconfirmed:
+		return l.settle(ReasonUnconfirmed, why)
 	case last != nil && last.Stuck:
-		return l.settle(Stuck, why)
+		return l.settle(ReasonStuck, why)
 	}
-	return l.settle(NotRecovered, why)
+	return l.settle(ReasonNotRecovered, why)
 }
 
 func (l *ladder) close(verdict Verdict, reason Reason, why string) Step {
 	l.incident.Unwatch()
 	l.incident.EndedAt, l.incident.Verdict, l.incident.Reason = l.f.Now.UTC(), verdict, reason
-	return Step{Do: Settle, Verdict: verdict, Reason: reason, Why: why}
+	return Step{Do: DoSettle, Verdict: verdict, Reason: reason, Why: why}
 }

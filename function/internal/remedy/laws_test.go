@@ -106,7 +106,7 @@ func (l *laws) opens(w *world, a events.Alarm) {
 	}
 	lately := 0
 	for _, past := range w.record.Recent {
-		if past.Verdict == Restarted && a.Time.Before(past.EndedAt) {
+		if past.Verdict == VerdictRestarted && a.Time.Before(past.EndedAt) {
 			l.violate("S5", "the alarm is from before the recovery at %v", past.EndedAt.Sub(start))
 		}
 		if w.now.Before(past.EndedAt.Add(p.Cooldown)) {
@@ -135,7 +135,7 @@ func (l *laws) opens(w *world, a events.Alarm) {
 // send checks the laws of sending: S1, S3, S4, S8 and S10.
 func (l *laws) send(w *world, d *delivery, a *Attempt, answer string) {
 	open := w.record.Open
-	if open == nil || open.Owner != d.facts.Owner || len(open.Attempts) != a.N || open.Attempts[a.N-1].Outcome != Claimed {
+	if open == nil || open.Owner != d.facts.Owner || len(open.Attempts) != a.N || open.Attempts[a.N-1].Outcome != OutcomeClaimed {
 		l.violate("S1", "attempt %d is sent without a claim", a.N)
 	}
 	if w.now.After(a.SendBefore) {
@@ -164,7 +164,7 @@ func (l *laws) send(w *world, d *delivery, a *Attempt, answer string) {
 	} else if m.Value.Status != "Running" && (!transition || !acceptedBefore) {
 		l.violate("S4", "attempt %d is sent to an instance that is %s", a.N, m.Value.Status)
 	}
-	if w.policy.Mode != Enforce || !d.facts.Fleet.OK() || d.facts.Fleet.Value.Paused.On(w.now) {
+	if w.policy.Mode != ModeEnforce || !d.facts.Fleet.OK() || d.facts.Fleet.Value.Paused.On(w.now) {
 		l.violate("S8", "attempt %d is sent in mode %s, or paused", a.N, w.policy.Mode)
 	}
 	if d.cameBack || a.N > 1 && open != nil && m.Value.StartTime != open.Attempts[0].Before.StartTime {
@@ -526,7 +526,7 @@ func explore(x *searched) *search {
 // by somebody else at every move, to the stated depth: that many of them in one history.
 func TestEveryHistory(t *testing.T) {
 	resolved, another := hangs(), busy()
-	resolved.State, resolved.Key, resolved.Time = events.Resolved, "e-1|Executed", start.Add(time.Second)
+	resolved.State, resolved.Key, resolved.Time = events.StateResolved, "e-1|Executed", start.Add(time.Second)
 	depths := []struct {
 		searched
 		seconds []events.Alarm
@@ -588,7 +588,7 @@ func forgetful(outcome Outcome) func(Policy, Facts) Step {
 		if open := f.Record.Value.Open; open != nil {
 			for i := range open.Attempts {
 				if a := &open.Attempts[i]; a.Outcome == outcome {
-					a.Outcome, a.Before.StartTime, a.LeftRunningAt = Failed, "", time.Time{}
+					a.Outcome, a.Before.StartTime, a.LeftRunningAt = OutcomeFailed, "", time.Time{}
 				}
 			}
 		}
@@ -615,17 +615,17 @@ func TestLawsCatchMutants(t *testing.T) {
 		{"S1", "claims without the lease", guest{ignores: 9}, Next,
 			func(x *searched) { x.leaps, x.sweeps, x.w.flaws.anyLease = 1, 1, true }},
 		{"S2", "opens twice", guest{}, Next, func(x *searched) { x.w.flaws.anyLease = true }},
-		{"S2", "does not wait for an accepted attempt", guest{ignores: 9}, outcomes(Accepted, Failed), nil},
+		{"S2", "does not wait for an accepted attempt", guest{ignores: 9}, outcomes(OutcomeAccepted, OutcomeFailed), nil},
 		{"S3", "forces after one failure", guest{ignores: 9}, func(p Policy, f Facts) Step {
 			step := Next(p, f)
-			if step.Do == Reboot && step.Attempt.N == 2 {
-				step.Do, step.Attempt.Force = Force, true
+			if step.Do == DoReboot && step.Attempt.N == 2 {
+				step.Do, step.Attempt.Force = DoForce, true
 			}
 			return step
 		}, nil},
-		{"S3", "counts what is not confirmed", guest{ignores: 9}, outcomes(Unconfirmed, Failed),
+		{"S3", "counts what is not confirmed", guest{ignores: 9}, outcomes(OutcomeUnconfirmed, OutcomeFailed),
 			func(x *searched) { x.faults = 2 }},
-		{"S3", "counts unknown answers", guest{ignores: 9}, outcomes(Unknown, Accepted), func(x *searched) { x.faults = 2 }},
+		{"S3", "counts unknown answers", guest{ignores: 9}, outcomes(OutcomeUnknown, OutcomeAccepted), func(x *searched) { x.faults = 2 }},
 		{"S3", "does not mind gaps", guest{ignores: 9}, instead(func(_ *Policy, f *Facts) {
 			if open := f.Record.Value.Open; open != nil {
 				open.Attempts[len(open.Attempts)-1].LastReadAt = f.Now.Add(-time.Second)
@@ -651,16 +651,16 @@ func TestLawsCatchMutants(t *testing.T) {
 			}},
 		{"S4", "takes unreadable for nothing", guest{}, instead(func(_ *Policy, f *Facts) { f.Events.Failure = "" }),
 			func(x *searched) {
-				x.w.outages = []outage{{start, start.Add(time.Hour), Platform, Unavailable}}
+				x.w.outages = []outage{{start, start.Add(time.Hour), SourcePlatform, FailureUnavailable}}
 			}},
 		{"S4", "reboots what is stopped", guest{}, instead(func(_ *Policy, f *Facts) { f.Machine.Value.Status = "Running" }),
 			func(x *searched) { x.w.machine.Status = "Stopped" }},
 		{"S5", "believes old alarms", guest{}, instead(func(p *Policy, f *Facts) { p.AlarmMaxAge = time.Hour }),
 			func(x *searched) { x.w.now = start.Add(15*time.Minute + time.Second) }},
 		{"S5", "forgets recoveries", guest{}, instead(func(_ *Policy, f *Facts) { f.Record.Value.Recent = nil }),
-			ended(Restarted, time.Second)},
+			ended(VerdictRestarted, time.Second)},
 		{"S6", "does not cool down", guest{}, instead(func(p *Policy, _ *Facts) { p.Cooldown = 0 }),
-			ended(GaveUp, -29*time.Minute)},
+			ended(VerdictFailed, -29*time.Minute)},
 		{"S6", "has no budget", guest{}, instead(func(p *Policy, _ *Facts) { p.MaxIncidents++ }), func(x *searched) {
 			for _, hours := range []time.Duration{20, 10, 5} {
 				x.w.record.Recent = append(x.w.record.Recent,
@@ -679,16 +679,16 @@ func TestLawsCatchMutants(t *testing.T) {
 		{"S6", "goes on after the incident's limit", guest{ignores: 9},
 			instead(func(p *Policy, _ *Facts) { p.IncidentLimit = time.Hour }),
 			func(x *searched) { x.w.policy.IncidentLimit = 3 * time.Minute }},
-		{"S7", "sends an unknown one again", guest{ignores: 9}, outcomes(Unknown, NotExecuted),
+		{"S7", "sends an unknown one again", guest{ignores: 9}, outcomes(OutcomeUnknown, OutcomeNotExecuted),
 			func(x *searched) { x.faults = 1 }},
-		{"S7", "sends again what a dead owner claimed", guest{ignores: 9}, outcomes(Claimed, NotExecuted),
+		{"S7", "sends again what a dead owner claimed", guest{ignores: 9}, outcomes(OutcomeClaimed, OutcomeNotExecuted),
 			func(x *searched) {
 				x.crashes, x.w.policy.Lease, x.w.policy.AttemptTimeout = 1, time.Minute, 5*time.Minute
 			}},
-		{"S8", "enforces in observe mode", guest{}, instead(func(p *Policy, _ *Facts) { p.Mode = Enforce }),
-			func(x *searched) { x.w.policy.Mode = Observe }},
-		{"S8", "enforces when off", guest{}, instead(func(p *Policy, _ *Facts) { p.Mode = Enforce }),
-			func(x *searched) { x.w.policy.Mode = Off }},
+		{"S8", "enforces in observe mode", guest{}, instead(func(p *Policy, _ *Facts) { p.Mode = ModeEnforce }),
+			func(x *searched) { x.w.policy.Mode = ModeObserve }},
+		{"S8", "enforces when off", guest{}, instead(func(p *Policy, _ *Facts) { p.Mode = ModeEnforce }),
+			func(x *searched) { x.w.policy.Mode = ModeOff }},
 		{"S8", "ignores the pause", guest{}, instead(func(_ *Policy, f *Facts) { f.Fleet.Value.Paused = Pause{} }),
 			func(x *searched) { x.w.fleet.Paused.Since = start }},
 		{"S9", "is not pure", guest{}, func(p Policy, f Facts) Step {
@@ -697,12 +697,12 @@ func TestLawsCatchMutants(t *testing.T) {
 			step.Until = step.Until.Add(time.Duration(calls))
 			return step
 		}, nil},
-		{"S10", "goes on after a restart", guest{mute: true}, forgetful(Worked), nil},
-		{"S10", "does not see a late restart", guest{delay: 150 * time.Second, mute: true}, forgetful(Failed), nil},
+		{"S10", "goes on after a restart", guest{mute: true}, forgetful(OutcomeWorked), nil},
+		{"S10", "does not see a late restart", guest{delay: 150 * time.Second, mute: true}, forgetful(OutcomeFailed), nil},
 		{"LIVENESS", "never settles", guest{}, func(p Policy, f Facts) Step {
 			step := Next(p, f)
-			if step.Do == Settle {
-				return Step{Do: Wait, Until: f.Now.Add(p.Poll)}
+			if step.Do == DoSettle {
+				return Step{Do: DoWait, Until: f.Now.Add(p.Poll)}
 			}
 			return step
 		}, nil},
@@ -778,8 +778,8 @@ func TestAnyHistory(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "outages") {
 			from := start.Add(span("outage from", 30*time.Minute))
 			w.outages = append(w.outages, outage{from, from.Add(span("outage for", 8*time.Minute)),
-				rapid.SampledFrom([]Source{Ledger, FleetLog, Machine, Heartbeat, Platform}).Draw(t, "source"),
-				rapid.SampledFrom([]Failure{Unavailable, Denied, Missing, Garbled}).Draw(t, "failure")})
+				rapid.SampledFrom([]Source{SourceRecord, SourceFleet, SourceInstance, SourceVitals, SourcePlatform}).Draw(t, "source"),
+				rapid.SampledFrom([]Failure{FailureUnavailable, FailureForbidden, FailureMissing, FailureUnreadable}).Draw(t, "failure")})
 		}
 		var working []*delivery
 		for i := range rapid.IntRange(1, 4).Draw(t, "deliveries") {

@@ -14,7 +14,7 @@ func Next(p Policy, f Facts) Step {
 	// Whatever takes time must end before the invocation does; what is known by then is written down, and the event asked
 	// for again.
 	if step.tooLate(&f) {
-		step.Do, step.Verdict, step.Reason, step.Why = Refuse, Pending, OutOfTime, "the invocation's time is nearly over"
+		step.Do, step.Verdict, step.Reason, step.Why = DoRefuse, VerdictPending, ReasonOutOfTime, "the invocation's time is nearly over"
 	}
 	return step
 }
@@ -22,11 +22,11 @@ func Next(p Policy, f Facts) Step {
 func (s *Step) tooLate(f *Facts) bool {
 	passed := func(t time.Time) bool { return !t.IsZero() && !f.Now.Before(t) }
 	switch s.Do {
-	case Wait:
+	case DoWait:
 		return !f.StopAt.IsZero() && s.Until.After(f.StopAt)
-	case Read:
+	case DoRead:
 		return passed(f.StopAt)
-	case Reboot, Force:
+	case DoReboot, DoForce:
 		return passed(f.StopAt) || passed(f.ClaimBy)
 	}
 	return false
@@ -46,42 +46,42 @@ func decide(p *Policy, f *Facts) Step {
 func dismiss(p *Policy, f *Facts) (Step, bool) {
 	a := f.Alarm
 	ignore := func(reason Reason, why string) (Step, bool) {
-		return Step{Verdict: Ignored, Reason: reason, Why: why}, true
+		return Step{Verdict: VerdictIgnored, Reason: reason, Why: why}, true
 	}
 	switch {
-	case a.Problem == events.Undecodable:
-		return Step{Verdict: Malformed, Reason: CannotParse, Why: a.Note}, true
-	case a.Problem == events.NotAnAlarm:
-		return ignore(NotAnAlarm, a.Note)
-	case a.Problem == events.Contradiction:
-		return Step{Verdict: Refused, Reason: Unreadable, Why: a.Note}, true
-	case a.State == events.Resolved && (a.Problem != "" || !concerns(p, a)):
-		return ignore(Resolved, "state "+a.RawState)
+	case a.Problem == events.ProblemUndecodable:
+		return Step{Verdict: VerdictMalformed, Reason: ReasonMalformed, Why: a.Note}, true
+	case a.Problem == events.ProblemNotAnAlarm:
+		return ignore(ReasonNotAnAlarm, a.Note)
+	case a.Problem == events.ProblemContradiction:
+		return Step{Verdict: VerdictRefused, Reason: ReasonUnreadable, Why: a.Note}, true
+	case a.State == events.StateResolved && (a.Problem != "" || !concerns(p, a)):
+		return ignore(ReasonResolved, "state "+a.RawState)
 	case f.Superseded:
-		return ignore(Resolved, "a resolved alarm of the same rule, not older, came with it")
-	case a.Problem == events.NotECS:
-		return ignore(NotECS, a.Note)
-	case a.Problem == events.NoInstance:
-		return ignore(NoInstance, a.Note)
-	case a.Problem == events.Placeholder:
-		return ignore(Placeholder, a.Note)
+		return ignore(ReasonResolved, "a resolved alarm of the same rule, not older, came with it")
+	case a.Problem == events.ProblemNotECS:
+		return ignore(ReasonNotECS, a.Note)
+	case a.Problem == events.ProblemNoInstance:
+		return ignore(ReasonNoInstance, a.Note)
+	case a.Problem == events.ProblemPlaceholder:
+		return ignore(ReasonPlaceholder, a.Note)
 	case a.Problem != "" || a.Instance == "":
-		return ignore(NoInstance, "it names no instance")
-	case a.State == events.Resolved:
+		return ignore(ReasonNoInstance, "it names no instance")
+	case a.State == events.StateResolved:
 		return Step{}, false // an open incident wants to know
 	}
 	if !concerns(p, a) {
-		return ignore(NotRestartable, subject(a)+", which no restart cures")
+		return ignore(ReasonNotRestartable, subject(a)+", which no restart cures")
 	}
 	status := curable(a.Product, a.Event).Status
-	if a.Event != "" && a.State == events.Firing && (status == "" || a.EventStatus != status) {
-		return ignore(NotRestartable, a.Event+" in status "+a.EventStatus+", in which no restart cures it")
+	if a.Event != "" && a.State == events.StateFiring && (status == "" || a.EventStatus != status) {
+		return ignore(ReasonNotRestartable, a.Event+" in status "+a.EventStatus+", in which no restart cures it")
 	}
-	if a.State == events.InsufficientData && !fromAgent(a.Metric) {
-		return ignore(NotRestartable, "no data of "+a.Metric+", which does not come from inside the guest")
+	if a.State == events.StateInsufficientData && !fromAgent(a.Metric) {
+		return ignore(ReasonNotRestartable, "no data of "+a.Metric+", which does not come from inside the guest")
 	}
-	if a.State != events.Firing && a.State != events.InsufficientData {
-		return Step{Verdict: Refused, Reason: Unreadable, Why: "its state is " + quoted(a.RawState)}, true
+	if a.State != events.StateFiring && a.State != events.StateInsufficientData {
+		return Step{Verdict: VerdictRefused, Reason: ReasonUnreadable, Why: "its state is " + quoted(a.RawState)}, true
 	}
 	return Step{}, false
 }
@@ -116,17 +116,17 @@ func subject(a events.Alarm) string {
 func look(p *Policy, f *Facts) Step {
 	switch {
 	case !f.Record.Read():
-		return Step{Do: Read, Sources: Ledger}
+		return Step{Do: DoRead, Sources: SourceRecord}
 	case !f.Record.OK() && p.off():
-		return Step{Verdict: Refused, Reason: Paused, Why: "mode " + string(p.Mode)}
-	case f.Record.Failure == Garbled:
-		return Step{Verdict: Refused, Reason: Unreadable, Why: "the ledger: " + f.Record.Note}
+		return Step{Verdict: VerdictRefused, Reason: ReasonPaused, Why: "mode " + string(p.Mode)}
+	case f.Record.Failure == FailureUnreadable:
+		return Step{Verdict: VerdictRefused, Reason: ReasonUnreadable, Why: "the ledger: " + f.Record.Note}
 	case !f.Record.OK():
-		return Step{Verdict: Pending, Reason: Dependency, Why: "the ledger: " + f.Record.Note}
+		return Step{Verdict: VerdictPending, Reason: ReasonDependencyUnavailable, Why: "the ledger: " + f.Record.Note}
 	}
 	open := f.Record.Value.Open
 	switch {
-	case !f.Swept && f.Alarm.State == events.Resolved:
+	case !f.Swept && f.Alarm.State == events.StateResolved:
 		return resolve(f, open)
 	case open == nil && f.Swept:
 		return Step{} // it ended meanwhile
@@ -137,18 +137,18 @@ func look(p *Policy, f *Facts) Step {
 			return Step{} // somebody looks after it
 		}
 		if f.Redelivered && f.Alarm.Key == open.Alarm.Key {
-			return Step{Verdict: Pending, Reason: LeaseHeld, Why: "its handler's lease has not run out yet", Incident: open}
+			return Step{Verdict: VerdictPending, Reason: ReasonLeaseHeld, Why: "its handler's lease has not run out yet", Incident: open}
 		}
-		return Step{Verdict: Refused, Reason: InProgress, Why: "incident " + open.ID + " is being handled", Incident: open}
+		return Step{Verdict: VerdictRefused, Reason: ReasonInProgress, Why: "incident " + open.ID + " is being handled", Incident: open}
 	case f.Followed:
-		return Step{Verdict: Refused, Reason: InProgress, Why: "another alarm of this batch leads", Incident: open}
+		return Step{Verdict: VerdictRefused, Reason: ReasonInProgress, Why: "another alarm of this batch leads", Incident: open}
 	}
 	return resume(p, f, open.clone())
 }
 
 // resolve answers a resolved alarm. The Step carries the open incident where it must be told: the loop writes its ResolvedAt.
 func resolve(f *Facts, open *Incident) Step {
-	step := Step{Verdict: Ignored, Reason: Resolved, Why: "state " + f.Alarm.RawState}
+	step := Step{Verdict: VerdictIgnored, Reason: ReasonResolved, Why: "state " + f.Alarm.RawState}
 	a := &f.Alarm
 	if open != nil && open.ResolvedAt.IsZero() && open.Alarm.Rule == a.Rule && open.Account == a.Account &&
 		!a.Time.Before(open.Alarm.Time) && a.Time.Sub(f.Now) <= MaxSkew {
@@ -166,11 +166,11 @@ const retries = 3
 // cost; a stage whose facts are missing is read for only while nothing has refused yet and nothing was out of reach.
 func judge(p *Policy, f *Facts) Step {
 	if f.Followed {
-		return Step{Verdict: Refused, Reason: InProgress, Why: "another alarm of this batch leads for the same instance"}
+		return Step{Verdict: VerdictRefused, Reason: ReasonInProgress, Why: "another alarm of this batch leads for the same instance"}
 	}
 	r := ruling{p: p, f: f, findings: make([]Finding, 0, 24)}
 	if p.off() {
-		r.reason, r.why = Paused, "mode "+string(p.Mode) // whatever else there is to say
+		r.reason, r.why = ReasonPaused, "mode "+string(p.Mode) // whatever else there is to say
 	}
 	have := f.have()
 	for _, stage := range opening {
@@ -178,48 +178,48 @@ func judge(p *Policy, f *Facts) Step {
 			if r.reason != "" || r.blind != "" {
 				break
 			}
-			return Step{Do: Read, Sources: missing, Findings: r.findings}
+			return Step{Do: DoRead, Sources: missing, Findings: r.findings}
 		}
 		stage.rule(&r)
 	}
 	switch {
-	case r.reason == InProgress && f.Redelivered:
+	case r.reason == ReasonInProgress && f.Redelivered:
 		// Whoever is opening an incident may have died before it could claim, this event's own last handler perhaps: then
 		// nobody else will.
-		return Step{Verdict: Pending, Reason: LeaseHeld, Why: r.why, Findings: r.findings}
+		return Step{Verdict: VerdictPending, Reason: ReasonLeaseHeld, Why: r.why, Findings: r.findings}
 	case r.reason != "":
-		return Step{Verdict: Refused, Reason: r.reason, Why: r.why, Findings: r.findings}
+		return Step{Verdict: VerdictRefused, Reason: r.reason, Why: r.why, Findings: r.findings}
 	case r.blind != "":
 		return again(p, f, r.blind, r.findings)
-	case p.Mode == Observe:
+	case p.Mode == ModeObserve:
 		return rehearse(p, f, r.findings)
 	}
 	incident := opened(f)
-	return Step{Do: Reboot, Attempt: attempt(f, incident, false), Incident: incident, Findings: r.findings}
+	return Step{Do: DoReboot, Attempt: attempt(f, incident, false), Incident: incident, Findings: r.findings}
 }
 
 // again is the answer while nothing is open and a source is unavailable: another look soon, and after some the event is asked
 // for again, for nothing has been spent yet.
 func again(p *Policy, f *Facts, blind string, findings []Finding) Step {
 	if f.Failures >= retries || !f.Fleet.OK() {
-		return Step{Verdict: Pending, Reason: Dependency, Why: blind, Findings: findings}
+		return Step{Verdict: VerdictPending, Reason: ReasonDependencyUnavailable, Why: blind, Findings: findings}
 	}
-	return Step{Do: Wait, Until: f.Now.Add(p.Poll), Findings: findings}
+	return Step{Do: DoWait, Until: f.Now.Add(p.Poll), Findings: findings}
 }
 
 // rehearse asks ECS with DryRun, and takes only its exact yes for one.
 func rehearse(p *Policy, f *Facts, findings []Finding) Step {
 	if f.Dry.At.IsZero() {
-		return Step{Do: Read, Sources: Rehearsal, Findings: findings}
+		return Step{Do: DoRead, Sources: SourceRehearsal, Findings: findings}
 	}
 	switch f.Dry.Outcome {
-	case Accepted:
+	case OutcomeAccepted:
 		incident := opened(f)
-		incident.EndedAt, incident.Verdict, incident.Reason = f.Now, Observed, WouldRestart
-		return Step{Do: Settle, Verdict: Observed, Reason: WouldRestart, Incident: incident, Findings: findings,
+		incident.EndedAt, incident.Verdict, incident.Reason = f.Now, VerdictObserved, ReasonWouldRestart
+		return Step{Do: DoSettle, Verdict: VerdictObserved, Reason: ReasonWouldRestart, Incident: incident, Findings: findings,
 			Why: "every guard passed, and ECS would accept the reboot"}
-	case Rejected:
-		return Step{Verdict: Refused, Reason: f.Dry.Reason, Findings: findings,
+	case OutcomeRejected:
+		return Step{Verdict: VerdictRefused, Reason: f.Dry.Reason, Findings: findings,
 			Why: strings.TrimSpace("ECS would refuse the reboot: " + f.Dry.Code + " " + f.Dry.Note)}
 	}
 	return again(p, f, "the rehearsal (DryRun) had no answer: "+f.Dry.Code+" "+f.Dry.Note, findings)
@@ -255,7 +255,7 @@ func (f *Facts) region() string {
 // attempt is the incident's next attempt, with the readings it is measured against. The ledger stamps its times.
 func attempt(f *Facts, incident *Incident, force bool) Attempt {
 	return Attempt{
-		N: len(incident.Attempts) + 1, Force: force, Outcome: Claimed,
+		N: len(incident.Attempts) + 1, Force: force, Outcome: OutcomeClaimed,
 		Before: Baseline{Status: f.Machine.Value.Status, StartTime: f.Machine.Value.StartTime, Heartbeat: f.Vitals.Value.Heartbeat},
 	}
 }
@@ -264,22 +264,22 @@ func attempt(f *Facts, incident *Incident, force bool) Attempt {
 func (f *Facts) have() Source {
 	var s Source
 	if f.Record.Read() {
-		s |= Ledger
+		s |= SourceRecord
 	}
 	if f.Fleet.Read() {
-		s |= FleetLog
+		s |= SourceFleet
 	}
 	if f.Machine.Read() {
-		s |= Machine
+		s |= SourceInstance
 	}
 	if f.Vitals.Read() {
-		s |= Heartbeat
+		s |= SourceVitals
 	}
 	if f.Events.Read() {
-		s |= Platform
+		s |= SourcePlatform
 	}
 	if !f.Dry.At.IsZero() {
-		s |= Rehearsal
+		s |= SourceRehearsal
 	}
 	return s
 }

@@ -13,19 +13,19 @@ import (
 
 func TestNothingKnown(t *testing.T) {
 	for name, p := range map[string]Policy{"the zero policy": {}, "an armed one": armed()} {
-		if step := Next(p, Facts{}); step.Do != Refuse || step.Verdict != Ignored || step.Reason != NoInstance {
+		if step := Next(p, Facts{}); step.Do != DoRefuse || step.Verdict != VerdictIgnored || step.Reason != ReasonNoInstance {
 			t.Errorf("%s, zero facts: %+v", name, step)
 		}
-		if step := Next(p, Facts{Swept: true}); step.Do != Read || step.Sources != Ledger {
+		if step := Next(p, Facts{Swept: true}); step.Do != DoRead || step.Sources != SourceRecord {
 			t.Errorf("%s, a sweep that knows nothing: %+v", name, step)
 		}
 	}
-	if step := (Step{}); step.Do != Refuse {
+	if step := (Step{}); step.Do != DoRefuse {
 		t.Error("the zero step does not refuse")
 	}
 	c := opens()
 	c.Policy = Policy{}
-	if step := c.ask(); step.Do != Refuse {
+	if step := c.ask(); step.Do != DoRefuse {
 		t.Errorf("the zero policy lets an alarm through: %+v", step)
 	}
 }
@@ -42,7 +42,7 @@ func anyFacts(t *rapid.T) (Policy, Facts) {
 		return start.Add(time.Duration(rapid.IntRange(-3600, 3600).Draw(t, label)) * time.Second)
 	}
 	p := armed()
-	p.Mode = rapid.SampledFrom([]Mode{Enforce, Enforce, Observe, Off, ""}).Draw(t, "mode")
+	p.Mode = rapid.SampledFrom([]Mode{ModeEnforce, ModeEnforce, ModeObserve, ModeOff, ""}).Draw(t, "mode")
 	p.Force, p.SecondCheck = flip("force"), flip("second check")
 	p.MaxAttempts = rapid.IntRange(0, 6).Draw(t, "attempts")
 	p.Poll = time.Duration(rapid.IntRange(1, 120).Draw(t, "poll")) * time.Second
@@ -54,9 +54,9 @@ func anyFacts(t *rapid.T) (Policy, Facts) {
 	f := c.Facts
 	f.Now = start.Add(time.Duration(rapid.IntRange(-120, 3600).Draw(t, "now")) * time.Second)
 	f.Alarm = rapid.SampledFrom([]func() events.Alarm{hangs, busy, quiet}).Draw(t, "alarm")()
-	f.Alarm.State = rapid.SampledFrom([]events.State{events.Firing, events.Firing, events.Resolved, events.InsufficientData,
+	f.Alarm.State = rapid.SampledFrom([]events.State{events.StateFiring, events.StateFiring, events.StateResolved, events.StateInsufficientData,
 		""}).Draw(t, "state")
-	f.Alarm.Problem = rapid.SampledFrom([]events.Problem{"", "", "", "", events.NotECS, events.Contradiction, "odd"}).Draw(t,
+	f.Alarm.Problem = rapid.SampledFrom([]events.Problem{"", "", "", "", events.ProblemNotECS, events.ProblemContradiction, "odd"}).Draw(t,
 		"problem")
 	f.Alarm.Time, f.StopAt, f.ClaimBy = moment("alarm time"), time.Time{}, time.Time{}
 	if flip("deadline") {
@@ -67,7 +67,7 @@ func anyFacts(t *rapid.T) (Policy, Facts) {
 	f.Failures = rapid.IntRange(0, 4).Draw(t, "failures")
 
 	failure := func(label string) Failure {
-		return rapid.SampledFrom([]Failure{"", "", "", "", Unavailable, Denied, Missing, Garbled, "odd"}).Draw(t, label)
+		return rapid.SampledFrom([]Failure{"", "", "", "", FailureUnavailable, FailureForbidden, FailureMissing, FailureUnreadable, "odd"}).Draw(t, label)
 	}
 	f.Record.Failure, f.Fleet.Failure = failure("ledger"), failure("fleet")
 	f.Machine.Failure, f.Vitals.Failure, f.Events.Failure = failure("machine"), failure("vitals"), failure("events")
@@ -96,8 +96,8 @@ func anyFacts(t *rapid.T) (Policy, Facts) {
 		f.Fleet.Value.Paused = Pause{Since: moment("paused"), Until: moment("paused until")}
 	}
 	f.Dry.At, f.Dry.Outcome = moment("rehearsed"),
-		rapid.SampledFrom([]Outcome{Accepted, Rejected, NotExecuted, Unknown, ""}).Draw(t, "rehearsal")
-	f.Dry.Reason = NotAccepted
+		rapid.SampledFrom([]Outcome{OutcomeAccepted, OutcomeRejected, OutcomeNotExecuted, OutcomeUnknown, ""}).Draw(t, "rehearsal")
+	f.Dry.Reason = ReasonRejected
 
 	if flip("open") {
 		open := &Incident{ID: "i/1", Instance: instanceID, OpenedAt: start,
@@ -107,9 +107,9 @@ func anyFacts(t *rapid.T) (Policy, Facts) {
 				N: n + 1, Force: !often("graceful"), ClaimedAt: moment("claimed"), SendBefore: moment("send before"),
 				AnsweredAt: moment("answered"),
 				Before:     Baseline{StartTime: c.Machine.Value.StartTime, Heartbeat: moment("beat before")},
-				Outcome: rapid.SampledFrom([]Outcome{Failed, Failed, Accepted, Claimed, Unknown, Worked, Unconfirmed,
-					Rejected, NotExecuted, "odd"}).Draw(t, "outcome"),
-				Reason:    rapid.SampledFrom([]Reason{NotRunning, SecurityLock}).Draw(t, "rejected as"),
+				Outcome: rapid.SampledFrom([]Outcome{OutcomeFailed, OutcomeFailed, OutcomeAccepted, OutcomeClaimed, OutcomeUnknown, OutcomeWorked, OutcomeUnconfirmed,
+					OutcomeRejected, OutcomeNotExecuted, "odd"}).Draw(t, "outcome"),
+				Reason:    rapid.SampledFrom([]Reason{ReasonNotRunning, ReasonSecurityLocked}).Draw(t, "rejected as"),
 				Throttled: flip("throttled"), Stuck: !often("not stuck"),
 				LeftRunningAt: moment("left"), BackAt: moment("back"), LastReadAt: moment("last read"), RequestID: "R",
 			})
@@ -138,37 +138,37 @@ func total(t *rapid.T) {
 	}
 	known := f.have()
 	switch step.Do {
-	case Refuse:
+	case DoRefuse:
 		if (step.Verdict == "" || step.Reason == "") && !f.Swept {
 			t.Fatalf("a refusal without a reason: %+v", step)
 		}
-	case Read:
+	case DoRead:
 		if step.Sources == 0 || step.Sources&known != 0 {
 			t.Fatalf("it asks for %b and knows %b", step.Sources, known)
 		}
-	case Wait:
+	case DoWait:
 		if !step.Until.After(f.Now) {
 			t.Fatalf("it waits until %v at %v", step.Until, f.Now)
 		}
-	case Settle:
+	case DoSettle:
 		i := step.Incident
 		if i == nil || i.EndedAt.IsZero() || i.Verdict != step.Verdict || i.Reason != step.Reason || i.Reason == "" {
 			t.Fatalf("it settles %+v", step)
 		}
-	case Reboot, Force:
-		a, force := step.Attempt, step.Do == Force
-		if step.Incident == nil || a.N != len(step.Incident.Attempts)+1 || a.Force != force || a.Outcome != Claimed {
+	case DoReboot, DoForce:
+		a, force := step.Attempt, step.Do == DoForce
+		if step.Incident == nil || a.N != len(step.Incident.Attempts)+1 || a.Force != force || a.Outcome != OutcomeClaimed {
 			t.Fatalf("it claims %+v", a)
 		}
 		if bad := unfit(&p, &f, force); bad != "" {
 			t.Fatalf("it reboots an instance that is %s", bad)
 		}
-		if p.Mode != Enforce || !f.Fleet.OK() || f.Fleet.Value.Paused.On(f.Now) {
+		if p.Mode != ModeEnforce || !f.Fleet.OK() || f.Fleet.Value.Paused.On(f.Now) {
 			t.Fatalf("it reboots in mode %q, or paused", p.Mode)
 		}
 		for i := range step.Incident.Attempts {
 			last, o := i == len(step.Incident.Attempts)-1, step.Incident.Attempts[i].Outcome
-			if o == Worked || last && (o == Claimed || o == Accepted || o == Unknown) {
+			if o == OutcomeWorked || last && (o == OutcomeClaimed || o == OutcomeAccepted || o == OutcomeUnknown) {
 				t.Fatalf("it reboots while attempt %d is %s", i+1, o)
 			}
 		}
@@ -186,14 +186,14 @@ func FuzzNext(f *testing.F) {
 // BenchmarkNext measures the two answers that matter: an opening with every guard, and a look at an instance that is watched.
 func BenchmarkNext(b *testing.B) {
 	opening := opens()
-	watching := incident(0, Accepted)
+	watching := incident(0, OutcomeAccepted)
 	watching.later(-time.Minute)
 	watching.Record.Value.Open.Attempts[0].LastReadAt = watching.Now.Add(-5 * time.Second)
 	for _, bench := range []struct {
 		name string
 		c    *candidate
 		want Do
-	}{{"opening", opening, Reboot}, {"poll", watching, Wait}} {
+	}{{"opening", opening, DoReboot}, {"poll", watching, DoWait}} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -11,9 +11,9 @@ type Mode string
 
 // The modes, as REMEDY_MODE spells them.
 const (
-	Enforce Mode = "enforce" // reboots
-	Observe Mode = "observe" // decides, rehearses with DryRun, reboots nothing
-	Off     Mode = "off"     // refuses everything as paused
+	ModeEnforce Mode = "enforce" // reboots
+	ModeObserve Mode = "observe" // decides, rehearses with DryRun, reboots nothing
+	ModeOff     Mode = "off"     // refuses everything as paused
 )
 
 // Grant is how far an instance's owner lets the ladder go.
@@ -54,7 +54,7 @@ type Policy struct {
 }
 
 // off reports whether the mode refuses everything.
-func (p *Policy) off() bool { return p.Mode != Enforce && p.Mode != Observe }
+func (p *Policy) off() bool { return p.Mode != ModeEnforce && p.Mode != ModeObserve }
 
 // CallLimit is the longest that one call to ECS or to the ledger may take, so that a lease cannot run out unnoticed in one.
 func (p Policy) CallLimit() time.Duration { return min(10*time.Second, p.Lease/3) }

@@ -18,12 +18,12 @@ type Prospect struct {
 // silent. What concerns all instances at once is left out: the mode, the windows, a pause and the fleet's limits; and so is an
 // incident that is open already.
 func Foresee(p Policy, f Facts) Prospect {
-	p.Mode, p.Windows = Observe, nil
+	p.Mode, p.Windows = ModeObserve, nil
 	const supposed = "Instance:InstanceFailure.PerformanceImpact"
 	id := f.Machine.Value.ID
 	f.Account = "supposed"
-	f.Alarm = events.Alarm{Format: events.SystemEvent, Name: supposed, Rule: supposed, Product: "ECS", Event: supposed,
-		EventStatus: curable("ECS", supposed).Status, State: events.Firing, Key: "supposed", Time: f.Now, Account: f.Account,
+	f.Alarm = events.Alarm{Format: events.FormatSystemEvent, Name: supposed, Rule: supposed, Product: "ECS", Event: supposed,
+		EventStatus: curable("ECS", supposed).Status, State: events.StateFiring, Key: "supposed", Time: f.Now, Account: f.Account,
 		Region: f.Region, Instance: id}
 	if id == "" { // it could not be read: the rules say so
 		f.Alarm.Instance = "unread"
@@ -31,7 +31,7 @@ func Foresee(p Policy, f Facts) Prospect {
 	f.Fleet = Reading[Fleet]{At: f.Now}
 	f.Record.Value.Open = nil
 	f.Failures = retries // nobody waits for another look
-	if state, _ := f.pulse(&p); state == beating {
+	if state, _ := f.pulse(&p); state == pulseBeating {
 		f.Vitals.Value.Heartbeat = f.Vitals.Date.Add(-p.HeartbeatFresh)
 	}
 	prospect := Prospect{Step: Next(p, f)}

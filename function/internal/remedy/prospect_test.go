@@ -13,7 +13,7 @@ func well() Facts {
 			Status: "Running", LocksKnown: true, ChargeType: "PostPaid", Tags: map[string]string{"auto-restart": "true"}}},
 		Vitals: Reading[Vitals]{At: start, Date: start, Value: Vitals{Heartbeat: start.Add(-20 * time.Second)}},
 		Events: Reading[[]PlatformEvent]{At: start, Date: start},
-		Dry:    Reply{At: start, Outcome: Accepted, Code: "DryRunOperation"},
+		Dry:    Reply{At: start, Outcome: OutcomeAccepted, Code: "DryRunOperation"},
 	}
 }
 
@@ -24,33 +24,33 @@ func TestForesee(t *testing.T) {
 		reason Reason
 		grant  Grant
 	}{
-		{"all is well", func(*Policy, *Facts) {}, WouldRestart, GrantFull},
+		{"all is well", func(*Policy, *Facts) {}, ReasonWouldRestart, GrantFull},
 		{"a policy that never forces is as good as a tag that says so", func(p *Policy, _ *Facts) { p.Force = false },
-			WouldRestart, GrantGraceful},
+			ReasonWouldRestart, GrantGraceful},
 		{"the owner's tag", func(_ *Policy, f *Facts) { f.Machine.Value.Tags["auto-restart"] = "graceful" },
-			WouldRestart, GrantGraceful},
+			ReasonWouldRestart, GrantGraceful},
 		{"any other value grants nothing", func(_ *Policy, f *Facts) { f.Machine.Value.Tags["auto-restart"] = "yes" },
-			NotOptedIn, GrantNone},
-		{"what concerns all instances is left out: the mode", func(p *Policy, _ *Facts) { p.Mode = Off }, WouldRestart, GrantFull},
-		{"the windows", func(p *Policy, _ *Facts) { p.Windows = []Window{{Location: time.UTC}} }, WouldRestart, GrantFull},
-		{"and a pause", func(_ *Policy, f *Facts) { f.Fleet.Value.Paused.Since = start }, WouldRestart, GrantFull},
+			ReasonNotOptedIn, GrantNone},
+		{"what concerns all instances is left out: the mode", func(p *Policy, _ *Facts) { p.Mode = ModeOff }, ReasonWouldRestart, GrantFull},
+		{"the windows", func(p *Policy, _ *Facts) { p.Windows = []Window{{Location: time.UTC}} }, ReasonWouldRestart, GrantFull},
+		{"and a pause", func(_ *Policy, f *Facts) { f.Fleet.Value.Paused.Since = start }, ReasonWouldRestart, GrantFull},
 		{"an open incident says nothing of the next one", func(_ *Policy, f *Facts) { f.Record.Value.Open = &Incident{ID: "x"} },
-			WouldRestart, GrantFull},
-		{"a lock", func(_ *Policy, f *Facts) { f.Machine.Value.Locks = []string{"security"} }, SecurityLock, GrantFull},
-		{"a stopped instance", func(_ *Policy, f *Facts) { f.Machine.Value.Status = "Stopped" }, NotRunning, GrantFull},
+			ReasonWouldRestart, GrantFull},
+		{"a lock", func(_ *Policy, f *Facts) { f.Machine.Value.Locks = []string{"security"} }, ReasonSecurityLocked, GrantFull},
+		{"a stopped instance", func(_ *Policy, f *Facts) { f.Machine.Value.Status = "Stopped" }, ReasonNotRunning, GrantFull},
 		{"a heartbeat from the future is no telling", func(_ *Policy, f *Facts) {
 			f.Vitals.Value.Heartbeat = start.Add(time.Hour)
-		}, Unreadable, GrantFull},
+		}, ReasonUnreadable, GrantFull},
 		{"a guest that never reported is none that is alive", func(_ *Policy, f *Facts) { f.Vitals.Value.Heartbeat = time.Time{} },
-			WouldRestart, GrantFull},
+			ReasonWouldRestart, GrantFull},
 		{"its cool-down", func(_ *Policy, f *Facts) {
 			f.Record.Value.Recent = []Incident{{OpenedAt: start.Add(-20 * time.Minute), EndedAt: start.Add(-10 * time.Minute)}}
-		}, CoolingDown, GrantFull},
-		{"nothing read of it", func(_ *Policy, f *Facts) { f.Machine = Reading[Instance]{At: start, Failure: Missing} },
-			NotFound, GrantNone},
-		{"ECS would refuse", func(_ *Policy, f *Facts) { f.Dry = Reply{At: start, Outcome: Rejected, Reason: Forbidden} },
-			Forbidden, GrantFull},
-		{"ECS has no answer", func(_ *Policy, f *Facts) { f.Dry = Reply{At: start, Outcome: NotExecuted} }, Dependency, GrantFull},
+		}, ReasonCoolingDown, GrantFull},
+		{"nothing read of it", func(_ *Policy, f *Facts) { f.Machine = Reading[Instance]{At: start, Failure: FailureMissing} },
+			ReasonNotFound, GrantNone},
+		{"ECS would refuse", func(_ *Policy, f *Facts) { f.Dry = Reply{At: start, Outcome: OutcomeRejected, Reason: ReasonForbidden} },
+			ReasonForbidden, GrantFull},
+		{"ECS has no answer", func(_ *Policy, f *Facts) { f.Dry = Reply{At: start, Outcome: OutcomeNotExecuted} }, ReasonDependencyUnavailable, GrantFull},
 	} {
 		p, f := armed(), well()
 		row.change(&p, &f)
@@ -59,7 +59,7 @@ func TestForesee(t *testing.T) {
 			t.Errorf("%s: %s (%s) with grant %q, want %s with %q", row.why, got.Step.Reason, got.Step.Why, got.Grant,
 				row.reason, row.grant)
 		}
-		if got.Step.Do != Refuse && got.Step.Do != Settle {
+		if got.Step.Do != DoRefuse && got.Step.Do != DoSettle {
 			t.Errorf("%s: the step is %v, want an end", row.why, got.Step.Do)
 		}
 	}

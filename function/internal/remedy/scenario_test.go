@@ -233,8 +233,8 @@ func (s *scenario) other(args []string) error {
 }
 
 func (s *scenario) outage(args []string) error {
-	sources := map[string]Source{"ledger": Ledger, "fleet": FleetLog, "machine": Machine, "heartbeat": Heartbeat,
-		"platform": Platform}
+	sources := map[string]Source{"ledger": SourceRecord, "fleet": SourceFleet, "machine": SourceInstance, "heartbeat": SourceVitals,
+		"platform": SourcePlatform}
 	from, err := time.ParseDuration(args[0])
 	if err != nil {
 		return err

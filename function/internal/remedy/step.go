@@ -13,12 +13,12 @@ type Do uint8
 
 // The things to do. The zero Do refuses.
 const (
-	Refuse Do = iota // report why, and do nothing
-	Read             // read Step.Sources in parallel, and ask again
-	Reboot           // claim Step.Attempt in the ledger, then call RebootInstance with ForceStop=false
-	Force            // the same with ForceStop=true
-	Wait             // sleep until Step.Until, forget the live readings, and ask again
-	Settle           // write the incident's end to the ledger and report it
+	DoRefuse Do = iota // report why, and do nothing
+	DoRead             // read Step.Sources in parallel, and ask again
+	DoReboot           // claim Step.Attempt in the ledger, then call RebootInstance with ForceStop=false
+	DoForce            // the same with ForceStop=true
+	DoWait             // sleep until Step.Until, forget the live readings, and ask again
+	DoSettle           // write the incident's end to the ledger and report it
 )
 
 // Step is what to do next, and why.
@@ -41,13 +41,13 @@ type Verdict string
 
 // The verdicts.
 const (
-	Restarted Verdict = "restarted"
-	Observed  Verdict = "observed"
-	Refused   Verdict = "refused"
-	Ignored   Verdict = "ignored"
-	GaveUp    Verdict = "failed"
-	Pending   Verdict = "pending"
-	Malformed Verdict = "malformed"
+	VerdictRestarted Verdict = "restarted"
+	VerdictObserved  Verdict = "observed"
+	VerdictRefused   Verdict = "refused"
+	VerdictIgnored   Verdict = "ignored"
+	VerdictFailed    Verdict = "failed"
+	VerdictPending   Verdict = "pending"
+	VerdictMalformed Verdict = "malformed"
 )
 
 // Reason is why a verdict was reached. The strings are part of the output and stored.
@@ -55,50 +55,50 @@ type Reason string
 
 // The reasons.
 const (
-	Recovered     Reason = "recovered"
-	WouldRestart  Reason = "would-restart"
-	Paused        Reason = "paused"
-	RuleForbidden Reason = "rule-not-allowed"
-	StaleAlarm    Reason = "stale-alarm"
-	WrongAccount  Reason = "wrong-account"
-	OutsideWindow Reason = "outside-window"
-	Duplicate     Reason = "duplicate-alarm"
-	InProgress    Reason = "in-progress"
-	CoolingDown   Reason = "cooling-down"
-	Spent         Reason = "incidents-spent"
-	FleetBusy     Reason = "fleet-concurrent"
-	FleetHourly   Reason = "fleet-hourly"
-	NotFound      Reason = "not-found"
-	NotRunning    Reason = "not-running"
-	SecurityLock  Reason = "security-locked"
-	Locked        Reason = "locked"
-	Expired       Reason = "expired"
-	NotOptedIn    Reason = "not-opted-in"
-	PlatformActs  Reason = "platform-acting"
-	GuestAlive    Reason = "guest-alive"
-	Unproven      Reason = "unconfirmed-hang"
-	Unreadable    Reason = "unreadable"
-	Forbidden     Reason = "forbidden"
-	DiskError     Reason = "disk-error"
-	NotAccepted   Reason = "rejected"
+	ReasonRecovered       Reason = "recovered"
+	ReasonWouldRestart    Reason = "would-restart"
+	ReasonPaused          Reason = "paused"
+	ReasonRuleNotAllowed  Reason = "rule-not-allowed"
+	ReasonStaleAlarm      Reason = "stale-alarm"
+	ReasonWrongAccount    Reason = "wrong-account"
+	ReasonOutsideWindow   Reason = "outside-window"
+	ReasonDuplicateAlarm  Reason = "duplicate-alarm"
+	ReasonInProgress      Reason = "in-progress"
+	ReasonCoolingDown     Reason = "cooling-down"
+	ReasonIncidentsSpent  Reason = "incidents-spent"
+	ReasonFleetConcurrent Reason = "fleet-concurrent"
+	ReasonFleetHourly     Reason = "fleet-hourly"
+	ReasonNotFound        Reason = "not-found"
+	ReasonNotRunning      Reason = "not-running"
+	ReasonSecurityLocked  Reason = "security-locked"
+	ReasonLocked          Reason = "locked"
+	ReasonExpired         Reason = "expired"
+	ReasonNotOptedIn      Reason = "not-opted-in"
+	ReasonPlatformActing  Reason = "platform-acting"
+	ReasonGuestAlive      Reason = "guest-alive"
+	ReasonUnconfirmedHang Reason = "unconfirmed-hang"
+	ReasonUnreadable      Reason = "unreadable"
+	ReasonForbidden       Reason = "forbidden"
+	ReasonDiskError       Reason = "disk-error"
+	ReasonRejected        Reason = "rejected"
 
-	Resolved       Reason = "resolved"
-	NotECS         Reason = "not-ecs"
-	NoInstance     Reason = "no-instance"
-	NotRestartable Reason = "not-restartable"
-	Placeholder    Reason = "placeholder"
-	NotAnAlarm     Reason = "not-an-alarm"
+	ReasonResolved       Reason = "resolved"
+	ReasonNotECS         Reason = "not-ecs"
+	ReasonNoInstance     Reason = "no-instance"
+	ReasonNotRestartable Reason = "not-restartable"
+	ReasonPlaceholder    Reason = "placeholder"
+	ReasonNotAnAlarm     Reason = "not-an-alarm"
 
-	NotRecovered    Reason = "not-recovered"
-	Stuck           Reason = "stuck"
-	NotConfirmed    Reason = "unconfirmed"
-	ForceNotAllowed Reason = "force-not-allowed"
-	Abandoned       Reason = "abandoned"
+	ReasonNotRecovered    Reason = "not-recovered"
+	ReasonStuck           Reason = "stuck"
+	ReasonUnconfirmed     Reason = "unconfirmed"
+	ReasonForceNotAllowed Reason = "force-not-allowed"
+	ReasonAbandoned       Reason = "abandoned"
 
-	OutOfTime   Reason = "out-of-time"
-	LeaseHeld   Reason = "lease-held"
-	Dependency  Reason = "dependency-unavailable"
-	CannotParse Reason = "malformed"
+	ReasonOutOfTime             Reason = "out-of-time"
+	ReasonLeaseHeld             Reason = "lease-held"
+	ReasonDependencyUnavailable Reason = "dependency-unavailable"
+	ReasonMalformed             Reason = "malformed"
 )
 
 // Finding is one rule's answer, kept so that a refusal can be explained.

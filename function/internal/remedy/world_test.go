@@ -25,7 +25,7 @@ const (
 // armed is the contract's default policy in mode enforce.
 func armed() Policy {
 	return Policy{
-		Mode: Enforce, Force: true, OptInTag: "auto-restart",
+		Mode: ModeEnforce, Force: true, OptInTag: "auto-restart",
 		Metrics: []string{"CPUUtilization", "cpu_total"}, Rules: []string{"*"}, Levels: []string{"CRITICAL"},
 		SecondCheck: true, HeartbeatFresh: 3 * time.Minute, AlarmMaxAge: 15 * time.Minute,
 		AttemptTimeout: 5 * time.Minute, BootGrace: 15 * time.Minute, MaxAttempts: 5, IncidentLimit: 45 * time.Minute,
@@ -38,7 +38,7 @@ func armed() Policy {
 // hangs is the platform's event that the instance's kernel hangs.
 func hangs() events.Alarm {
 	return events.Alarm{
-		Format: events.SystemEvent, Name: "Instance:InstanceFailure.PerformanceImpact:Executing", State: events.Firing,
+		Format: events.FormatSystemEvent, Name: "Instance:InstanceFailure.PerformanceImpact:Executing", State: events.StateFiring,
 		Rule: "Instance:InstanceFailure.PerformanceImpact", Event: "Instance:InstanceFailure.PerformanceImpact",
 		EventStatus: "Executing", RawState: "Executing", Product: "ECS", Level: "CRITICAL", Key: "e-1|Executing",
 		Time: start, Account: account, Region: "cn-hangzhou", Instance: instanceID,
@@ -48,7 +48,7 @@ func hangs() events.Alarm {
 // busy is a metric alarm: the CPU is at 100 %.
 func busy() events.Alarm {
 	return events.Alarm{
-		Format: events.Threshold, Name: "ecs/cpu/stuck", Rule: "rule-1", State: events.Firing, RawState: "ALERT",
+		Format: events.FormatThreshold, Name: "ecs/cpu/stuck", Rule: "rule-1", State: events.StateFiring, RawState: "ALERT",
 		Level: "CRITICAL", Metric: "CPUUtilization", Key: "t-1|1", Time: start, Account: account, Region: "cn-hangzhou",
 		Instance: instanceID,
 	}
@@ -57,9 +57,9 @@ func busy() events.Alarm {
 // quiet is the weak alarm that CloudMonitor's agent fell silent.
 func quiet() events.Alarm {
 	return events.Alarm{
-		Format: events.SystemEvent, Name: "Agent_Status_Stopped", Rule: "Agent_Status_Stopped",
+		Format: events.FormatSystemEvent, Name: "Agent_Status_Stopped", Rule: "Agent_Status_Stopped",
 		Event:       "Agent_Status_Stopped",
-		EventStatus: "stopped", RawState: "stopped", State: events.Firing, Product: "CloudMonitor", Level: "CRITICAL",
+		EventStatus: "stopped", RawState: "stopped", State: events.StateFiring, Product: "CloudMonitor", Level: "CRITICAL",
 		Key: "e-2|stopped", Time: start, Account: account, Region: "cn-hangzhou", Instance: instanceID,
 	}
 }
@@ -280,7 +280,7 @@ func (w *world) decide(d *delivery) {
 	d.facts.Now = w.now
 	step := w.next(w.policy, d.facts)
 	w.laws.again(w, &d.facts, &step)
-	if step.Incident != nil && d.facts.Record.Value.Open != nil && (step.Do != Refuse || step.Reason == OutOfTime) {
+	if step.Incident != nil && d.facts.Record.Value.Open != nil && (step.Do != DoRefuse || step.Reason == ReasonOutOfTime) {
 		w.noticed(d.facts.Record.Value.Open, step.Incident)
 		d.facts.Record.Value.Open = step.Incident
 	}
@@ -288,20 +288,20 @@ func (w *world) decide(d *delivery) {
 		return
 	}
 	switch step.Do {
-	case Read:
+	case DoRead:
 		d.reads = append(d.reads, step.Sources)
 		w.read(d, step.Sources)
-	case Wait:
+	case DoWait:
 		d.phase, d.until = waiting, step.Until
 		w.wait(d)
-	case Reboot, Force:
+	case DoReboot, DoForce:
 		w.claim(d, &step)
-	case Settle:
+	case DoSettle:
 		if w.write(d, step.Incident, true) {
 			w.end(d, step.Verdict, step.Reason, step.Why)
 		}
 	default:
-		if open := w.record.Open; step.Reason == Resolved && step.Incident != nil && open != nil && open.ResolvedAt.IsZero() {
+		if open := w.record.Open; step.Reason == ReasonResolved && step.Incident != nil && open != nil && open.ResolvedAt.IsZero() {
 			told := open.clone()
 			told.ResolvedAt = step.Incident.ResolvedAt
 			w.record.Open = told
@@ -324,12 +324,12 @@ func (w *world) noticed(before, after *Incident) {
 // hold takes over, renews, and writes down that the instance is back. It reports whether the step still stands.
 func (w *world) hold(d *delivery, do Do) bool {
 	stored, known := d.stored.Open, d.facts.Record.Value.Open
-	if stored == nil || do == Refuse {
+	if stored == nil || do == DoRefuse {
 		return true
 	}
 	lapsed := stored.Owner != d.facts.Owner || w.now.After(stored.LeaseUntil)
 	back := known.Attempts[len(known.Attempts)-1].BackAt.Equal(stored.Attempts[len(stored.Attempts)-1].BackAt)
-	if !lapsed && w.now.Before(renewal(stored, &w.policy)) && (back || do == Settle) {
+	if !lapsed && w.now.Before(renewal(stored, &w.policy)) && (back || do == DoSettle) {
 		return true
 	}
 	held := w.write(d, known, false)
@@ -388,27 +388,27 @@ func answered[T any](w *world, source Source, value T) Reading[T] {
 
 func (w *world) read(d *delivery, sources Source) {
 	f := &d.facts
-	if sources.Has(Ledger) {
-		f.Record = answered(w, Ledger, w.record)
+	if sources.Has(SourceRecord) {
+		f.Record = answered(w, SourceRecord, w.record)
 		d.stored = f.Record.Value
 	}
-	if sources.Has(FleetLog) {
-		f.Fleet = answered(w, FleetLog, w.fleet)
+	if sources.Has(SourceFleet) {
+		f.Fleet = answered(w, SourceFleet, w.fleet)
 	}
-	if sources.Has(Machine) {
-		f.Machine = answered(w, Machine, w.machine.Instance)
+	if sources.Has(SourceInstance) {
+		f.Machine = answered(w, SourceInstance, w.machine.Instance)
 		w.laws.read(w, d)
 	}
-	if sources.Has(Heartbeat) {
-		f.Vitals = answered(w, Heartbeat, Vitals{w.machine.heartbeat(w.now)})
+	if sources.Has(SourceVitals) {
+		f.Vitals = answered(w, SourceVitals, Vitals{w.machine.heartbeat(w.now)})
 	}
-	if sources.Has(Platform) {
-		f.Events = answered(w, Platform, w.machine.platform)
+	if sources.Has(SourcePlatform) {
+		f.Events = answered(w, SourcePlatform, w.machine.platform)
 	}
-	if sources.Has(Rehearsal) {
-		f.Dry = Reply{At: w.now, Outcome: Accepted}
+	if sources.Has(SourceRehearsal) {
+		f.Dry = Reply{At: w.now, Outcome: OutcomeAccepted}
 	}
-	if f.Machine.Failure == Unavailable || f.Vitals.Failure == Unavailable || f.Events.Failure == Unavailable {
+	if f.Machine.Failure == FailureUnavailable || f.Vitals.Failure == FailureUnavailable || f.Events.Failure == FailureUnavailable {
 		f.Failures++
 	}
 }
@@ -455,17 +455,17 @@ func manner(force bool) string {
 
 // codes are the API's refusals, by the names that the scripts use.
 var codes = map[string]Reply{
-	"throttled": {Outcome: NotExecuted, Code: "Throttling.User", Throttled: true},
-	"conflict":  {Outcome: NotExecuted, Code: "OperationConflict"},
-	"not-sent":  {Outcome: NotExecuted, Code: "not-sent"},
-	"void":      {Outcome: Unknown, Code: "InternalError"},
-	"status":    {Outcome: Rejected, Code: "IncorrectInstanceStatus", Reason: NotRunning},
-	"locked":    {Outcome: Rejected, Code: "InstanceLockedForSecurity", Reason: SecurityLock},
-	"gone":      {Outcome: Rejected, Code: "InvalidInstanceId.NotFound", Reason: NotFound},
-	"expired":   {Outcome: Rejected, Code: "InstanceExpiredOrInArrears", Reason: Expired},
-	"disk":      {Outcome: Rejected, Code: "DiskError", Reason: DiskError},
-	"forbidden": {Outcome: Rejected, Code: "Forbidden.RAM", Reason: Forbidden},
-	"odd":       {Outcome: Rejected, Code: "InvalidParameter", Reason: NotAccepted},
+	"throttled": {Outcome: OutcomeNotExecuted, Code: "Throttling.User", Throttled: true},
+	"conflict":  {Outcome: OutcomeNotExecuted, Code: "OperationConflict"},
+	"not-sent":  {Outcome: OutcomeNotExecuted, Code: "not-sent"},
+	"void":      {Outcome: OutcomeUnknown, Code: "InternalError"},
+	"status":    {Outcome: OutcomeRejected, Code: "IncorrectInstanceStatus", Reason: ReasonNotRunning},
+	"locked":    {Outcome: OutcomeRejected, Code: "InstanceLockedForSecurity", Reason: ReasonSecurityLocked},
+	"gone":      {Outcome: OutcomeRejected, Code: "InvalidInstanceId.NotFound", Reason: ReasonNotFound},
+	"expired":   {Outcome: OutcomeRejected, Code: "InstanceExpiredOrInArrears", Reason: ReasonExpired},
+	"disk":      {Outcome: OutcomeRejected, Code: "DiskError", Reason: ReasonDiskError},
+	"forbidden": {Outcome: OutcomeRejected, Code: "Forbidden.RAM", Reason: ReasonForbidden},
+	"odd":       {Outcome: OutcomeRejected, Code: "InvalidParameter", Reason: ReasonRejected},
 }
 
 // send calls RebootInstance, unless it is too late for that.
@@ -497,7 +497,7 @@ func (w *world) send(d *delivery) {
 	}
 	switch answer {
 	case "accepted":
-		d.reply = Reply{Outcome: Accepted, RequestID: fmt.Sprint("R-", attempt.N)}
+		d.reply = Reply{Outcome: OutcomeAccepted, RequestID: fmt.Sprint("R-", attempt.N)}
 	case "lost":
 		d.reply = codes["void"]
 	default:

@@ -40,17 +40,17 @@ func Detail(r *remedy.Result) string {
 		subject = "this event"
 	}
 	said := map[remedy.Verdict]string{
-		remedy.Restarted: subject + " was restarted and recovered" + attempts(r),
-		remedy.Observed:  subject + " would have been restarted (observe mode: nothing was sent)",
-		remedy.Ignored:   subject + " needs no restart: " + ignored[r.Reason],
-		remedy.GaveUp:    subject + " needs a human" + attempts(r) + ": " + failures[r.Reason],
-		remedy.Pending:   subject + " is not finished, and the event is to be delivered again: " + pending[r.Reason],
-		remedy.Malformed: "this payload cannot be understood",
+		remedy.VerdictRestarted: subject + " was restarted and recovered" + attempts(r),
+		remedy.VerdictObserved:  subject + " would have been restarted (observe mode: nothing was sent)",
+		remedy.VerdictIgnored:   subject + " needs no restart: " + ignored[r.Reason],
+		remedy.VerdictFailed:    subject + " needs a human" + attempts(r) + ": " + failures[r.Reason],
+		remedy.VerdictPending:   subject + " is not finished, and the event is to be delivered again: " + pending[r.Reason],
+		remedy.VerdictMalformed: "this payload cannot be understood",
 	}[r.Verdict]
-	if r.Verdict == remedy.Refused {
+	if r.Verdict == remedy.VerdictRefused {
 		said = subject + " was not restarted" + attempts(r) + ": " + refusals[r.Reason]
 	}
-	if r.Verdict == remedy.GaveUp && failures[r.Reason] == "" {
+	if r.Verdict == remedy.VerdictFailed && failures[r.Reason] == "" {
 		said = subject + " needs a human" + attempts(r) + ": " + refusals[r.Reason]
 	}
 	if r.Why != "" {
@@ -64,9 +64,9 @@ func attempts(r *remedy.Result) string {
 	graceful, forced, nothing, rejected := 0, 0, 0, 0
 	for _, a := range r.Attempts {
 		switch {
-		case a.Outcome == remedy.NotExecuted:
+		case a.Outcome == remedy.OutcomeNotExecuted:
 			nothing++
-		case a.Outcome == remedy.Rejected, a.Outcome == remedy.Failed && a.Code != "":
+		case a.Outcome == remedy.OutcomeRejected, a.Outcome == remedy.OutcomeFailed && a.Code != "":
 			rejected++
 		case a.Force:
 			forced++
@@ -96,54 +96,54 @@ func attempts(r *remedy.Result) string {
 }
 
 var ignored = map[remedy.Reason]string{
-	remedy.Resolved:       "its alarm is resolved",
-	remedy.NotECS:         "it is not about an ECS instance",
-	remedy.NoInstance:     "it names no instance that hangs",
-	remedy.NotRestartable: "a restart does not cure this",
-	remedy.Placeholder:    "it names a placeholder, as samples and test events do",
-	remedy.NotAnAlarm:     "it is not an alarm of CloudMonitor",
+	remedy.ReasonResolved:       "its alarm is resolved",
+	remedy.ReasonNotECS:         "it is not about an ECS instance",
+	remedy.ReasonNoInstance:     "it names no instance that hangs",
+	remedy.ReasonNotRestartable: "a restart does not cure this",
+	remedy.ReasonPlaceholder:    "it names a placeholder, as samples and test events do",
+	remedy.ReasonNotAnAlarm:     "it is not an alarm of CloudMonitor",
 }
 
 var refusals = map[remedy.Reason]string{
-	remedy.Paused:        "restarting is switched off or paused",
-	remedy.RuleForbidden: "this alarm rule or level may not restart anything",
-	remedy.StaleAlarm:    "the alarm is old news",
-	remedy.WrongAccount:  "the alarm is not about this account",
-	remedy.OutsideWindow: "no incident may open at this time of the week",
-	remedy.Duplicate:     "this alarm was dealt with before",
-	remedy.InProgress:    "it is being handled already",
-	remedy.CoolingDown:   "it had an incident a short while ago",
-	remedy.Spent:         "it had too many incidents lately, and restarting it again would only hide why",
-	remedy.FleetBusy:     "as many instances as allowed are being restarted right now",
-	remedy.FleetHourly:   "as many incidents as allowed have begun within the hour",
-	remedy.NotFound:      "ECS does not show it here, or we may not see it",
-	remedy.NotRunning:    "it is not Running",
-	remedy.SecurityLock:  "it is locked for security reasons",
-	remedy.Locked:        "it is locked",
-	remedy.Expired:       "its subscription has expired or its account is in arrears",
-	remedy.NotOptedIn:    "its owner has not opted it in",
-	remedy.PlatformActs:  "Alibaba Cloud itself is acting on it, or about to",
-	remedy.GuestAlive:    "its guest is alive",
-	remedy.Unproven:      "nothing confirms that it hangs",
-	remedy.Unreadable:    "something that decides cannot be read, and unreadable means no",
-	remedy.Forbidden:     "the function's role does not allow it",
-	remedy.DiskError:     "one of its disks is in a state that forbids it",
-	remedy.NotAccepted:   "ECS rejected the reboot for good",
+	remedy.ReasonPaused:          "restarting is switched off or paused",
+	remedy.ReasonRuleNotAllowed:  "this alarm rule or level may not restart anything",
+	remedy.ReasonStaleAlarm:      "the alarm is old news",
+	remedy.ReasonWrongAccount:    "the alarm is not about this account",
+	remedy.ReasonOutsideWindow:   "no incident may open at this time of the week",
+	remedy.ReasonDuplicateAlarm:  "this alarm was dealt with before",
+	remedy.ReasonInProgress:      "it is being handled already",
+	remedy.ReasonCoolingDown:     "it had an incident a short while ago",
+	remedy.ReasonIncidentsSpent:  "it had too many incidents lately, and restarting it again would only hide why",
+	remedy.ReasonFleetConcurrent: "as many instances as allowed are being restarted right now",
+	remedy.ReasonFleetHourly:     "as many incidents as allowed have begun within the hour",
+	remedy.ReasonNotFound:        "ECS does not show it here, or we may not see it",
+	remedy.ReasonNotRunning:      "it is not Running",
+	remedy.ReasonSecurityLocked:  "it is locked for security reasons",
+	remedy.ReasonLocked:          "it is locked",
+	remedy.ReasonExpired:         "its subscription has expired or its account is in arrears",
+	remedy.ReasonNotOptedIn:      "its owner has not opted it in",
+	remedy.ReasonPlatformActing:  "Alibaba Cloud itself is acting on it, or about to",
+	remedy.ReasonGuestAlive:      "its guest is alive",
+	remedy.ReasonUnconfirmedHang: "nothing confirms that it hangs",
+	remedy.ReasonUnreadable:      "something that decides cannot be read, and unreadable means no",
+	remedy.ReasonForbidden:       "the function's role does not allow it",
+	remedy.ReasonDiskError:       "one of its disks is in a state that forbids it",
+	remedy.ReasonRejected:        "ECS rejected the reboot for good",
 }
 
 var failures = map[remedy.Reason]string{
-	remedy.NotRecovered:    "it did not recover",
-	remedy.Stuck:           "it is stuck between two states",
-	remedy.NotConfirmed:    "nobody knows whether the reboot took place",
-	remedy.ForceNotAllowed: "it ignores graceful reboots, and forcing it is not allowed",
-	remedy.NotRunning:      "it is not Running any more",
-	remedy.Resolved:        "its alarm was resolved before it was seen to restart, so nothing more was sent",
-	remedy.Paused:          "restarting was paused or switched off before it recovered",
-	remedy.Abandoned:       "its incident was ended by hand",
+	remedy.ReasonNotRecovered:    "it did not recover",
+	remedy.ReasonStuck:           "it is stuck between two states",
+	remedy.ReasonUnconfirmed:     "nobody knows whether the reboot took place",
+	remedy.ReasonForceNotAllowed: "it ignores graceful reboots, and forcing it is not allowed",
+	remedy.ReasonNotRunning:      "it is not Running any more",
+	remedy.ReasonResolved:        "its alarm was resolved before it was seen to restart, so nothing more was sent",
+	remedy.ReasonPaused:          "restarting was paused or switched off before it recovered",
+	remedy.ReasonAbandoned:       "its incident was ended by hand",
 }
 
 var pending = map[remedy.Reason]string{
-	remedy.OutOfTime:  "this invocation has no time left",
-	remedy.LeaseHeld:  "another invocation still holds it",
-	remedy.Dependency: "ECS or the ledger cannot be reached",
+	remedy.ReasonOutOfTime:             "this invocation has no time left",
+	remedy.ReasonLeaseHeld:             "another invocation still holds it",
+	remedy.ReasonDependencyUnavailable: "ECS or the ledger cannot be reached",
 }

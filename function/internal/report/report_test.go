@@ -12,16 +12,16 @@ import (
 
 // reasons is the contract: which reasons each verdict can have.
 var reasons = map[remedy.Verdict]string{
-	remedy.Restarted: "recovered",
-	remedy.Observed:  "would-restart",
-	remedy.Refused: "paused rule-not-allowed stale-alarm wrong-account outside-window duplicate-alarm in-progress cooling-down " +
+	remedy.VerdictRestarted: "recovered",
+	remedy.VerdictObserved:  "would-restart",
+	remedy.VerdictRefused: "paused rule-not-allowed stale-alarm wrong-account outside-window duplicate-alarm in-progress cooling-down " +
 		"incidents-spent fleet-concurrent fleet-hourly not-found not-running security-locked locked expired not-opted-in " +
 		"platform-acting guest-alive unconfirmed-hang unreadable forbidden disk-error rejected",
-	remedy.Ignored: "resolved not-ecs no-instance not-restartable placeholder not-an-alarm",
-	remedy.GaveUp: "not-recovered stuck unconfirmed force-not-allowed not-running resolved paused abandoned security-locked locked " +
+	remedy.VerdictIgnored: "resolved not-ecs no-instance not-restartable placeholder not-an-alarm",
+	remedy.VerdictFailed: "not-recovered stuck unconfirmed force-not-allowed not-running resolved paused abandoned security-locked locked " +
 		"expired not-opted-in platform-acting guest-alive unreadable forbidden not-found disk-error rejected",
-	remedy.Pending:   "out-of-time lease-held dependency-unavailable",
-	remedy.Malformed: "malformed",
+	remedy.VerdictPending:   "out-of-time lease-held dependency-unavailable",
+	remedy.VerdictMalformed: "malformed",
 }
 
 // TestEveryReasonIsWorded: no verdict reaches a human as half a sentence, and no two reasons of a verdict read the same.
@@ -49,15 +49,15 @@ func TestDetail(t *testing.T) {
 		result remedy.Result
 		want   string
 	}{
-		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.Restarted, Reason: remedy.Recovered, Why: "it restarted, and its guest reported at 2026-11-23T02:00:00Z",
-			Attempts: []remedy.AttemptView{attempt(false, remedy.Failed), attempt(false, remedy.NotExecuted), attempt(false, remedy.Failed), attempt(true, remedy.Worked)}},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRestarted, Reason: remedy.ReasonRecovered, Why: "it restarted, and its guest reported at 2026-11-23T02:00:00Z",
+			Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed), attempt(false, remedy.OutcomeNotExecuted), attempt(false, remedy.OutcomeFailed), attempt(true, remedy.OutcomeWorked)}},
 			"i-bp1 was restarted and recovered after 2 graceful reboots and 1 forced reboot and 1 call that ECS did not execute (it restarted, and its guest reported at 2026-11-23T02:00:00Z)."},
-		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.Refused, Reason: remedy.SecurityLock, Why: "security"},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonSecurityLocked, Why: "security"},
 			"i-bp1 was not restarted: it is locked for security reasons (security)."},
-		{remedy.Result{Verdict: remedy.Ignored, Reason: remedy.NotAnAlarm}, "this event needs no restart: it is not an alarm of CloudMonitor."},
-		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.GaveUp, Reason: remedy.ForceNotAllowed, Attempts: []remedy.AttemptView{attempt(false, remedy.Failed), attempt(false, remedy.Failed)}},
+		{remedy.Result{Verdict: remedy.VerdictIgnored, Reason: remedy.ReasonNotAnAlarm}, "this event needs no restart: it is not an alarm of CloudMonitor."},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed, Reason: remedy.ReasonForceNotAllowed, Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed), attempt(false, remedy.OutcomeFailed)}},
 			"i-bp1 needs a human after 2 graceful reboots: it ignores graceful reboots, and forcing it is not allowed."},
-		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.Refused, Reason: remedy.NotOptedIn, Why: "auto-restart=\"\xff\""},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonNotOptedIn, Why: "auto-restart=\"\xff\""},
 			"i-bp1 was not restarted: its owner has not opted it in (auto-restart=\"\")."},
 	} {
 		if got := Detail(&row.result); got != row.want {
@@ -69,7 +69,7 @@ func TestDetail(t *testing.T) {
 // TestAuditLine: the line is one line of JSON whatever the alarm says, and holds the result's own fields under their names.
 func TestAuditLine(t *testing.T) {
 	var out bytes.Buffer
-	result := remedy.Result{InstanceID: "i-bp1", Region: "cn-hangzhou", Verdict: remedy.Refused, Reason: remedy.Expired, Forced: true,
+	result := remedy.Result{InstanceID: "i-bp1", Region: "cn-hangzhou", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonExpired, Forced: true,
 		Alarm:    remedy.AlarmView{Name: "evil\n{\"msg\":\"verdict\"}", State: "firing", Time: time.Unix(1700000000, 0).UTC()},
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{{Rule: "expiry", Saw: "since 2024"}}}
 	New(&out, "1-request").Report(&result)
