@@ -23,7 +23,7 @@ type history struct {
 }
 
 // historyOf reads the instances' records. An incident that is still open is one that never ended: that fails the test.
-func (s *setting) historyOf(policy remedy.Policy, book *ledger.Ledger, ids []string) history {
+func (s *setting) historyOf(policy remedy.Policy, book *ledger.Records, ids []string) history {
 	s.Helper()
 	h := history{s: s, policy: policy, incidents: map[string][]remedy.Incident{}, calls: map[string][]ecssim.Call{}}
 	for _, id := range ids {
@@ -31,7 +31,7 @@ func (s *setting) historyOf(policy remedy.Policy, book *ledger.Ledger, ids []str
 		if !record.OK() {
 			s.Fatalf("the record of %s: %s", id, record.Note)
 		}
-		if open := record.Value.Open; open != nil {
+		if open := record.Value.Open; underWay(open, policy) {
 			s.Errorf("incident %s never ended: %+v", open.ID, *open)
 		}
 		text, err := json.Marshal(record.Value)
@@ -39,12 +39,18 @@ func (s *setting) historyOf(policy remedy.Policy, book *ledger.Ledger, ids []str
 			s.Fatal(err)
 		}
 		s.recorded = append(s.recorded, text...)
-		incidents := slices.Clone(record.Value.Recent)
+		incidents := slices.DeleteFunc(slices.Clone(record.Value.Recent), func(i remedy.Incident) bool { return i.Void() })
 		slices.SortFunc(incidents, func(a, b remedy.Incident) int { return a.OpenedAt.Compare(b.OpenedAt) })
 		h.incidents[id] = incidents
 		h.calls[id] = s.world.Reboots(id)
 	}
 	return h
+}
+
+// underWay reports whether the open incident still has to end. An opening that nobody has claimed when its lease is over is
+// void: without a slot nothing is to be done about it.
+func underWay(open *remedy.Incident, policy remedy.Policy) bool {
+	return open != nil && (len(open.Attempts) > 0 || time.Now().Before(policy.Takeover(open.LeaseUntil)))
 }
 
 // lawful checks the safety laws, on what ECS really got and what the ledger holds.
@@ -108,14 +114,15 @@ func (h *history) ladder(incident *remedy.Incident) {
 	failed := 0
 	for n, a := range incident.Attempts {
 		if n > 0 {
-			before := incident.Attempts[n-1]
-			switch before.Outcome {
-			case remedy.OutcomeClaimed, remedy.OutcomeAccepted, remedy.OutcomeUnknown:
-				h.s.Errorf("%s: attempt %d was claimed while the one before was %s", incident.ID, a.N, before.Outcome)
-			case remedy.OutcomeWorked:
+			switch before := incident.Attempts[n-1]; before.Fate {
+			case remedy.FateOpen:
+				if before.Answer != remedy.AnswerNotExecuted {
+					h.s.Errorf("%s: attempt %d was claimed while the one before was %s", incident.ID, a.N, before.Outcome())
+				}
+			case remedy.FateWorked:
 				h.s.Errorf("%s: attempt %d was claimed after one that worked", incident.ID, a.N)
-			case remedy.OutcomeFailed, remedy.OutcomeUnconfirmed:
-				if end := h.end(before); before.Code == "" && a.ClaimedAt.Before(end) {
+			case remedy.FateFailed, remedy.FateUnconfirmed:
+				if end := h.end(before); a.ClaimedAt.Before(end) {
 					h.s.Errorf("%s: attempt %d was claimed %v before the end of the one before", incident.ID, a.N, end.Sub(a.ClaimedAt))
 				}
 			}
@@ -123,7 +130,10 @@ func (h *history) ladder(incident *remedy.Incident) {
 		if a.Force && failed < 2 {
 			h.s.Errorf("%s: forced after %d graceful attempts that failed", incident.ID, failed)
 		}
-		if !a.Force && a.Outcome == remedy.OutcomeFailed {
+		if a.Answer == remedy.AnswerRejected && a.Fate == remedy.FateFailed && failed == 0 {
+			h.s.Errorf("%s: attempt %d was refused, and counts as a retry of nothing", incident.ID, a.N)
+		}
+		if !a.Force && a.Fate == remedy.FateFailed {
 			failed++
 		}
 	}
@@ -186,9 +196,11 @@ func (h *history) claimed(id string) {
 		case call.Works:
 			t.obeyed++
 		case call.Force:
-		case call.Effect && call.HTTP == 200,
-			call.Code == "IncorrectInstanceStatus" && t.ignored > 0: // the first one's transition, in which it is stuck
+		case call.Effect && call.HTTP == 200:
 			t.ignored++
+		case call.Code == "IncorrectInstanceStatus" && t.ignored > 0 && attempt.Fate == remedy.FateFailed:
+			// The first one's transition, in which it is stuck: refused, and watched for its whole time.
+			t.ignored, t.until = t.ignored+1, h.end(attempt)
 		}
 		seen[at.incident] = t
 	}

@@ -16,7 +16,6 @@ import (
 
 	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
-	"ecs-remedy/function/internal/ecs"
 )
 
 func main() { os.Exit(run(os.Environ(), os.Stdout, os.Stderr)) }
@@ -52,7 +51,7 @@ func run(environ []string, stdout, stderr io.Writer) int {
 		deadline, _ := ctx.Deadline()
 		return function.Invoke(ctx, app.Invocation{
 			RequestID: about.RequestID,
-			Credentials: ecs.Credentials{AccessKeyID: about.Credentials.AccessKeyId,
+			Credentials: app.Credentials{AccessKeyID: about.Credentials.AccessKeyId,
 				AccessKeySecret: about.Credentials.AccessKeySecret, SecurityToken: about.Credentials.SecurityToken},
 			Account: about.AccountId, Region: about.Region, Retry: about.RetryCount, Deadline: deadline,
 		}, payload)

@@ -24,6 +24,7 @@ import (
 	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/fcsim"
 	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/remedy"
 )
 
 const (
@@ -299,7 +300,7 @@ func kernelHang(id string, at time.Time) string {
 }
 
 // ledgerOf is the configuration of a process, and the ledger as an operator with that clock sees it.
-func (s *setting) ledgerOf(now func() time.Time, env ...string) (config.Config, *ledger.Ledger) {
+func (s *setting) ledgerOf(now func() time.Time, env ...string) (config.Config, *ledger.Records) {
 	s.Helper()
 	settings, err := config.Load(slices.Concat(s.env, env))
 	if err != nil {
@@ -310,7 +311,7 @@ func (s *setting) ledgerOf(now func() time.Time, env ...string) (config.Config, 
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { store.Close() })
-	return settings, ledger.New(store, settings.Policy, now)
+	return settings, ledger.New(store, settings.Policy, now).In(remedy.BookEnforce)
 }
 
 // redisServer starts a redis-server on a free port and returns its address. Without one the test is skipped, unless
@@ -503,4 +504,10 @@ func (l *link) answers() {
 // ledgerCommand reports whether a request is one of the ledger's, and not of the connection's opening.
 func ledgerCommand(request []byte) bool {
 	return bytes.Contains(request, []byte("ecs-remedy/"))
+}
+
+// claims reports whether a request writes a record whose last attempt has no answer yet.
+func claims(request []byte) bool {
+	last := bytes.LastIndex(request, []byte(`{"n":`))
+	return last >= 0 && !bytes.Contains(request[last:], []byte(`"answer":`))
 }

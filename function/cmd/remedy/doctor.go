@@ -64,7 +64,7 @@ type examination struct {
 	scene    *scene // nil: the real account
 	cloud    *ecs.Client
 	seams    app.Seams
-	book     *ledger.Ledger // of the configured mode; nil: it cannot be read
+	book     *ledger.Records // of the configured mode; nil: it cannot be read
 	checks   []check
 }
 

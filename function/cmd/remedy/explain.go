@@ -190,29 +190,37 @@ func explain(answer *handle.Explanation) explanation {
 		Alarm: decoded{Format: a.Format, Name: a.Name, Rule: a.Rule, State: a.State, RawState: a.RawState, Level: a.Level,
 			Key: a.Key, Time: a.Time, Account: a.Account, Region: a.Region, InstanceID: a.Instance, Product: a.Product,
 			Event: a.Event, EventStatus: a.EventStatus, Metric: a.Metric, Problem: a.Problem, Note: a.Note},
-		At: f.Now, Findings: step.Findings, DryRun: rehearsed(f.Dry),
+		At: f.Now, Findings: step.Seen.Findings, DryRun: rehearsed(f.Rehearsal),
 	}
 	if x.Findings == nil {
 		x.Findings = []remedy.Finding{}
 	}
-	switch step.Do {
-	case remedy.DoReboot, remedy.DoForce:
+	claim := step.Claims()
+	if step.Opens() {
+		claim = &remedy.Attempt{N: 1}
+	}
+	switch {
+	case claim != nil:
 		x.Next = "reboot"
 		how := "gracefully"
-		if step.Do == remedy.DoForce {
+		if claim.Force {
 			x.Next, how = "force", "by force"
 		}
 		x.Detail = fmt.Sprintf("%s would be rebooted %s, attempt %d of its incident, after a claim in the ledger.",
-			a.Instance, how, step.Attempt.N)
-	case remedy.DoRead:
+			a.Instance, how, claim.N)
+	case step.Do == remedy.DoRead:
 		x.Next = "rehearse"
 		x.Detail = a.Instance + " would be put to ECS with DryRun, and nothing be rebooted: the mode is observe."
-	case remedy.DoWait:
+	case step.Do == remedy.DoWait, step.Do == remedy.DoWrite && !step.Ends():
 		x.Next = "watch"
-		x.Detail = a.Instance + " would be looked at again at " + step.Until.UTC().Format(time.RFC3339) + "."
+		later := f.Now
+		if step.Do == remedy.DoWait {
+			later = step.Seen.WaitUntil
+		}
+		x.Detail = a.Instance + " would be looked at again at " + later.UTC().Format(time.RFC3339) + "."
 	default:
 		x.Next, x.Verdict, x.Reason = "refuse", step.Verdict, step.Reason
-		if step.Do == remedy.DoSettle {
+		if step.Ends() {
 			x.Next = "settle"
 		}
 		x.Detail = report.Detail(&remedy.Result{InstanceID: a.Instance, Verdict: step.Verdict, Reason: step.Reason, Why: step.Why})
@@ -229,7 +237,7 @@ func rehearsed(dry remedy.Reply) string {
 	switch {
 	case dry.At.IsZero():
 		return ""
-	case dry.Outcome == remedy.OutcomeAccepted:
+	case dry.Answer == remedy.AnswerAccepted:
 		return "accepted"
 	case dry.Code != "":
 		return dry.Code
@@ -258,7 +266,7 @@ func (x *explanation) print(p *page, n, of int) {
 	}
 	rules := cell{"rules", bold}
 	for _, f := range x.Findings {
-		p.finding("", rules, f.OK, f.Rule, f.Saw)
+		p.finding("", rules, f.OK, string(f.Rule), f.Saw)
 		rules = cell{}
 	}
 	if len(x.Findings) == 0 {

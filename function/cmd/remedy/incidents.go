@@ -46,7 +46,7 @@ type openIncident struct {
 	Region     string               `json:"region"`
 	Alarm      string               `json:"alarm"`
 	OpenedAt   time.Time            `json:"openedAt"`
-	Owner      string               `json:"owner"` // alive, released, lease-over, opening, unknown, or none: a slot that nobody uses
+	Owner      string               `json:"owner"` // alive, released, lease-over, opening, void, unknown, lost, or none: a slot that nobody uses
 	LeaseUntil time.Time            `json:"leaseUntil,omitzero"`
 	Attempts   []remedy.AttemptView `json:"attempts"`
 
@@ -135,6 +135,9 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 			o.Spent = append(o.Spent, spentIncidents{id, spent, policy.MaxIncidents, until})
 		}
 		for _, e := range record.Recent {
+			if e.Void() {
+				continue
+			}
 			o.Recent = append(o.Recent, endedIncident{plain(e.ID), id, plain(e.Region), e.EndedAt, e.Verdict, e.Reason, e.Forgiven,
 				views(e.Attempts)})
 		}
@@ -148,8 +151,8 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 		switch {
 		case !record.OK():
 			state = "unknown"
-		case seen.At.Before(policy.Takeover(slot.LeaseUntil).Add(remedy.MaxSkew)): // the sweep keeps it as long
-			state = "opening"
+		case record.Value.Ended(slot.Incident) == nil:
+			state = "lost"
 		}
 		o.Open = append(o.Open, openIncident{Incident: plain(slot.Incident), InstanceID: plain(slot.Instance),
 			OpenedAt: slot.OpenedAt, Owner: state, LeaseUntil: slot.LeaseUntil, Attempts: views(nil)})
@@ -166,8 +169,12 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 // owner is how it stands with the incident's owner, as far as the lease tells.
 func owner(open *remedy.Incident, policy remedy.Policy, now time.Time) string {
 	switch {
-	case open.LeaseUntil.IsZero():
+	case open.LeaseUntil.IsZero() && len(open.Attempts) > 0:
 		return "released"
+	case len(open.Attempts) == 0 && now.Before(policy.Takeover(open.LeaseUntil)):
+		return "opening"
+	case len(open.Attempts) == 0:
+		return "void"
 	case now.Before(policy.Takeover(open.LeaseUntil)):
 		return "alive"
 	}
@@ -178,7 +185,7 @@ func views(all []remedy.Attempt) []remedy.AttemptView {
 	views := make([]remedy.AttemptView, len(all))
 	for i, a := range all {
 		views[i] = remedy.AttemptView{N: a.N, Force: a.Force, At: a.ClaimedAt, RequestID: plain(a.RequestID),
-			Outcome: remedy.Outcome(plain(string(a.Outcome))), Code: plain(a.Code)}
+			Outcome: remedy.Outcome(plain(string(a.Outcome()))), Code: plain(a.Code)}
 	}
 	return views
 }
@@ -238,6 +245,8 @@ func (i *openIncident) words() string {
 		"lease-over": "its owner's lease is over since " + local(i.LeaseUntil) + ", so the next sweep takes it up",
 		"released":   "its owner let go of it, and the next delivery or sweep takes it up",
 		"opening":    "it is being opened",
+		"void":       "it was opened and nothing was sent; the next sweep drops it",
+		"lost":       "the ledger has lost it; the next sweep ends it as failed/ledger-lost",
 		"unknown":    "its record cannot be read",
 		"none":       "a slot that nobody uses; the next sweep drops it",
 	}[i.Owner]

@@ -66,7 +66,7 @@ type recordsFlags struct {
 }
 
 // book picks the records.
-func (r *recordsFlags) book(c *console, books app.Books) (*ledger.Ledger, remedy.Mode) {
+func (r *recordsFlags) book(c *console, books app.Books) (*ledger.Records, remedy.Mode) {
 	mode := c.getenv("REMEDY_MODE")
 	if r.Mode != nil {
 		mode = *r.Mode
@@ -117,8 +117,8 @@ type resetCommand struct {
 
 // Help says what the flags' own lines have no room for.
 func (resetCommand) Help() string {
-	return `The incidents that the instance has had count no longer, neither for its cool-down nor for its budget. An open incident
-goes on, and alarms from before the last recovery stay too old to open another.`
+	return `The incidents that the instance has had count no longer, neither for its cool-down nor for its budget. While an incident
+is open, nothing is forgotten; and alarms from before the last recovery stay too old to open another.`
 }
 
 // Run forgets what the instance's incidents cost it.
@@ -132,6 +132,9 @@ func (r *resetCommand) Run(c *console) error {
 	forgiven, err := book.Reset(context.Background(), r.Instance)
 	if errors.Is(err, ledger.ErrNoRecord) {
 		return hinted{fmt.Errorf("%w, among the records of mode %s", err, mode), "remedy incidents lists those that it knows"}
+	}
+	if errors.Is(err, ledger.ErrOpen) {
+		return hinted{err, "wait for its end, or close it: remedy close " + r.Instance + "/TIME"}
 	}
 	if err != nil {
 		return err
@@ -178,10 +181,10 @@ func (pa *pauseCommand) Run(c *console) error {
 		return err
 	}
 	defer books.Store.Close() // every write was answered before
-	if err := books.Enforce.Pause(context.Background(), until.UTC(), reason); err != nil {
+	if _, err := books.Enforce.Pause(context.Background(), until.UTC(), reason); err != nil {
 		return hinted{fmt.Errorf("not known whether it is paused: %w", err), "try again, and see remedy incidents"}
 	}
-	if err := books.Observe.Pause(context.Background(), until.UTC(), reason); err != nil {
+	if _, err := books.Observe.Pause(context.Background(), until.UTC(), reason); err != nil {
 		return hinted{fmt.Errorf("mode enforce is paused, but of mode observe that is not known: %w", err), "try again"}
 	}
 	p := newPage(c)
@@ -263,7 +266,7 @@ func attempts(all []remedy.Attempt) string {
 		if a.Force {
 			how = "forced"
 		}
-		words[i] = how + " " + string(a.Outcome)
+		words[i] = how + " " + string(a.Outcome())
 		if a.Code != "" {
 			words[i] += " (" + a.Code + ")"
 		}

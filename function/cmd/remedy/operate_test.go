@@ -82,41 +82,47 @@ func TestIncidentsInEveryState(t *testing.T) {
 	policy := remedy.Policy{Mode: remedy.ModeEnforce, IncidentLimit: time.Hour, Lease: time.Minute, IncidentWindow: time.Hour,
 		FleetConcurrent: 9, FleetHourly: 9}
 	now := time.Now()
-	open := func(id string, at time.Time) (*ledger.Ledger, remedy.Record) {
+	l := ledger.New(store, policy, func() time.Time { return now })
+	book := l.In(remedy.BookEnforce)
+	put := func(instance string, write remedy.Write) {
 		t.Helper()
-		l := ledger.New(store, policy, func() time.Time { return at })
-		record, reason, err := l.Claim(t.Context(), remedy.Record{}, &remedy.Incident{ID: remedy.IncidentID(id, at), Instance: id,
-			Region: "cn-hangzhou" + hostile, Alarm: remedy.AlarmRef{Name: hostile, Key: id}, OpenedAt: at, Owner: "a"},
-			remedy.Attempt{N: 1, Outcome: remedy.OutcomeFailed, Code: hostile})
-		if reason != "" || err != nil {
-			t.Fatal(reason, err)
+		if w := l.Write(t.Context(), remedy.BookEnforce, instance, write); w.Wrote != remedy.WroteDone {
+			t.Fatal(w.Wrote, w.Note)
 		}
-		return l, record
 	}
-	open("i-alive", now)
-	open("i-lapsed", now.Add(-10*time.Minute))
-	l, record := open("i-released", now)
-	released := *record.Open
+	var fleet remedy.Fleet
+	incident := func(id string, at time.Time, attempts ...remedy.Attempt) remedy.Incident {
+		i := remedy.Incident{ID: remedy.IncidentID(id, at), Instance: id, Region: "cn-hangzhou" + hostile,
+			Alarm: remedy.AlarmRef{Name: hostile, Key: id}, OpenedAt: at, Owner: "a", LeaseUntil: at.Add(time.Minute),
+			Attempts: attempts}
+		fleet.Open = append(fleet.Open, remedy.Slot{Incident: i.ID, Instance: id, OpenedAt: at, LeaseUntil: i.LeaseUntil})
+		return i
+	}
+	attempt := func(at time.Time) remedy.Attempt {
+		return remedy.Attempt{N: 1, ClaimedAt: at, SendBefore: at.Add(10 * time.Second), Answer: remedy.AnswerAccepted,
+			Fate: remedy.FateFailed, Code: hostile}
+	}
+	early := now.Add(-10 * time.Minute)
+	alive := incident("i-alive", now, attempt(now))
+	lapsed := incident("i-lapsed", early, attempt(early))
+	released := incident("i-released", now, attempt(now))
 	released.LeaseUntil = time.Time{}
-	if _, reason, err := l.Keep(t.Context(), record, &released); reason != "" || err != nil {
-		t.Fatal(reason, err)
+	opening, void := incident("i-opening", now), incident("i-void", early)
+	for _, open := range []remedy.Incident{alive, lapsed, released, opening, void} {
+		put(open.Instance, remedy.Write{Record: &remedy.Record{Open: &open}})
 	}
-	for id, value := range map[string]string{"i-opening": `{"version":1}`, "i-unused": `{"version":1}`, "i-later": `{"version":2}`} {
-		// Its owner is between the reservation and the incident, or died there, or was a later version of this program.
-		at := now
-		if id == "i-unused" {
-			at = now.Add(-10 * time.Minute)
-		}
-		open(id, at)
-		_, revision, err := store.Get(t.Context(), "instance/"+id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.Put(t.Context(), "instance/"+id, []byte(value), revision); err != nil {
-			t.Fatal(err)
-		}
+	// Its end is written and its slot is not given back yet; and one that the ledger has lost.
+	ended := incident("i-unused", early, attempt(early))
+	ended.EndedAt, ended.Verdict, ended.Reason = now, remedy.VerdictFailed, remedy.ReasonNotRecovered
+	put(ended.Instance, remedy.Write{Record: &remedy.Record{Recent: []remedy.Incident{ended}}})
+	incident("i-lost", early)
+	// A later version of this program wrote it.
+	incident("i-later", now)
+	if _, err := store.Put(t.Context(), "instance/i-later", []byte(`{"version":3}`), 0); err != nil {
+		t.Fatal(err)
 	}
-	if err := l.Pause(t.Context(), time.Time{}, hostile+"maintenance"); err != nil {
+	put("", remedy.Write{Fleet: &fleet})
+	if _, err := book.Pause(t.Context(), time.Time{}, hostile+"maintenance"); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Close(); err != nil {
@@ -129,7 +135,8 @@ func TestIncidentsInEveryState(t *testing.T) {
 		t.Fatalf("exit %d, %s", status, stderr)
 	}
 	for _, want := range []string{"its owner is alive, with a lease until", "its owner's lease is over since",
-		"its owner let go of it", "it is being opened", "its record cannot be read", "i-later record instance/i-later is unreadable", "a slot that nobody uses", "graceful failed ([2Jweb31m)", "[2Jweb31mmaintenance"} {
+		"its owner let go of it", "it is being opened", "it was opened and nothing was sent", "its record cannot be read",
+		"i-later record instance/i-later is unreadable", "a slot that nobody uses", "the ledger has lost it", "graceful failed ([2Jweb31m)", "[2Jweb31mmaintenance"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -146,11 +153,15 @@ func TestIncidentsInEveryState(t *testing.T) {
 		}
 	}
 	var o overview
-	if err := json.Unmarshal([]byte(document), &o); err != nil || len(o.Open) != 6 || len(o.Unreadable) != 1 || o.Paused == nil {
-		t.Fatalf("the document is %+v (%v), want six open incidents and a pause", o, err)
+	if err := json.Unmarshal([]byte(document), &o); err != nil || len(o.Open) != 8 || len(o.Unreadable) != 1 || o.Paused == nil {
+		t.Fatalf("the document is %+v (%v), want eight open incidents and a pause", o, err)
 	}
 
-	id := remedy.IncidentID("i-alive", now)
+	id := alive.ID
+	if _, stderr, status = command(nil, "reset", "--ledger", url, "i-alive"); status != 2 ||
+		!strings.Contains(stderr, "an incident of the instance is open") || !strings.Contains(stderr, "\nhint: wait for its end") {
+		t.Errorf("resetting it while it is open: exit %d, %s", status, stderr)
+	}
 	if text, stderr, status = command(nil, "close", "--ledger", url, id); status != 0 ||
 		!strings.HasPrefix(text, "Closed "+id+" as failed/abandoned after graceful failed") {
 		t.Errorf("closing it: exit %d, %s%s", status, text, stderr)

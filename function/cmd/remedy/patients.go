@@ -35,7 +35,7 @@ func (e *examination) fleet(ctx context.Context, ids []string) {
 				return
 			}
 			f := &patients[n]
-			*f = remedy.Facts{Region: e.region, Machine: machines[ids[n]], Vitals: vitals[ids[n]]}
+			*f = remedy.Facts{Region: e.region, Instance: machines[ids[n]], Vitals: vitals[ids[n]]}
 			e.look(ctx, ids[n], f)
 			bar.step()
 		}
@@ -60,13 +60,14 @@ func unavailable[T any](readings map[string]remedy.Reading[T]) (remedy.Failure, 
 // look reads what has to be asked of one instance alone.
 func (e *examination) look(ctx context.Context, id string, f *remedy.Facts) {
 	e.patiently(ctx, func() (remedy.Failure, string) {
-		f.Events = e.cloud.PlatformEvents(ctx, e.region, id)
-		return f.Events.Failure, f.Events.Note
+		f.Platform = e.cloud.PlatformEvents(ctx, e.region, id)
+		return f.Platform.Failure, f.Platform.Note
 	})
 	e.patiently(ctx, func() (remedy.Failure, string) {
-		f.Dry = e.cloud.Reboot(ctx, remedy.Order{Region: e.region, Instance: id, DryRun: true})
-		if f.Dry.Outcome == remedy.OutcomeNotExecuted || f.Dry.Outcome == remedy.OutcomeUnknown {
-			return remedy.FailureUnavailable, f.Dry.Note
+		f.Rehearsal = e.cloud.Reboot(ctx, remedy.Order{Region: e.region, Instance: id, DryRun: true})
+		if f.Rehearsal.Answer == remedy.AnswerNotExecuted ||
+			f.Rehearsal.Answer == remedy.AnswerUnknown {
+			return remedy.FailureUnavailable, f.Rehearsal.Note
 		}
 		return "", ""
 	})
@@ -83,18 +84,18 @@ func (e *examination) permissions(patients []remedy.Facts) {
 	for n := range patients {
 		f := &patients[n]
 		vitals.count(f.Vitals.Failure, f.Vitals.Note)
-		events.count(f.Events.Failure, f.Events.Note)
-		switch f.Dry.Outcome {
-		case remedy.OutcomeAccepted:
+		events.count(f.Platform.Failure, f.Platform.Note)
+		switch f.Rehearsal.Answer {
+		case remedy.AnswerAccepted:
 			reboot.count("", "")
-		case remedy.OutcomeRejected:
-			if f.Dry.Reason == remedy.ReasonForbidden {
-				reboot.count(remedy.FailureForbidden, f.Dry.Note)
+		case remedy.AnswerRejected:
+			if f.Rehearsal.Reason == remedy.ReasonForbidden {
+				reboot.count(remedy.FailureForbidden, f.Rehearsal.Note)
 			} else {
 				reboot.count("", "") // refused for the instance's own sake
 			}
 		default:
-			reboot.count(remedy.FailureUnavailable, f.Dry.Note)
+			reboot.count(remedy.FailureUnavailable, f.Rehearsal.Note)
 		}
 	}
 	e.permission("DescribeCloudAssistantStatus", "may be called", vitals)
@@ -137,20 +138,20 @@ func (e *examination) permission(action, well string, r refusals) {
 }
 
 // obstacles says of the rules that can refuse an instance what it means that they do.
-var obstacles = map[string]struct {
+var obstacles = map[remedy.Rule]struct {
 	result
 	cure string
 }{
-	"found":         {finding, "allow ecs:DescribeInstances for it"},
-	"running":       {note, "start it yourself: this program never starts what is stopped"},
-	"security-lock": {finding, "see the ECS and Security Center consoles for its locks"},
-	"other-lock":    {finding, "see the ECS console for why it is locked, such as an overdue payment"},
-	"expiry":        {finding, "renew its subscription"},
-	"opt-in":        {finding, "set the tag to true or to graceful"},
-	"platform":      {note, "leave it to the platform"},
-	"heartbeat":     {finding, "see the clocks' check, and the instance's Cloud Assistant in the ECS console"},
-	"cool-down":     {note, "remedy reset INSTANCE ends it"},
-	"incidents":     {finding, "see why it hangs that often, and then remedy reset INSTANCE"},
+	remedy.RuleFound:        {finding, "allow ecs:DescribeInstances for it"},
+	remedy.RuleRunning:      {note, "start it yourself: this program never starts what is stopped"},
+	remedy.RuleSecurityLock: {finding, "see the ECS and Security Center consoles for its locks"},
+	remedy.RuleOtherLock:    {finding, "see the ECS console for why it is locked, such as an overdue payment"},
+	remedy.RuleExpiry:       {finding, "renew its subscription"},
+	remedy.RuleOptIn:        {finding, "set the tag to true or to graceful"},
+	remedy.RulePlatform:     {note, "leave it to the platform"},
+	remedy.RuleHeartbeat:    {finding, "see the clocks' check, and the instance's Cloud Assistant in the ECS console"},
+	remedy.RuleCoolDown:     {note, "remedy reset INSTANCE ends it"},
+	remedy.RuleIncidents:    {finding, "see why it hangs that often, and then remedy reset INSTANCE"},
 }
 
 // instance says what an instance would get if its guest fell silent now.
@@ -180,16 +181,16 @@ func (e *examination) instance(id string, f *remedy.Facts) {
 		if rule.OK {
 			continue
 		}
-		said := rule.Rule + ": " + rule.Saw
+		said := string(rule.Rule) + ": " + rule.Saw
 		obstacle, known := obstacles[rule.Rule]
 		if !known {
 			obstacle.result = finding
 		}
 		switch {
-		case rule.Rule == "heartbeat" && f.Vitals.Failure != "", rule.Rule == "platform" && f.Events.Failure != "":
+		case rule.Rule == remedy.RuleHeartbeat && f.Vitals.Failure != "", rule.Rule == remedy.RulePlatform && f.Platform.Failure != "":
 			// The operation's own check says it once, with the cure.
-			said, obstacle.result, obstacle.cure = rule.Rule+": not readable", finding, ""
-		case rule.Rule == "opt-in" && f.Machine.Value.Tags[e.settings.Policy.OptInTag] == "false":
+			said, obstacle.result, obstacle.cure = string(rule.Rule)+": not readable", finding, ""
+		case rule.Rule == remedy.RuleOptIn && f.Instance.Value.Tags[e.settings.Policy.OptInTag] == "false":
 			obstacle.result, obstacle.cure = note, ""
 		}
 		refused = append(refused, said)
@@ -218,7 +219,7 @@ func (e *examination) instance(id string, f *remedy.Facts) {
 		}
 	}
 	c.Saw = strings.Join(saw, "; ")
-	if name := f.Machine.Value.Name; name != "" {
+	if name := f.Instance.Value.Name; name != "" {
 		c.Saw = name + ": " + c.Saw
 	}
 	e.addOf(c)

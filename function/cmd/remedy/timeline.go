@@ -37,10 +37,11 @@ type entry struct {
 type story struct {
 	n        int // its place in the event, from 1
 	instance string
-	answers  map[string]remedy.Finding // by rule, as printed last
-	outcomes map[int]remedy.Outcome    // by attempt, as printed last
-	looked   time.Time                 // of the last reading that was counted
+	answers  map[remedy.Rule]remedy.Finding // by rule, as printed last
+	attempts map[int]remedy.Attempt         // by number, as told last
+	looked   time.Time                      // of the last reading that was counted
 	seen     streak
+	waits    time.Time // until when it was said to wait
 	ended    time.Time
 }
 
@@ -54,7 +55,7 @@ type streak struct {
 func newTimeline(p *page, in input, start time.Time) *timeline {
 	t := &timeline{page: p, start: start, now: start, byAlarm: map[string]*story{}}
 	for n, a := range in.alarms {
-		s := &story{n: n + 1, instance: a.Instance, answers: map[string]remedy.Finding{}, outcomes: map[int]remedy.Outcome{}}
+		s := &story{n: n + 1, instance: a.Instance, answers: map[remedy.Rule]remedy.Finding{}, attempts: map[int]remedy.Attempt{}}
 		t.stories = append(t.stories, s)
 		if name := a.Key + " " + a.Instance; t.byAlarm[name] == nil {
 			t.byAlarm[name] = s
@@ -134,27 +135,29 @@ func (t *timeline) Decided(facts *remedy.Facts, step *remedy.Step) {
 	t.until(facts.Now)
 	s := t.story(facts.Alarm)
 	t.look(s, facts, step)
-	t.settled(s, facts, step.Incident)
-	switch step.Do {
-	case remedy.DoRead:
-		if step.Sources.Has(remedy.SourceRehearsal) {
-			t.findings(s, facts.Now, step.Findings)
-			t.tell(s, facts.Now, cell{"rehearsal", yellow}, "RebootInstance with DryRun: would ECS accept a reboot?")
-		}
-	case remedy.DoReboot, remedy.DoForce:
+	t.settled(s, facts, step)
+	claim := step.Claims()
+	switch {
+	case step.Do == remedy.DoRead && step.Sources.Has(remedy.SourceRehearsal):
+		t.findings(s, facts.Now, step.Findings)
+		t.tell(s, facts.Now, cell{"rehearsal", yellow}, "RebootInstance with DryRun: would ECS accept a reboot?")
+	case step.Opens():
+		t.findings(s, facts.Now, step.Findings)
+	case claim != nil:
 		t.findings(s, facts.Now, step.Findings)
 		t.stop(s)
 		what := "graceful reboot"
-		if step.Do == remedy.DoForce {
+		if claim.Force {
 			what = "FORCED reboot"
 		}
-		t.tell(s, facts.Now, cell{"attempt " + strconv.Itoa(step.Attempt.N), yellow}, what+": claimed in the ledger, then sent")
-	case remedy.DoWait:
+		t.tell(s, facts.Now, cell{"attempt " + strconv.Itoa(claim.N), yellow}, what+": claimed in the ledger, then sent")
+	case step.Do == remedy.DoWait:
 		t.findings(s, facts.Now, step.Findings)
-		if !facts.Machine.Read() || step.Incident == nil {
-			t.tell(s, facts.Now, cell{"wait", normal}, "looks again at "+t.since(step.Until))
+		if until := step.Seen.WaitUntil; (!facts.Instance.Read() || step.Incident == nil) && !until.Equal(s.waits) {
+			s.waits = until // a renewal of the lease may interrupt the wait
+			t.tell(s, facts.Now, cell{"wait", normal}, "looks again at "+t.since(until))
 		}
-	case remedy.DoSettle, remedy.DoRefuse:
+	case step.Ends(), step.Do == remedy.DoAnswer:
 		if step.Verdict != remedy.VerdictObserved { // a rehearsal's were told before it
 			t.findings(s, facts.Now, step.Findings)
 		}
@@ -163,24 +166,19 @@ func (t *timeline) Decided(facts *remedy.Facts, step *remedy.Step) {
 	}
 }
 
-// Answered implements handle.Watcher.
-func (t *timeline) Answered(facts *remedy.Facts, a *remedy.Attempt) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.until(a.AnsweredAt)
-	s := t.story(facts.Alarm)
-	s.outcomes[a.N] = a.Outcome
+// answered tells what ECS answered to an attempt.
+func (t *timeline) answered(s *story, a *remedy.Attempt) {
 	code := ""
 	if a.Code != "" {
 		code = " (" + a.Code + ")"
 	}
 	var said string
-	switch a.Outcome {
-	case remedy.OutcomeAccepted:
+	switch a.Answer {
+	case remedy.AnswerAccepted:
 		said = "accepted by ECS"
-	case remedy.OutcomeRejected:
+	case remedy.AnswerRejected:
 		said = "refused by ECS" + code
-	case remedy.OutcomeNotExecuted:
+	case remedy.AnswerNotExecuted:
 		said = "not executed" + code + ": it counts for nothing, and is sent anew later"
 	default:
 		said = "no answer that can be trusted" + code + ": perhaps executed, so it is watched and never sent again"
@@ -288,13 +286,13 @@ func (t *timeline) flush() {
 
 // look counts what a reading of the instance showed while an attempt is watched. Readings that show the same are one row.
 func (t *timeline) look(s *story, facts *remedy.Facts, step *remedy.Step) {
-	m, v := &facts.Machine, &facts.Vitals
-	if !m.Read() || m.At.Equal(s.looked) || step.Incident == nil || len(step.Incident.Attempts) == 0 {
+	m, v := &facts.Instance, &facts.Vitals
+	if !m.Read() || m.At.Equal(s.looked) || step.Do == remedy.DoSend || step.Incident == nil || len(step.Incident.Attempts) == 0 {
 		return
 	}
 	last := step.Incident.Attempts[len(step.Incident.Attempts)-1]
 	back := !last.BackAt.IsZero()
-	if back && step.Do == remedy.DoRead {
+	if back && !v.Read() {
 		return // the heartbeat is about to be read
 	}
 	s.looked = m.At
@@ -341,17 +339,27 @@ func (t *timeline) stop(s *story) {
 	}
 }
 
-// settled tells what became of attempts since their answer.
-func (t *timeline) settled(s *story, facts *remedy.Facts, incident *remedy.Incident) {
+// settled tells what was answered to attempts, and what became of them since.
+func (t *timeline) settled(s *story, facts *remedy.Facts, step *remedy.Step) {
+	incident := step.Incident
+	if step.Ends() {
+		incident = step.Seen.Ending
+	}
 	if incident == nil {
 		return
 	}
-	for _, a := range incident.Attempts {
-		if s.outcomes[a.N] == a.Outcome {
+	for i := range incident.Attempts {
+		a := &incident.Attempts[i]
+		before, known := s.attempts[a.N]
+		s.attempts[a.N] = *a
+		if before.Answer != a.Answer && !a.AnsweredAt.IsZero() && (!known || before.AnsweredAt.IsZero()) {
+			t.answered(s, a)
+			before.Answer = a.Answer
+		}
+		if before.Fate == a.Fate && before.Answer == a.Answer {
 			continue
 		}
-		s.outcomes[a.N] = a.Outcome
-		if said := became(&a, t.since); said != "" {
+		if said := became(a, t.since); said != "" {
 			t.stop(s)
 			t.tell(s, facts.Now, cell{"attempt " + strconv.Itoa(a.N), yellow}, said)
 		}
@@ -360,8 +368,8 @@ func (t *timeline) settled(s *story, facts *remedy.Facts, incident *remedy.Incid
 
 // became says what became of an attempt; empty while it is watched.
 func became(a *remedy.Attempt, since func(time.Time) string) string {
-	switch a.Outcome {
-	case remedy.OutcomeWorked:
+	switch a.Fate {
+	case remedy.FateWorked:
 		switch {
 		case a.BackAt.IsZero():
 			return "worked: the guest reports again"
@@ -369,20 +377,23 @@ func became(a *remedy.Attempt, since func(time.Time) string) string {
 			return "worked: the instance restarted, for it has a new StartTime"
 		}
 		return "worked: the instance left Running by " + since(a.LeftRunningAt) + " and was back by " + since(a.BackAt)
-	case remedy.OutcomeFailed:
-		if a.Code != "" {
-			return "refused by ECS: the instance is stuck in what our earlier attempt began"
-		}
-		if a.Stuck {
+	case remedy.FateFailed:
+		switch {
+		case a.Answer == remedy.AnswerRejected && a.Force:
+			return "refused by ECS, watched to the incident's limit, and the instance did not restart"
+		case a.Answer == remedy.AnswerRejected:
+			return "refused by ECS, watched as long as an attempt, and the instance did not restart"
+		case a.Stuck:
 			return "failed: it left the instance stuck on its way"
 		}
 		return "failed: accepted, watched all the time, and the instance did not restart"
-	case remedy.OutcomeUnconfirmed:
-		if a.RequestID != "" && a.Code == "" {
+	case remedy.FateUnconfirmed:
+		if a.Answer == remedy.AnswerAccepted {
 			return "unconfirmed: accepted, but not watched all the time, so it proves nothing"
 		}
 		return "unconfirmed: perhaps it was never executed, so it proves nothing"
-	case remedy.OutcomeNotExecuted:
+	}
+	if a.Answer == remedy.AnswerNotExecuted {
 		return "not executed: it counts for nothing"
 	}
 	return ""
@@ -406,7 +417,7 @@ func (t *timeline) findings(s *story, at time.Time, findings []remedy.Finding) {
 			continue
 		}
 		s.answers[f.Rule] = f
-		show(f.OK, f.Rule, f.Saw)
+		show(f.OK, string(f.Rule), f.Saw)
 	}
 	switch {
 	case again == 0:

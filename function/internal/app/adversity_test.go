@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
 	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/handle"
@@ -56,7 +59,7 @@ func (s *setting) hook(h *hookedStore) {
 }
 
 // plain is the operator's view, past any hook.
-func (s *setting) plain(now func() time.Time, env ...string) *ledger.Ledger {
+func (s *setting) plain(now func() time.Time, env ...string) *ledger.Records {
 	settings, err := config.Load(append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...))
 	if err != nil {
 		s.t.Fatal(err)
@@ -65,14 +68,14 @@ func (s *setting) plain(now func() time.Time, env ...string) *ledger.Ledger {
 	if h, ok := store.(*hookedStore); ok {
 		store = h.Store
 	}
-	return ledger.New(store, settings.Policy, now)
+	return ledger.New(store, settings.Policy, now).In(remedy.BookEnforce)
 }
 
-// crashed delivers a payload to a process that dies right after it reserved a slot and before it wrote the incident.
-func (s *setting) crashAfterReserve(env []string, payload string) {
+// crashAfter delivers a payload to a process that dies right after its first write of the key.
+func (s *setting) crashAfter(key string, env []string, payload string) {
 	died := false
-	h := &hookedStore{after: func(_ context.Context, _ bool, key string, _ []byte) error {
-		if key == "fleet" && !died {
+	h := &hookedStore{after: func(_ context.Context, _ bool, written string, _ []byte) error {
+		if written == key && !died {
 			died = true
 			runtime.Goexit()
 		}
@@ -86,35 +89,73 @@ func (s *setting) crashAfterReserve(env []string, payload string) {
 	s.store.Store = h.Store
 }
 
-// TestDroppedReservation: an incident that never came to be does not count for the hour.
+// TestDroppedReservation: an incident that was opened and never claimed does not count for the hour, nor for anything else,
+// whether its process died before it had a slot or with one, and whoever comes first.
 func TestDroppedReservation(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newSetting(t, []string{"REMEDY_FLEET_HOURLY=1"}, optedIn(ecssim.Guest{}))
-		payload := agentStopped(instance, time.Now())
-		s.crashAfterReserve([]string{"REMEDY_FLEET_HOURLY=1"}, payload)
-		pass(3*time.Minute + 7*time.Second) // the lease, a tenth of it, and what clocks may differ by
-		expect(t, s.deliver(sweepEvent))
-		expect(t, s.deliverTo(s.function, delivery(1), payload), "restarted/recovered")
-	})
+	for _, row := range []struct{ why, key string }{
+		{"opened, and no slot yet", "instance/" + instance},
+		{"opened, with a slot", "fleet"},
+	} {
+		for _, swept := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, swept=%v", row.why, swept), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					env := []string{"REMEDY_FLEET_HOURLY=1", "REMEDY_MAX_INCIDENTS=1"}
+					s := newSetting(t, env, optedIn(ecssim.Guest{}))
+					payload := agentStopped(instance, time.Now())
+					s.crashAfter(row.key, env, payload)
+					expect(t, s.deliverTo(s.function, delivery(0), payload), "refused/in-progress")
+					expect(t, s.deliverTo(s.function, delivery(1), payload), "pending/lease-held")
+					pass(66*time.Second - time.Nanosecond) // the lease and a tenth of it
+					expect(t, s.deliverTo(s.function, delivery(1), payload), "pending/lease-held")
+					pass(time.Nanosecond)
+					if swept {
+						expect(t, s.deliver(sweepEvent))
+						if open := slots(t, s.plain(time.Now)); len(open) != 0 {
+							t.Errorf("%d slots are left", len(open))
+						}
+					}
+					check(t, s, s.deliverTo(s.function, delivery(1), payload),
+						ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"})
+				})
+			})
+		}
+	}
 }
 
-// TestThawedBeforeFirstClaim: a process that froze before its first claim decides afresh when it thaws, half an hour later.
+// TestThawedBeforeFirstClaim: a process that froze before its first claim decides afresh when it thaws, half an hour later,
+// wherever in the opening it froze.
 func TestThawedBeforeFirstClaim(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
-		frozen := false
-		slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
-			if step.Do == remedy.DoReboot && !frozen {
-				frozen = true
-				s.world.Change(instance, ecssim.AtTime(time.Now().Add(time.Minute)), func(i *ecssim.Instance) { i.Tags = nil })
-				pass(30 * time.Minute)
-			}
-		}})
-		results := s.deliverTo(slow, delivery(0), agentStopped(instance, time.Now()))
-		if s.sent(instance) != "" {
-			t.Errorf("an alarm of half an hour ago led to %q of an instance that was opted out meanwhile: %v", s.sent(instance), verdicts(results))
-		}
-	})
+	for _, row := range []struct {
+		why string
+		at  func(step *remedy.Step) bool
+	}{
+		{"before the opening", func(step *remedy.Step) bool { return step.Opens() }},
+		{"before the slot", func(step *remedy.Step) bool { return step.Do == remedy.DoWrite && step.Write.Fleet != nil }},
+		{"before the claim", func(step *remedy.Step) bool { return step.Claims() != nil }},
+		{"before the send", func(step *remedy.Step) bool { return step.Do == remedy.DoSend }},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSetting(t, nil, optedIn(ecssim.Guest{}))
+				frozen := false
+				slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
+					if row.at(step) && !frozen {
+						frozen = true
+						s.world.Change(instance, ecssim.AtTime(time.Now().Add(time.Minute)), func(i *ecssim.Instance) { i.Tags = nil })
+						pass(30 * time.Minute)
+					}
+				}})
+				results := s.deliverTo(slow, delivery(0), agentStopped(instance, time.Now()))
+				if s.sent(instance) != "" || !frozen {
+					t.Errorf("an alarm of half an hour ago led to %q of an instance that was opted out meanwhile: %v", s.sent(instance), verdicts(results))
+				}
+				if open := slots(t, s.plain(time.Now)); len(open) != 0 {
+					t.Errorf("%d slots are left after %v", len(open), verdicts(results))
+				}
+				t.Log(verdicts(results))
+			})
+		})
+	}
 }
 
 // TestPoisonedRecord: one record that cannot be understood is in nobody else's way.
@@ -194,7 +235,7 @@ func TestHTTPWithSlowLedger(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token}, optedIn(ecssim.Guest{}))
 		s.hook(&hookedStore{before: func(ctx context.Context, put bool, key string, value []byte) error {
-			if !put || !strings.Contains(string(value), `"outcome":"accepted"`) {
+			if !put || !strings.Contains(string(value), `"answer":"accepted"`) {
 				return nil
 			}
 			select { // the ledger stops answering once the reboot was sent
@@ -225,7 +266,7 @@ func TestPauseDuringTheGuards(t *testing.T) {
 				begun = true
 				go func() {
 					pass(5 * time.Second)
-					if err := s.plain(time.Now).Pause(s.t.Context(), time.Time{}, "stop everything"); err != nil {
+					if _, err := s.plain(time.Now).Pause(s.t.Context(), time.Time{}, "stop everything"); err != nil {
 						t.Error(err)
 					}
 					paused <- time.Now()
@@ -248,9 +289,9 @@ func TestClosedByHand(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
 		owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
 		pass(2 * time.Minute)
-		open, err := s.plain(time.Now).Open(t.Context())
-		if err != nil || len(open) != 1 {
-			t.Fatal(open, err)
+		open := slots(t, s.plain(time.Now))
+		if len(open) != 1 {
+			t.Fatal(open)
 		}
 		if _, err := s.plain(time.Now).Close(t.Context(), open[0].Incident); err != nil {
 			t.Fatal(err)
@@ -298,8 +339,8 @@ func TestDisarmedWithAnIncidentOpen(t *testing.T) {
 		expect(t, s.deliverTo(observer, delivery(0), sweepEvent))
 		pass(time.Second)
 		expect(t, s.deliverTo(observer, delivery(0), sweepEvent), "failed/paused")
-		if open, err := s.plain(time.Now).Open(t.Context()); err != nil || len(open) != 0 || s.sent(instance) != "G" {
-			t.Errorf("still open after the sweep, or sent something: %v %v %s", open, err, s.sent(instance))
+		if open := slots(t, s.plain(time.Now)); len(open) != 0 || s.sent(instance) != "G" {
+			t.Errorf("still open after the sweep, or sent something: %v %s", open, s.sent(instance))
 		}
 	})
 }
@@ -348,27 +389,34 @@ func TestUnreadableToTheEnd(t *testing.T) {
 	})
 }
 
-// TestSweepWithAnotherClock: a sweep whose clock is 2 minutes ahead leaves a reservation alone that its owner is about to use.
+// aheadClock is a process's clock that is 2 minutes ahead.
+type aheadClock struct{ app.RealClock }
+
+func (aheadClock) Now() time.Time { return time.Now().Add(2 * time.Minute) }
+
+// TestSweepWithAnotherClock: a sweep whose clock is 2 minutes ahead takes an opening for void whose
+// owner is about to claim. The owner's claim is refused, it opens another, and that has the one slot.
 func TestSweepWithAnotherClock(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
+		ahead := s.wired(app.Seams{Clock: aheadClock{}})
 		swept := false
-		s.hook(&hookedStore{before: func(ctx context.Context, put bool, key string, _ []byte) error {
-			if put && key == "instance/"+instance && !swept {
+		s.hook(&hookedStore{before: func(_ context.Context, put bool, key string, value []byte) error {
+			if put && key == "instance/"+instance && !swept && claimed(t, key, value) {
 				swept = true
-				ahead := func() time.Time { return time.Now().Add(2 * time.Minute) }
-				if _, err := s.plain(ahead).Open(ctx); err != nil {
-					t.Error(err)
-				}
+				expect(t, s.deliverTo(ahead, delivery(0), sweepEvent))
 			}
 			return nil
 		}})
 		owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
 		pass(20 * time.Second)
-		if fleet := s.plain(time.Now).Fleet(t.Context()).Value; len(fleet.Open) != 1 {
-			t.Errorf("%d slots for one incident under way", len(fleet.Open))
+		if open := slots(t, s.plain(time.Now)); len(open) != 1 || !swept {
+			t.Errorf("%d slots for one incident under way", len(open))
 		}
-		owner()
+		check(t, s, owner(), ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"})
+		if open := slots(t, s.plain(time.Now)); len(open) != 0 {
+			t.Errorf("%d slots are left", len(open))
+		}
 	})
 }
 
@@ -482,11 +530,167 @@ func TestFrozenBeforeItsEnd(t *testing.T) {
 		}
 		frozen := false
 		slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
-			if step.Do == remedy.DoSettle && !frozen {
+			if step.Ends() && !frozen {
 				frozen = true
 				pass(90 * time.Second)
 			}
 		}})
 		check(t, s, s.deliverTo(slow, delivery(0), kernelHang(instance, time.Now())), ending{remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"})
 	})
+}
+
+// TestToldAgain: the platform delivers an event again whose verdict was lost with its process. It gets that verdict, once
+// more and for nothing; anybody else's copy of the alarm is a duplicate.
+func TestToldAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
+		payload, ended := kernelHang(instance, time.Now()), false
+		mortal := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
+			if step.Do == remedy.DoAnswer {
+				ended = true
+				runtime.Goexit()
+			}
+		}})
+		s.inBackground(mortal, delivery(0), payload)()
+		if !ended || s.written() != "" {
+			t.Fatalf("it did not die before its verdict was told: %s", s.written())
+		}
+		pass(5 * time.Minute)
+		calls := len(s.world.Calls())
+		expect(t, s.deliver(payload), "refused/duplicate-alarm")
+		results := s.deliverTo(s.function, delivery(1), payload)
+		check(t, s, results, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"})
+		if r := results[0]; len(r.Attempts) != 2 || r.Incident == "" || r.Alarm.Name == "" {
+			t.Errorf("told without what happened: %+v", r)
+		}
+		if len(s.world.Calls()) != calls {
+			t.Error("ECS was asked about an incident that has ended")
+		}
+	})
+}
+
+// TestLedgerLost: an owner whose incident is gone from the ledger, wholly or in part, sends nothing more. It ends the incident
+// as failed/ledger-lost and writes that down, so that the instance is left alone.
+func TestLedgerLost(t *testing.T) {
+	for _, row := range []struct {
+		why  string
+		lose func(record map[string]any)
+	}{
+		{"the whole record", func(record map[string]any) { delete(record, "open") }},
+		{"the attempt", func(record map[string]any) { record["open"].(map[string]any)["attempts"] = []any{} }},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
+				payload := kernelHang(instance, time.Now())
+				owner := s.inBackground(s.function, delivery(0), payload)
+				pass(2 * time.Minute)
+				s.change("instance/"+instance, row.lose)
+				results := owner()
+				check(t, s, results, ending{remedy.VerdictFailed, remedy.ReasonLedgerLost, "G"})
+				if r := results[0]; len(r.Attempts) != 1 || r.Attempts[0].Outcome != remedy.OutcomeUnconfirmed {
+					t.Errorf("ended with the attempts %+v: what nobody watches any more is unconfirmed", r.Attempts)
+				}
+				if open := slots(t, s.plain(time.Now)); len(open) != 0 {
+					t.Errorf("%d slots are left", len(open))
+				}
+				expect(t, s.deliver(payload), "refused/duplicate-alarm")
+				expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/cooling-down")
+			})
+		})
+	}
+}
+
+// TestLostSlot: the record of an instance is lost while nobody looks after its incident. Whoever meets its slot ends it.
+func TestLostSlot(t *testing.T) {
+	for _, swept := range []bool{true, false} {
+		t.Run(fmt.Sprintf("swept=%v", swept), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
+				hurried := delivery(0)
+				hurried.Deadline = time.Now().Add(30 * time.Second)
+				expect(t, s.deliverTo(s.function, hurried, agentStopped(instance, time.Now())), "pending/out-of-time")
+				s.change("instance/"+instance, func(record map[string]any) { delete(record, "open") })
+				payload := sweepEvent
+				if !swept {
+					payload = kernelHang(instance, time.Now())
+				}
+				check(t, s, s.deliver(payload), ending{remedy.VerdictFailed, remedy.ReasonLedgerLost, "G"})
+				expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/cooling-down")
+				expect(t, s.deliver(sweepEvent))
+				if open := slots(t, s.plain(time.Now)); len(open) != 0 {
+					t.Errorf("%d slots are left", len(open))
+				}
+			})
+		})
+	}
+}
+
+// change writes a record as somebody else might.
+func (s *setting) change(key string, how func(record map[string]any)) {
+	s.t.Helper()
+	value, revision, err := s.store.Store.Get(s.t.Context(), key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var record map[string]any
+	if err := json.Unmarshal(value, &record); err != nil {
+		s.t.Fatal(err)
+	}
+	how(record)
+	if value, err = json.Marshal(record); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.store.Store.Put(s.t.Context(), key, value, revision); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestRefusedInTransition: an instance that obeys slowly gets as much time as one that is deaf. The retry that ECS refuses while
+// it is Stopping has a time of its own, and force comes only after that.
+func TestRefusedInTransition(t *testing.T) {
+	for _, row := range []struct {
+		why     string
+		takes   time.Duration // from the first attempt until it is back
+		env     string
+		want    ending
+		outcome []remedy.Outcome
+	}{
+		{"back within the first one's time", 4 * time.Minute, "", ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+			[]remedy.Outcome{remedy.OutcomeWorked}},
+		{"back within the retry's time", 9*time.Minute + 30*time.Second, "", ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"},
+			[]remedy.Outcome{remedy.OutcomeWorked, remedy.OutcomeRejected}},
+		{"back after a force that was refused, too", 30 * time.Minute, "", ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"},
+			[]remedy.Outcome{remedy.OutcomeWorked, remedy.OutcomeRejected, remedy.OutcomeRejected}},
+		{"back after the incident's limit", 50 * time.Minute, "", ending{remedy.VerdictFailed, remedy.ReasonStuck, "GGF"},
+			[]remedy.Outcome{remedy.OutcomeFailed, remedy.OutcomeRejected, remedy.OutcomeRejected}},
+		{"back late, where it may never be forced", 30 * time.Minute, "REMEDY_FORCE=never",
+			ending{remedy.VerdictFailed, remedy.ReasonStuck, "GG"},
+			[]remedy.Outcome{remedy.OutcomeFailed, remedy.OutcomeRejected}},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var env []string
+				if row.env != "" {
+					env = []string{row.env}
+				}
+				s := newSetting(t, env, optedIn(ecssim.Guest{Stop: row.takes - 20*time.Second}))
+				results := s.deliver(kernelHang(instance, time.Now()))
+				check(t, s, results, row.want)
+				var outcomes []remedy.Outcome
+				for _, a := range results[0].Attempts {
+					outcomes = append(outcomes, a.Outcome)
+				}
+				if !slices.Equal(outcomes, row.outcome) {
+					t.Errorf("the attempts ended %v, want %v", outcomes, row.outcome)
+				}
+				sent := s.world.Reboots(instance)
+				for n := 1; n < len(sent); n++ {
+					if apart := sent[n].At.Sub(sent[n-1].At); apart < 5*time.Minute {
+						t.Errorf("reboot %d came %v after the one before", n+1, apart)
+					}
+				}
+			})
+		})
+	}
 }

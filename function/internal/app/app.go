@@ -15,7 +15,6 @@ import (
 	"ecs-remedy/function/internal/ecs"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/ledger"
-	"ecs-remedy/function/internal/remedy"
 	"ecs-remedy/function/internal/report"
 )
 
@@ -86,10 +85,13 @@ func OpenStore(c config.Config, credentials ecs.Credentials) (ledger.Store, erro
 	return nil, fmt.Errorf("ledger kind %q is not known", c.Ledger.Kind)
 }
 
+// Credentials open the account; they are secrets.
+type Credentials = ecs.Credentials
+
 // Invocation is what the platform says of one delivery of an event.
 type Invocation struct {
 	RequestID   string
-	Credentials ecs.Credentials
+	Credentials Credentials
 	Account     string
 	Region      string
 	Retry       int
@@ -149,21 +151,11 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, func(), erro
 			store.Close() // nothing is lost with it: every write was answered before
 		}
 	}
-	book := ledger.New(store, f.config.Policy, f.seams.Clock.Now)
 	handler := &handle.Handler{
 		Policy: f.config.Policy, Reserve: f.config.Reserve, Clock: f.seams.Clock,
-		Ledger: book, Owner: book, Resolver: book, Cloud: cloud, Rebooter: cloud,
-		Reporter: report.New(f.out, invocation.RequestID), Watcher: f.seams.Watcher, Name: f.seams.Name,
-		HTTPToken: f.config.HTTPToken.Reveal(),
-	}
-	if f.config.Policy.Mode == remedy.ModeObserve {
-		// Incidents that are open from before the function was disarmed have to end, too.
-		armed := f.config.Policy
-		armed.Mode = remedy.ModeEnforce
-		others := ledger.New(store, armed, f.seams.Clock.Now)
-		also := *handler
-		also.Ledger, also.Owner, also.Resolver = others, others, others
-		handler.Also = &also
+		Ledger: ledger.New(store, f.config.Policy, f.seams.Clock.Now), Cloud: cloud, Rebooter: cloud,
+		Reporter: report.New(f.out, invocation.RequestID), Watcher: f.seams.Watcher,
+		Name: f.seams.Name, HTTPToken: f.config.HTTPToken.Reveal(),
 	}
 	return handler, done, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // Books are the two sets of records that one ledger holds, for an operator: those of mode enforce, and those of mode observe.
 type Books struct {
-	Enforce, Observe *ledger.Ledger
+	Enforce, Observe *ledger.Records
 	Store            ledger.Store
 }
 
@@ -19,10 +19,9 @@ func OpenLedger(c config.Config, credentials ecs.Credentials) (Books, error) {
 	if err != nil {
 		return Books{}, err
 	}
-	enforce, observe := c.Policy, c.Policy
-	enforce.Mode, observe.Mode = remedy.ModeEnforce, remedy.ModeObserve
-	now := RealClock{}.Now
-	return Books{Enforce: ledger.New(store, enforce, now), Observe: ledger.New(store, observe, now), Store: store}, nil
+	book := ledger.New(store, c.Policy, RealClock{}.Now)
+	return Books{Enforce: book.In(remedy.BookEnforce), Observe: book.In(remedy.BookObserve),
+		Store: store}, nil
 }
 
 // OpenCloud returns what calls ECS as the configuration says, over the seams' clock and transport. The error says what is

@@ -55,6 +55,7 @@ var mayImport = map[string][]string{
 	"function/internal/ecssim":            {},
 	"function/internal/fcsim":             {},
 	"function/internal/handle":            {"events", "function/internal/remedy"},
+	"function/internal/lawtest":           {"function/internal/remedy"},
 	"function/internal/ledger":            {"function/internal/remedy"},
 	"function/internal/ledger/ledgertest": {"function/internal/ledger"},
 	"function/internal/remedy":            {"events"},

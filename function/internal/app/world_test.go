@@ -63,11 +63,18 @@ func (s *setting) another(env ...string) *app.Function { return s.watched(nil, e
 // watched is another function whose decisions somebody sees, and may interfere with.
 func (s *setting) watched(watcher handle.Watcher, env ...string) *app.Function {
 	s.t.Helper()
+	return s.wired(app.Seams{Watcher: watcher}, env...)
+}
+
+// wired is another function with some seams of its own, over the same ledger and the same ECS.
+func (s *setting) wired(seams app.Seams, env ...string) *app.Function {
+	s.t.Helper()
 	settings, err := config.Load(append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	function, err := app.New(settings, s.out, app.Seams{Transport: s.world.RoundTripper(), Store: s.store, Watcher: watcher})
+	seams.Transport, seams.Store = s.world.RoundTripper(), s.store
+	function, err := app.New(settings, s.out, seams)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -222,16 +222,16 @@ func (c *Client) reply(order remedy.Order, head page, t *trouble) remedy.Reply {
 	switch {
 	case t == nil && order.DryRun:
 		// It may have been executed. Whatever it was, asking again could reboot again.
-		r.Outcome, r.Reason, r.Note = remedy.OutcomeRejected, remedy.ReasonUnreadable, "RebootInstance answered a dry run as if it were none"
+		r.Answer, r.Reason, r.Note = remedy.AnswerRejected, remedy.ReasonUnreadable, "RebootInstance answered a dry run as if it were none"
 	case t == nil:
-		r.Outcome = remedy.OutcomeAccepted
+		r.Answer = remedy.AnswerAccepted
 	case order.DryRun && t.code == dryRunPassed:
-		r.Outcome, r.Code, r.RequestID = remedy.OutcomeAccepted, t.code, t.requestID
+		r.Answer, r.Code, r.RequestID = remedy.AnswerAccepted, t.code, t.requestID
 	case !t.sent:
-		r.Outcome, r.Code, r.Note = remedy.OutcomeNotExecuted, notSent, t.note("RebootInstance")
+		r.Answer, r.Code, r.Note = remedy.AnswerNotExecuted, notSent, t.note("RebootInstance")
 	default:
 		class := t.class()
-		r.Outcome, r.Reason, r.Throttled = class.outcome, class.reason, class.throttled
+		r.Answer, r.Reason, r.Throttled = class.answer, class.reason, class.throttled
 		r.Code, r.RequestID, r.Note = t.code, t.requestID, t.note("RebootInstance")
 	}
 	return r

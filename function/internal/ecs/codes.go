@@ -19,20 +19,20 @@ const (
 // class is what a trouble means for a read and for a reboot.
 type class struct {
 	failure   remedy.Failure
-	outcome   remedy.Outcome
+	answer    remedy.Answer
 	reason    remedy.Reason // of a Rejected
 	throttled bool
 }
 
 // The classes. A reboot that is busy has provably not run. One that is doubtful may have.
 var (
-	throttled  = class{failure: remedy.FailureUnavailable, outcome: remedy.OutcomeNotExecuted, throttled: true}
-	busy       = class{failure: remedy.FailureUnavailable, outcome: remedy.OutcomeNotExecuted}
-	doubtful   = class{failure: remedy.FailureUnavailable, outcome: remedy.OutcomeUnknown}
-	gone       = class{failure: remedy.FailureMissing, outcome: remedy.OutcomeRejected, reason: remedy.ReasonNotFound}
-	denied     = class{failure: remedy.FailureForbidden, outcome: remedy.OutcomeRejected, reason: remedy.ReasonForbidden}
-	misasked   = class{failure: remedy.FailureUnreadable, outcome: remedy.OutcomeRejected, reason: remedy.ReasonRejected}
-	unentitled = class{failure: remedy.FailureForbidden, outcome: remedy.OutcomeRejected, reason: remedy.ReasonRejected}
+	throttled  = class{failure: remedy.FailureUnavailable, answer: remedy.AnswerNotExecuted, throttled: true}
+	busy       = class{failure: remedy.FailureUnavailable, answer: remedy.AnswerNotExecuted}
+	doubtful   = class{failure: remedy.FailureUnavailable, answer: remedy.AnswerUnknown}
+	gone       = class{failure: remedy.FailureMissing, answer: remedy.AnswerRejected, reason: remedy.ReasonNotFound}
+	denied     = class{failure: remedy.FailureForbidden, answer: remedy.AnswerRejected, reason: remedy.ReasonForbidden}
+	misasked   = class{failure: remedy.FailureUnreadable, answer: remedy.AnswerRejected, reason: remedy.ReasonRejected}
+	unentitled = class{failure: remedy.FailureForbidden, answer: remedy.AnswerRejected, reason: remedy.ReasonRejected}
 )
 
 // codes classifies error codes. A code that ends in * stands for all that begin so; the first row that fits counts. The
@@ -42,14 +42,14 @@ var codes = []struct {
 	class
 }{
 	// ECS API document RebootInstance, error codes.
-	{"IncorrectInstanceStatus", class{remedy.FailureUnreadable, remedy.OutcomeRejected, remedy.ReasonNotRunning, false}},
-	{"InstanceExpiredOrInArrears", class{remedy.FailureForbidden, remedy.OutcomeRejected, remedy.ReasonExpired, false}},
-	{"DiskError", class{remedy.FailureUnreadable, remedy.OutcomeRejected, remedy.ReasonDiskError, false}},
+	{"IncorrectInstanceStatus", class{remedy.FailureUnreadable, remedy.AnswerRejected, remedy.ReasonNotRunning, false}},
+	{"InstanceExpiredOrInArrears", class{remedy.FailureForbidden, remedy.AnswerRejected, remedy.ReasonExpired, false}},
+	{"DiskError", class{remedy.FailureUnreadable, remedy.AnswerRejected, remedy.ReasonDiskError, false}},
 	{"InvalidInstanceId.NotFound", gone},
 	{"InvalidParameter.KMSKeyId.KMSUnauthorized", unentitled},
 	{"InternalError*", doubtful},
 	// ECS user guide, "API behavior when an instance is locked for security reasons".
-	{"InstanceLockedForSecurity", class{remedy.FailureForbidden, remedy.OutcomeRejected, remedy.ReasonSecurityLocked, false}},
+	{"InstanceLockedForSecurity", class{remedy.FailureForbidden, remedy.AnswerRejected, remedy.ReasonSecurityLocked, false}},
 	// ECS API document DescribeCloudAssistantStatus, error codes.
 	{"InvalidInstance.NotFound", gone},
 	{"InstanceIds.ExceedLimit", misasked},
@@ -65,7 +65,7 @@ var codes = []struct {
 	{"InsufficientBalance", unentitled},
 	{"RealNameAuthenticationError", unentitled},
 	{"InvalidOwner*", unentitled},
-	{"InvalidRegionId.NotFound", class{remedy.FailureMissing, remedy.OutcomeRejected, remedy.ReasonRejected, false}},
+	{"InvalidRegionId.NotFound", class{remedy.FailureMissing, remedy.AnswerRejected, remedy.ReasonRejected, false}},
 	{"MissingParameter*", misasked},
 	{"InvalidParameter*", misasked},
 	{"InvalidAction*", misasked},

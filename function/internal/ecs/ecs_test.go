@@ -406,13 +406,13 @@ func TestPlatformEvents(t *testing.T) {
 func TestCodes(t *testing.T) {
 	const (
 		unavailable, denied, missing, garbled = remedy.FailureUnavailable, remedy.FailureForbidden, remedy.FailureMissing, remedy.FailureUnreadable
-		rejected, notExecuted, unknown        = remedy.OutcomeRejected, remedy.OutcomeNotExecuted, remedy.OutcomeUnknown
+		rejected, notExecuted, unknown        = remedy.AnswerRejected, remedy.AnswerNotExecuted, remedy.AnswerUnknown
 	)
 	tests := []struct {
 		status    int
 		code      string
 		failure   remedy.Failure
-		outcome   remedy.Outcome
+		answer    remedy.Answer
 		reason    remedy.Reason
 		throttled bool
 	}{
@@ -487,7 +487,7 @@ func TestCodes(t *testing.T) {
 			}
 			got := c.Reboot(t.Context(), order())
 			want := remedy.Reply{
-				At: noon, Outcome: tt.outcome, RequestID: requestID, Code: tt.code, Reason: tt.reason,
+				At: noon, Answer: tt.answer, RequestID: requestID, Code: tt.code, Reason: tt.reason,
 				Throttled: tt.throttled, Note: got.Note,
 			}
 			if !isToken(tt.code) {
@@ -515,8 +515,8 @@ func TestCodes(t *testing.T) {
 func TestReboot(t *testing.T) {
 	ok := `{"RequestId":"` + requestID + `"}`
 	passed := `{"RequestId":"` + requestID + `","Code":"DryRunOperation","Message":"Request validation has been passed."}`
-	accepted := remedy.Reply{Outcome: remedy.OutcomeAccepted, RequestID: requestID}
-	unknown := remedy.Reply{Outcome: remedy.OutcomeUnknown}
+	accepted := remedy.Reply{Answer: remedy.AnswerAccepted, RequestID: requestID}
+	unknown := remedy.Reply{Answer: remedy.AnswerUnknown}
 	asIs := func(*remedy.Order) {}
 	tests := []struct {
 		why    string
@@ -528,23 +528,23 @@ func TestReboot(t *testing.T) {
 		{"accepted", asIs, 200, ok, accepted},
 		{"forced", func(o *remedy.Order) { o.Force = true }, 200, ok, accepted},
 		{"a dry run that passed comes as an error", func(o *remedy.Order) { o.DryRun = true }, 400, passed,
-			remedy.Reply{Outcome: remedy.OutcomeAccepted, RequestID: requestID, Code: "DryRunOperation"}},
+			remedy.Reply{Answer: remedy.AnswerAccepted, RequestID: requestID, Code: "DryRunOperation"}},
 		{"a dry run needs no time", func(o *remedy.Order) { o.DryRun, o.SendBefore = true, time.Time{} }, 400, passed,
-			remedy.Reply{Outcome: remedy.OutcomeAccepted, RequestID: requestID, Code: "DryRunOperation"}},
+			remedy.Reply{Answer: remedy.AnswerAccepted, RequestID: requestID, Code: "DryRunOperation"}},
 		{"a dry run that was refused", func(o *remedy.Order) { o.DryRun = true }, 403,
 			`{"RequestId":"` + requestID + `","Code":"IncorrectInstanceStatus"}`,
-			remedy.Reply{Outcome: remedy.OutcomeRejected, RequestID: requestID, Code: "IncorrectInstanceStatus", Reason: remedy.ReasonNotRunning}},
+			remedy.Reply{Answer: remedy.AnswerRejected, RequestID: requestID, Code: "IncorrectInstanceStatus", Reason: remedy.ReasonNotRunning}},
 		{"a dry run that was not taken as one", func(o *remedy.Order) { o.DryRun = true }, 200, ok,
-			remedy.Reply{Outcome: remedy.OutcomeRejected, Reason: remedy.ReasonUnreadable, RequestID: requestID}},
+			remedy.Reply{Answer: remedy.AnswerRejected, Reason: remedy.ReasonUnreadable, RequestID: requestID}},
 		{"no RequestId", asIs, 200, `{}`, unknown},
 		{"an error with the status of a success", asIs, 200, `{"Code":"InternalError"}`, unknown},
 		{"an error with a RequestId, too", asIs, 200, `{"RequestId":"R","Code":"InternalError"}`, unknown},
 		{"an empty body", asIs, 200, ``, unknown},
 		{"no instance: nothing is sent", func(o *remedy.Order) { o.Instance = "" }, 0, ``,
-			remedy.Reply{Outcome: remedy.OutcomeNotExecuted, Code: "not-sent"}},
+			remedy.Reply{Answer: remedy.AnswerNotExecuted, Code: "not-sent"}},
 		{"a region that would name another host: nothing is sent",
 			func(o *remedy.Order) { o.Region = "cn-x.evil.example/" }, 0, ``,
-			remedy.Reply{Outcome: remedy.OutcomeNotExecuted, Code: "not-sent"}},
+			remedy.Reply{Answer: remedy.AnswerNotExecuted, Code: "not-sent"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
@@ -568,7 +568,7 @@ func TestReboot(t *testing.T) {
 				return reply(tt.status, tt.body), nil
 			})
 			got := c.Reboot(t.Context(), o)
-			if got.Outcome != remedy.OutcomeAccepted && got.Note == "" {
+			if got.Answer != remedy.AnswerAccepted && got.Note == "" {
 				t.Error("no note")
 			}
 			tt.want.At, tt.want.Note = noon, got.Note
@@ -726,7 +726,7 @@ func TestProxyVariablesChangeNothing(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	secure := carried(t, func(r *http.Request) (*http.Response, error) { return reply(200, answerAll(r.URL.Query())), nil })
-	if got := secure.Reboot(t.Context(), order()); got.Outcome != remedy.OutcomeAccepted {
+	if got := secure.Reboot(t.Context(), order()); got.Answer != remedy.AnswerAccepted {
 		t.Errorf("%+v", got)
 	}
 }
@@ -759,7 +759,7 @@ func TestConcurrentUse(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			if got := c.Reboot(t.Context(), order()); got.Outcome != remedy.OutcomeAccepted {
+			if got := c.Reboot(t.Context(), order()); got.Answer != remedy.AnswerAccepted {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -798,7 +798,7 @@ func TestLimitOfEveryCall(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // the caller's own time is up before
 		defer cancel()
-		if got := c.Reboot(ctx, order()); got.Outcome != remedy.OutcomeUnknown || time.Since(start) != time.Second {
+		if got := c.Reboot(ctx, order()); got.Answer != remedy.AnswerUnknown || time.Since(start) != time.Second {
 			t.Errorf("after %v: %+v", time.Since(start), got)
 		}
 	})
@@ -845,7 +845,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		wg.Go(func() {
 			hung := order()
 			hung.Instance = "i-hangs"
-			if got := c.Reboot(context.Background(), hung); got.Outcome != remedy.OutcomeUnknown {
+			if got := c.Reboot(context.Background(), hung); got.Answer != remedy.AnswerUnknown {
 				t.Errorf("a reboot that Close ended: %+v", got)
 			}
 		})
@@ -858,7 +858,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if got := c.Machines(context.Background(), region, []string{instanceID})[instanceID]; got.Failure != remedy.FailureUnavailable {
 		t.Errorf("a read after Close: %+v", got)
 	}
-	if got := c.Reboot(context.Background(), order()); got.Outcome != remedy.OutcomeNotExecuted || got.Code != notSent {
+	if got := c.Reboot(context.Background(), order()); got.Answer != remedy.AnswerNotExecuted || got.Code != notSent {
 		t.Errorf("a reboot after Close: %+v", got)
 	}
 	open.Wait()
@@ -890,7 +890,7 @@ func FuzzAnswer(f *testing.F) {
 		h := c.Heartbeats(t.Context(), region, []string{instanceID})[instanceID]
 		e := c.PlatformEvents(t.Context(), region, instanceID)
 		r := c.Reboot(t.Context(), order())
-		if r.Outcome == remedy.OutcomeAccepted && (status > 299 || r.RequestID == "") {
+		if r.Answer == remedy.AnswerAccepted && (status > 299 || r.RequestID == "") {
 			t.Errorf("%d %q is taken for accepted", status, body)
 		}
 		for _, note := range []string{i.Note, h.Note, e.Note, r.Note, r.Code, r.RequestID} {

@@ -74,7 +74,7 @@ func TestFailures(t *testing.T) {
 	tests := []struct {
 		why   string
 		setup setup
-		sent  bool // perhaps: the outcome is unknown
+		sent  bool // perhaps: the answer is unknown
 	}{
 		{"connection refused", endpoint(refused.URL, func(*Client) {}), false},
 		{"the name does not resolve", endpoint("https://ecs.example.com", func(c *Client) {
@@ -176,9 +176,9 @@ func TestFailures(t *testing.T) {
 		t.Run(tt.why, func(t *testing.T) {
 			c, ctx := tt.setup(t)
 			reboot := c.Reboot(ctx, order())
-			want := remedy.Reply{At: noon, Outcome: remedy.OutcomeUnknown, Note: reboot.Note}
+			want := remedy.Reply{At: noon, Answer: remedy.AnswerUnknown, Note: reboot.Note}
 			if !tt.sent {
-				want.Outcome, want.Code = remedy.OutcomeNotExecuted, "not-sent"
+				want.Answer, want.Code = remedy.AnswerNotExecuted, "not-sent"
 			}
 			if reboot != want || reboot.Note == "" {
 				t.Errorf("reboot: %+v, want %+v", reboot, want)
@@ -344,7 +344,7 @@ func TestSendBefore(t *testing.T) {
 				if arrived.Load() != want {
 					t.Errorf("%d requests arrived, want %d (%+v)", arrived.Load(), want, got)
 				}
-				if sent := got.Code != "not-sent"; sent != tt.arrives || !sent && got.Outcome != remedy.OutcomeNotExecuted {
+				if sent := got.Code != "not-sent"; sent != tt.arrives || !sent && got.Answer != remedy.AnswerNotExecuted {
 					t.Errorf("%+v", got)
 				}
 			})
@@ -383,7 +383,7 @@ func TestLateAtTheGivenTransport(t *testing.T) {
 			return reply(200, `{"RequestId":"R"}`), nil
 		})
 	})
-	if got := c.Reboot(t.Context(), order()); got.Outcome != remedy.OutcomeNotExecuted || got.Code != "not-sent" || arrived != 0 {
+	if got := c.Reboot(t.Context(), order()); got.Answer != remedy.AnswerNotExecuted || got.Code != "not-sent" || arrived != 0 {
 		t.Errorf("%d arrived, %+v", arrived, got)
 	}
 }
@@ -401,7 +401,7 @@ func TestGivenUpThenConnected(t *testing.T) {
 		theirs <- other
 		return ours, nil
 	}
-	if got := c.Reboot(ctx, order()); got.Outcome != remedy.OutcomeNotExecuted || got.Code != "not-sent" {
+	if got := c.Reboot(ctx, order()); got.Answer != remedy.AnswerNotExecuted || got.Code != "not-sent" {
 		t.Errorf("%+v", got)
 	}
 	close(release)
@@ -450,11 +450,11 @@ func TestGate(t *testing.T) {
 func TestLargestAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		size int
-		want remedy.Outcome
-	}{{maxBody, remedy.OutcomeAccepted}, {maxBody + 1, remedy.OutcomeUnknown}} {
+		want remedy.Answer
+	}{{maxBody, remedy.AnswerAccepted}, {maxBody + 1, remedy.AnswerUnknown}} {
 		body := `{"RequestId":"R"}`
 		c := carried(t, always(200, body+strings.Repeat(" ", tt.size-len(body))))
-		if got := c.Reboot(t.Context(), order()); got.Outcome != tt.want {
+		if got := c.Reboot(t.Context(), order()); got.Answer != tt.want {
 			t.Errorf("%d bytes: %+v, want %s", tt.size, got, tt.want)
 		}
 	}
@@ -526,7 +526,7 @@ func TestLateInTheMiddle(t *testing.T) {
 	got := c.Reboot(t.Context(), o)
 	c.Close()
 	server.Close()
-	if got.Outcome != remedy.OutcomeNotExecuted || got.Code != "not-sent" || arrived.Load() != 0 {
+	if got.Answer != remedy.AnswerNotExecuted || got.Code != "not-sent" || arrived.Load() != 0 {
 		t.Errorf("%d arrived, %+v", arrived.Load(), got)
 	}
 }

@@ -46,13 +46,13 @@ func TestWorld(t *testing.T) {
 	w.Change(instanceID, ecssim.AtTime(time.Now()), func(i *ecssim.Instance) { i.Locks = nil })
 	rehearsal := inTime()
 	rehearsal.DryRun = true
-	if got := c.Reboot(t.Context(), rehearsal); got.Outcome != remedy.OutcomeAccepted || got.Code != "DryRunOperation" {
+	if got := c.Reboot(t.Context(), rehearsal); got.Answer != remedy.AnswerAccepted || got.Code != "DryRunOperation" {
 		t.Errorf("dry run: %+v", got)
 	}
 	if status := w.Instance(instanceID).Status; status != "Running" {
 		t.Errorf("%s after a dry run", status)
 	}
-	if got := c.Reboot(t.Context(), inTime()); got.Outcome != remedy.OutcomeAccepted || got.RequestID == "" {
+	if got := c.Reboot(t.Context(), inTime()); got.Answer != remedy.AnswerAccepted || got.RequestID == "" {
 		t.Errorf("%+v", got)
 	}
 	if status := w.Instance(instanceID).Status; status == "Running" {
@@ -86,7 +86,7 @@ func TestWorldRefuses(t *testing.T) {
 			if tt.keys != (Credentials{}) {
 				c.keys = func() Credentials { return tt.keys }
 			}
-			if got := c.Reboot(t.Context(), inTime()); got.Outcome != remedy.OutcomeRejected || got.Reason != tt.reason {
+			if got := c.Reboot(t.Context(), inTime()); got.Answer != remedy.AnswerRejected || got.Reason != tt.reason {
 				t.Errorf("%+v, want rejected, %s", got, tt.reason)
 			}
 		})
@@ -117,8 +117,8 @@ func TestWorldFaults(t *testing.T) {
 			got := c.Reboot(t.Context(), inTime())
 			happened := w.Instance(instanceID).Status != "Running"
 			switch {
-			case got.Outcome == remedy.OutcomeNotExecuted && happened, got.Outcome == remedy.OutcomeRejected && happened,
-				got.Outcome == remedy.OutcomeAccepted && !happened:
+			case got.Answer == remedy.AnswerNotExecuted && happened, got.Answer == remedy.AnswerRejected && happened,
+				got.Answer == remedy.AnswerAccepted && !happened:
 				t.Errorf("%s, after the effect %v: it happened: %v, yet %+v", f.Kind, after, happened, got)
 			}
 			if want := w.Reboots(instanceID); len(want) > 1 {

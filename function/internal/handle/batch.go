@@ -2,11 +2,29 @@ package handle
 
 import (
 	"context"
-	"sync/atomic"
 
 	"ecs-remedy/events"
 	"ecs-remedy/function/internal/remedy"
 )
+
+// The alarms of an event are handled side by side, in three phases: told, what the alarm itself and
+// its instance's record say; opened, up to the first wait, where an incident has been opened or the
+// alarm has its answer; and watched, to the end.
+
+// phase reports whether a step belongs to a later phase.
+type phase func(*remedy.Step) bool
+
+// told: the next step needs more than the instance's record.
+func told(step *remedy.Step) bool {
+	return step.Do != remedy.DoAnswer &&
+		!(step.Do == remedy.DoRead && step.Sources == remedy.SourceRecord)
+}
+
+// opened: there is nothing more to do for now.
+func opened(step *remedy.Step) bool { return step.Do == remedy.DoWait }
+
+// watched: to the end.
+var watched phase
 
 // candidatesAtOnce is how many instances are read together: as many as ECS takes ids in one call.
 const candidatesAtOnce = 100
@@ -14,126 +32,114 @@ const candidatesAtOnce = 100
 // alarmed makes a hang of every alarm of an event.
 func (h *Handler) alarmed(invocation Invocation, alarms []events.Alarm) []*hang {
 	hangs := make([]*hang, len(alarms))
-	resolved := map[[2]string]events.Alarm{} // the latest resolved alarm by rule and instance
-	for _, a := range alarms {
-		key := [2]string{a.Rule, a.Instance}
-		if a.State == events.StateResolved && a.Rule != "" && !a.Time.Before(resolved[key].Time) {
-			resolved[key] = a
-		}
-	}
-	for i, a := range alarms {
+	superseded := remedy.Superseded(alarms)
+	for i := range alarms {
 		g := h.newHang(invocation)
-		g.facts.Alarm = a
-		over, known := resolved[[2]string{a.Rule, a.Instance}]
-		g.facts.Superseded = known && a.State != events.StateResolved && !a.Time.IsZero() && !a.Time.After(over.Time)
+		g.facts.Alarm, g.facts.Superseded = alarms[i], superseded[i]
 		hangs[i] = g
 	}
 	return hangs
 }
 
-// swept makes a hang of every incident under way whose slot is chosen. Whether its owner is alive is for Next to say.
-func (h *Handler) swept(ctx context.Context, invocation Invocation, chosen func(remedy.Slot) bool) ([]*hang, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())
-	defer cancel()
-	slots, err := h.Ledger.Open(ctx)
-	var hangs []*hang
-	for _, slot := range slots {
-		if chosen(slot) {
+// swept makes a hang of every slot that the sweep looks after. Whether its incident's owner is alive is
+// for Next to say. The reading that failed, if one did, is not among them.
+func (h *Handler) swept(ctx context.Context, invocation Invocation) (
+	hangs []*hang, failed *remedy.Reading[remedy.Fleet]) {
+	for _, book := range h.Policy.SweptBooks() {
+		fleet := h.readFleet(ctx, book)
+		if !fleet.OK() {
+			failed = &fleet
+			continue
+		}
+		for _, slot := range fleet.Value.Sweepable(h.Policy, book, invocation.Region, h.Clock.Now()) {
 			g := h.newHang(invocation)
-			g.facts.Swept, g.facts.Alarm.Instance = true, slot.Instance
+			g.facts.Swept, g.facts.Slot, g.facts.Book = true, slot, book
+			g.facts.Alarm.Instance, g.facts.Fleet = slot.Instance, fleet
 			hangs = append(hangs, g)
 		}
+		if fresh, due := fleet.Value.Refreshed(h.Clock.Now()); due {
+			h.Ledger.Write(ctx, book, "", remedy.Write{Fleet: &fresh}) // else the next sweep does it
+		}
 	}
-	return hangs, err
+	return hangs, failed
 }
 
-// handleAll takes every hang to its result: first as far as the alarm itself and the instance's record tell, all at once; then
-// those that are left, one leader for each instance with its followers.
+// handleAll takes every hang to its result.
 func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	for start := 0; start < len(hangs); start += candidatesAtOnce {
 		some := hangs[start:min(start+candidatesAtOnce, len(hangs))]
-		h.Clock.Each(len(some), func(i int) { some[i].run(ctx, wantsMore) })
+		h.Clock.Each(len(some), func(i int) { some[i].run(ctx, told) })
 	}
-	var candidates, open []*hang
-	leaders := map[string]*hang{}
+	var leaders []*hang
+	byInstance := map[string]*hang{}
 	for _, g := range hangs {
-		switch id := g.facts.Alarm.Instance; {
+		id := g.facts.Alarm.Instance
+		switch leader := byInstance[id]; {
 		case g.done:
-		case leaders[id] != nil:
-			leaders[id].followers = append(leaders[id].followers, g)
-		case g.open() != nil:
-			leaders[id] = g
-			open = append(open, g)
+		case leader != nil:
+			leader.followers = append(leader.followers, g)
 		default:
-			leaders[id] = g
-			candidates = append(candidates, g)
+			byInstance[id] = g
+			leaders = append(leaders, g)
 		}
 	}
-	h.Clock.Each(len(open)+1, func(i int) {
-		if i < len(open) {
-			open[i].lead(ctx)
-			return
-		}
-		h.openAll(ctx, candidates)
-	})
+	h.open(ctx, leaders)
 }
 
-// wantsMore: the next answer needs more than the instance's record, so it is worth reading for several at once.
-func wantsMore(g *hang, step *remedy.Step) bool {
-	return step.Do != remedy.DoRefuse && (step.Incident != nil || step.Do == remedy.DoRead && step.Sources&^remedy.SourceRecord != 0)
-}
-
-// isOpen: the incident has its first claim; what is left is to watch it.
-func isOpen(g *hang, step *remedy.Step) bool { return g.stored.Open != nil }
-
-// openAll takes the candidates to their results, group by group. The next group is read when everybody of the group before has
-// an incident or an answer, with the fleet's record as that left it: so that once the fleet's limit is reached the rest is
-// refused unread.
-func (h *Handler) openAll(ctx context.Context, candidates []*hang) {
-	if len(candidates) == 0 {
+// open takes the leaders through the phase opened, group by group, so that once the fleet's limit is
+// reached the rest is refused unread. Those that are opened are watched beside the next group.
+func (h *Handler) open(ctx context.Context, leaders []*hang) {
+	if len(leaders) == 0 {
 		return
 	}
-	group := candidates[:min(candidatesAtOnce, len(candidates))]
-	rest := candidates[len(group):]
+	group := leaders[:min(candidatesAtOnce, len(leaders))]
+	rest := leaders[len(group):]
 	h.readTogether(ctx, group)
-	var opening atomic.Int64
-	opening.Store(int64(len(group)))
+	h.Clock.Each(len(group), func(i int) { group[i].run(ctx, opened) })
 	h.Clock.Each(len(group)+1, func(i int) {
 		if i < len(group) {
-			group[i].run(ctx, isOpen)
-			opening.Add(-1)
 			group[i].lead(ctx)
 			return
 		}
-		for len(rest) > 0 && opening.Load() > 0 && h.Clock.Sleep(ctx, h.Policy.Poll) == nil {
-		}
-		h.openAll(ctx, rest)
+		h.open(ctx, rest)
 	})
 }
 
-// lead takes the leader of its instance's alarms to its end, and answers those that follow it as soon as it is known whether
-// it leads anywhere: where only its own weakness refused it, the next one leads.
+// lead answers those that follow the leader, and takes it to its end. A follower that is judged for
+// itself is judged by what was read for its leader.
 func (g *hang) lead(ctx context.Context) {
-	g.run(ctx, isOpen)
 	if len(g.followers) > 0 {
 		next := g.followers[0]
 		next.followers = g.followers[1:]
-		next.facts.Followed = !(g.done && g.result.Reason == remedy.ReasonUnconfirmedHang)
+		next.facts.Leader = remedy.Leader{Leads: true}
+		if g.result != nil {
+			next.facts.Leader.Verdict, next.facts.Leader.Reason = g.result.Verdict, g.result.Reason
+		}
+		next.facts.Fleet, next.facts.Instance = g.facts.Fleet, g.facts.Instance
+		next.facts.Vitals, next.facts.Platform = g.facts.Vitals, g.facts.Platform
+		next.run(ctx, opened)
 		next.lead(ctx)
 	}
-	g.run(ctx, nil)
+	g.run(ctx, watched)
 }
 
-// readTogether gives a group of candidates its first facts: the fleet's record, and for those that it leaves in the running
-// one reading of ECS per region.
+// readTogether gives a group its first facts: the fleet's record, and for those that then ask for ECS
+// one reading per region.
 func (h *Handler) readTogether(ctx context.Context, group []*hang) {
-	fleet := h.readFleet(ctx)
+	if len(group) == 1 {
+		return // it asks for what it needs
+	}
+	fleets := map[remedy.Book]remedy.Reading[remedy.Fleet]{}
 	regions := map[string][]*hang{}
 	for _, g := range group {
-		g.facts.Fleet = fleet
-		g.facts.Now = h.Clock.Now()
-		if step := remedy.Next(h.Policy, g.facts); step.Do == remedy.DoRead && step.Sources&remedy.SourceLive != 0 {
-			regions[g.region()] = append(regions[g.region()], g)
+		if _, known := fleets[g.facts.Book]; !known {
+			fleets[g.facts.Book] = h.readFleet(ctx, g.facts.Book)
+		}
+		g.facts.Fleet, g.facts.Now = fleets[g.facts.Book], h.Clock.Now()
+		step := remedy.Next(h.Policy, g.facts)
+		if step.Do == remedy.DoRead && step.Sources&remedy.SourceLive != 0 {
+			region := g.facts.InstanceRegion()
+			regions[region] = append(regions[region], g)
 		}
 	}
 	var reads []func()
@@ -141,34 +147,21 @@ func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 		ids := make([]string, len(some))
 		for i, g := range some {
 			ids[i] = g.facts.Alarm.Instance
-			reads = append(reads, func() { g.facts.Events = h.Cloud.PlatformEvents(ctx, region, g.facts.Alarm.Instance) })
+			reads = append(reads, func() {
+				g.facts.Platform = h.Cloud.PlatformEvents(ctx, region, g.facts.Alarm.Instance)
+			})
 		}
 		reads = append(reads, func() {
-			for id, reading := range h.Cloud.Machines(ctx, region, ids) {
-				for _, g := range some {
-					if g.facts.Alarm.Instance == id {
-						g.facts.Machine = reading
-					}
-				}
+			machines := h.Cloud.Machines(ctx, region, ids)
+			for _, g := range some {
+				g.facts.Instance = machines[g.facts.Alarm.Instance]
 			}
 		}, func() {
-			for id, reading := range h.Cloud.Heartbeats(ctx, region, ids) {
-				for _, g := range some {
-					if g.facts.Alarm.Instance == id {
-						g.facts.Vitals = reading
-					}
-				}
+			heartbeats := h.Cloud.Heartbeats(ctx, region, ids)
+			for _, g := range some {
+				g.facts.Vitals = heartbeats[g.facts.Alarm.Instance]
 			}
 		})
 	}
 	h.Clock.Each(len(reads), func(i int) { reads[i]() })
-	for _, g := range group {
-		g.count()
-	}
-}
-
-func (h *Handler) readFleet(ctx context.Context) remedy.Reading[remedy.Fleet] {
-	ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())
-	defer cancel()
-	return h.Ledger.Fleet(ctx)
 }

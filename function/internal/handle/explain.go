@@ -9,12 +9,12 @@ import (
 
 // Explanation is what Next makes of one alarm, taken as far as reading alone can take it.
 type Explanation struct {
-	Facts remedy.Facts // as read; Facts.Dry is the rehearsal's reply, where one was asked for
+	Facts remedy.Facts // as read; Facts.Rehearsal is ECS's reply, where it was asked for
 	Step  remedy.Step  // what would be done now, with a finding of every rule that had its facts
 }
 
 // Explain decodes an event and asks Next about every alarm in it, reading what Next asks for, until Next wants anything else
-// done; that is not done. Owner, Resolver, Reporter and Watcher are not called: nothing is claimed, sent or written. With
+// done; that is not done. Reporter and Watcher are not called: nothing is claimed, sent or written. With
 // rehearse, an alarm that would lead to a reboot is put to ECS with DryRun; otherwise the Rebooter is not called either. The
 // error is *Malformed, of the payload as a whole.
 func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) ([]Explanation, error) {
@@ -29,15 +29,14 @@ func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []
 	leaders := map[string]bool{}
 	var all []Explanation
 	for _, g := range h.alarmed(invocation, alarms) {
-		if step := g.consider(ctx, remedy.SourceRecord); wantsMore(g, &step) {
-			g.facts.Followed = leaders[g.facts.Alarm.Instance]
+		if step := g.consider(ctx, remedy.SourceRecord); told(&step) {
+			g.facts.Leader.Leads = leaders[g.facts.Alarm.Instance]
 			leaders[g.facts.Alarm.Instance] = true
 		}
 		step := g.consider(ctx, sources)
-		if rehearse && (step.Do == remedy.DoReboot || step.Do == remedy.DoForce) {
+		if rehearse && (step.Opens() || step.Claims() != nil) {
 			g.read(ctx, remedy.SourceRehearsal)
 		}
-		step.Findings = g.result.Findings
 		all = append(all, Explanation{Facts: g.facts, Step: step})
 	}
 	return all, nil
@@ -48,10 +47,10 @@ func (g *hang) consider(ctx context.Context, sources remedy.Source) remedy.Step 
 	for {
 		g.facts.Now = g.Clock.Now()
 		step := remedy.Next(g.Policy, g.facts)
-		g.merge(step.Findings)
 		if step.Do != remedy.DoRead || !sources.Has(step.Sources) {
 			return step
 		}
+		g.facts.Decided(&step)
 		g.read(ctx, step.Sources)
 	}
 }

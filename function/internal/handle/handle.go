@@ -1,13 +1,42 @@
-// Package handle is the path of an alarm: decode it, ask remedy.Next what to do, do that, and ask again, until there is a
-// verdict to report. Nothing is decided here.
+// Package handle is the path of an alarm: decode it, ask remedy.Next what to do, do that, and ask
+// again, until there is an answer to report. Nothing is decided here.
 //
-//	decode -> [ Next -> read | claim+reboot | wait | settle ]* -> report
+//	decode -> [ Next -> read | write | send | wait ]* -> answer
 //
-// batch.go takes the alarms of one event side by side, hang.go is the loop of one alarm, and this file the way in and out.
+// The loop has five verbs, and this is all of it:
+//
+//	for {
+//		facts.Now = clock.Now()
+//		step := remedy.Next(policy, facts)
+//		facts.Decided(&step)                  // keep what Next made of what it saw
+//		switch step.Do {
+//		case DoRead:                          // every source of step.Sources, in parallel
+//			facts.Record = ledger.Record(…)   // and so on
+//		case DoWrite:                         // one record, at its revision
+//			facts.Wrote(step.Write, ledger.Write(…, step.Write))
+//		case DoSend:                          // RebootInstance, whose claim was just written
+//			facts.Replied(step.Order, rebooter.Reboot(…, step.Order))
+//		case DoWait:
+//			clock.Sleep(…, until step.Until)
+//			facts.Waited()                    // drop what was read before
+//		case DoAnswer:
+//			report(step.Result)
+//			return
+//		}
+//	}
+//
+// Everything else is for whoever maintains this: which time, owner, revision or outcome matters is
+// known to package remedy alone, so that its search proves the protocol that ships. A rule that is
+// added here would escape the search.
+//
+// hang.go is the loop of one alarm, batch.go takes the alarms of one event through it side by side,
+// http.go answers an HTTP trigger, explain.go goes only as far as reading goes, and this file is the
+// way in and out.
 package handle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,30 +54,13 @@ type Clock interface {
 	Each(n int, do func(int))
 }
 
-// Ledger is what is remembered of incidents. Its answers never hold a password.
+// Ledger keeps the records. Its answers never hold a password.
 type Ledger interface {
 	// Record reads what is known of an instance, Fleet what is known of all together.
-	Record(ctx context.Context, instance string) remedy.Reading[remedy.Record]
-	Fleet(ctx context.Context) remedy.Reading[remedy.Fleet]
-	// Open lists the incidents that are under way.
-	Open(ctx context.Context) ([]remedy.Slot, error)
-}
-
-// Owner writes an incident, each time by a compare-and-swap against the record as last read, and returns the record as it is
-// now. A reason instead of a write says why not; InProgress means that the record is not what it was. After an error nothing is
-// known, and the caller must not act on the write.
-type Owner interface {
-	// Claim adds an attempt before it is sent, opens the incident with the first one, and stamps the attempt's SendBefore.
-	Claim(ctx context.Context, record remedy.Record, incident *remedy.Incident, attempt remedy.Attempt) (remedy.Record, remedy.Reason, error)
-	// Keep writes where the incident stands, with Owner and LeaseUntil as given: taking over, renewing or releasing it.
-	Keep(ctx context.Context, record remedy.Record, incident *remedy.Incident) (remedy.Record, remedy.Reason, error)
-	// Settle writes the incident's end.
-	Settle(ctx context.Context, record remedy.Record, incident *remedy.Incident) (remedy.Record, remedy.Reason, error)
-}
-
-// Resolver notes in an open incident, whoever owns it, that its alarm was resolved.
-type Resolver interface {
-	Resolve(ctx context.Context, incident *remedy.Incident) error
+	Record(ctx context.Context, book remedy.Book, instance string) remedy.Reading[remedy.Record]
+	Fleet(ctx context.Context, book remedy.Book) remedy.Reading[remedy.Fleet]
+	// Write puts one record, by a compare-and-swap at the revision that it carries.
+	Write(ctx context.Context, book remedy.Book, instance string, write remedy.Write) remedy.Written
 }
 
 // Cloud reads what ECS says now. Every id asked for has an answer, readable or not; no answer holds a URL or a secret.
@@ -68,10 +80,9 @@ type Reporter interface {
 	Report(*remedy.Result)
 }
 
-// Watcher sees every decision as it is made, and every answer to a reboot. It must not block or keep what it is given.
+// Watcher sees every decision as it is made. It must not block or keep what it is given.
 type Watcher interface {
 	Decided(facts *remedy.Facts, step *remedy.Step)
-	Answered(facts *remedy.Facts, attempt *remedy.Attempt)
 }
 
 // Handler handles the events of one invocation. Its fields are set once; Handle may be called concurrently.
@@ -80,8 +91,6 @@ type Handler struct {
 	Reserve  time.Duration // kept back from the deadline to write down where things stand
 	Clock    Clock
 	Ledger   Ledger
-	Owner    Owner
-	Resolver Resolver
 	Cloud    Cloud
 	Rebooter Rebooter
 	Reporter Reporter
@@ -90,8 +99,6 @@ type Handler struct {
 
 	HTTPToken  string        // secret of the HTTP trigger; empty: HTTP requests are refused
 	WriteLimit time.Duration // of a last write when the time is over; zero: Policy.CallLimit
-	// Also has another ledger, whose overdue incidents the sweep ends as well; nil: there is none.
-	Also *Handler
 }
 
 // Invocation is what the platform says of one delivery of an event.
@@ -157,16 +164,9 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 	}
 	var hangs []*hang
 	if len(alarms) == 1 && alarms[0].Format == events.FormatTimer {
-		hangs, err = h.swept(ctx, invocation, func(remedy.Slot) bool { return true })
-		if err == nil && h.Also != nil {
-			var overdue []*hang
-			overdue, err = h.Also.swept(ctx, invocation, func(s remedy.Slot) bool {
-				return h.Clock.Now().After(s.OpenedAt.Add(h.Policy.IncidentLimit))
-			})
-			hangs = append(hangs, overdue...)
-		}
-		if err != nil {
-			pending := NotReady(h.Reporter, fmt.Errorf("the sweep cannot read the ledger: %w", err))
+		var failed *remedy.Reading[remedy.Fleet]
+		if hangs, failed = h.swept(ctx, invocation); failed != nil {
+			pending := NotReady(h.Reporter, errors.New("the sweep cannot read the ledger: "+failed.Note))
 			return Response{Results: pending.Results}, pending
 		}
 	} else {
@@ -176,10 +176,10 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 	response := Response{Results: []remedy.Result{}}
 	pending, malformed := false, false
 	for _, g := range hangs {
-		if g.result.Verdict == "" {
+		if g.result == nil {
 			continue // a swept incident that somebody else looks after
 		}
-		response.Results = append(response.Results, g.result)
+		response.Results = append(response.Results, *g.result)
 		pending = pending || g.result.Verdict == remedy.VerdictPending
 		malformed = malformed || g.result.Verdict == remedy.VerdictMalformed
 	}
@@ -204,12 +204,4 @@ func unread(reporter Reporter, verdict remedy.Verdict, reason remedy.Reason, cau
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}}
 	reporter.Report(&result)
 	return []remedy.Result{result}
-}
-
-// stopAt is when everything must be written down; zero: no deadline.
-func (h *Handler) stopAt(invocation Invocation) time.Time {
-	if invocation.Deadline.IsZero() {
-		return time.Time{}
-	}
-	return invocation.Deadline.Add(-h.Reserve)
 }

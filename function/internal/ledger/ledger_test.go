@@ -5,10 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
+	"reflect"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
@@ -19,8 +26,9 @@ var ten = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
 // strict is a policy in mode enforce whose durations are easy to add up.
 func strict() remedy.Policy {
-	return remedy.Policy{Mode: remedy.ModeEnforce, IncidentLimit: 45 * time.Minute, Lease: time.Minute, Cooldown: 30 * time.Minute,
-		MaxIncidents: 3, IncidentWindow: 24 * time.Hour, FleetConcurrent: 3, FleetHourly: 20}
+	return remedy.Policy{Mode: remedy.ModeEnforce, IncidentLimit: 45 * time.Minute,
+		Lease: time.Minute, Cooldown: 30 * time.Minute, MaxIncidents: 3,
+		IncidentWindow: 24 * time.Hour, FleetConcurrent: 3, FleetHourly: 20}
 }
 
 // clock is a time that a test sets.
@@ -28,576 +36,690 @@ type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
 
-// fresh is an incident as Next opens it, before its first claim.
-func fresh(instance, owner string, at time.Time) *remedy.Incident {
-	return &remedy.Incident{ID: remedy.IncidentID(instance, at), Instance: instance, Region: "cn-hangzhou", OpenedAt: at,
-		Owner: owner, Alarm: remedy.AlarmRef{Key: "key-of-" + instance, Rule: "rule-1", Time: at}}
+// opened is an incident as its owner holds it, with so many attempts.
+func opened(instance string, at time.Time, attempts int) *remedy.Incident {
+	i := &remedy.Incident{ID: remedy.IncidentID(instance, at), Instance: instance,
+		Region: "cn-hangzhou", Account: "1", OpenedAt: at, Owner: "owner",
+		LeaseUntil: at.Add(time.Minute), Attempts: []remedy.Attempt{},
+		Alarm: remedy.AlarmRef{Format: "threshold", Rule: "rule-1", Key: "key of " + instance, Time: at}}
+	for n := range attempts {
+		claimed := at.Add(time.Duration(n) * time.Minute)
+		i.Attempts = append(i.Attempts, remedy.Attempt{N: n + 1, ClaimedAt: claimed,
+			SendBefore: claimed.Add(10 * time.Second), Answer: remedy.AnswerAccepted,
+			AnsweredAt: claimed.Add(time.Second)})
+	}
+	return i
 }
 
-// record reads an instance's record and fails the test if it cannot.
+// ended is an incident that ended a minute after it opened.
+func ended(instance string, at time.Time, verdict remedy.Verdict) remedy.Incident {
+	i := opened(instance, at, 1)
+	i.Owner, i.LeaseUntil = "", time.Time{}
+	i.EndedAt, i.Verdict, i.Reason = at.Add(time.Minute), verdict, remedy.ReasonNotRecovered
+	return *i
+}
+
+// slot is the incident's slot.
+func slot(i *remedy.Incident) remedy.Slot {
+	return remedy.Slot{Incident: i.ID, Instance: i.Instance, Region: i.Region, OpenedAt: i.OpenedAt,
+		LeaseUntil: i.LeaseUntil}
+}
+
+// begun is the incident's beginning.
+func begun(i *remedy.Incident) remedy.Begun {
+	return remedy.Begun{At: i.OpenedAt, Instance: i.Instance, Incident: i.ID}
+}
+
+// record reads an instance's record of mode enforce, and fails the test if it cannot.
 func record(t *testing.T, l *ledger.Ledger, instance string) remedy.Record {
 	t.Helper()
-	reading := l.Record(t.Context(), instance)
+	reading := l.Record(t.Context(), remedy.BookEnforce, instance)
 	if !reading.OK() {
 		t.Fatalf("the record of %s: %s %s", instance, reading.Failure, reading.Note)
 	}
 	return reading.Value
 }
 
-// begin claims the first attempt of a fresh incident.
-func begin(t *testing.T, l *ledger.Ledger, instance, owner string, at time.Time) remedy.Record {
+// fleet reads the fleet's record of mode enforce, and fails the test if it cannot.
+func fleet(t *testing.T, l *ledger.Ledger) remedy.Fleet {
 	t.Helper()
-	claimed, reason, err := l.Claim(t.Context(), record(t, l, instance), fresh(instance, owner, at),
-		remedy.Attempt{N: 1, Outcome: remedy.OutcomeClaimed})
-	if reason != "" || err != nil {
-		t.Fatalf("the first claim: %s %v", reason, err)
+	reading := l.Fleet(t.Context(), remedy.BookEnforce)
+	if !reading.OK() {
+		t.Fatalf("the fleet's record: %s %s", reading.Failure, reading.Note)
 	}
-	return claimed
+	return reading.Value
 }
 
-// settle ends the open incident of a record.
-func settle(t *testing.T, l *ledger.Ledger, r remedy.Record, at time.Time, verdict remedy.Verdict) remedy.Record {
+// put writes an instance's record of mode enforce, and returns it as it is stored then.
+func put(t *testing.T, l *ledger.Ledger, instance string, r remedy.Record) remedy.Record {
 	t.Helper()
-	ended := *r.Open
-	ended.EndedAt, ended.Verdict = at, verdict
-	r, reason, err := l.Settle(t.Context(), r, &ended)
-	if reason != "" || err != nil {
-		t.Fatalf("settling: %s %v", reason, err)
+	w := l.Write(t.Context(), remedy.BookEnforce, instance, remedy.Write{Record: &r})
+	if w.Wrote != remedy.WroteDone {
+		t.Fatalf("writing the record of %s: %s %s", instance, w.Wrote, w.Note)
 	}
+	r.Revision = w.Revision
 	return r
 }
 
-func TestClaim(t *testing.T) {
-	policy := strict()
-	for _, row := range []struct {
-		why    string
-		after  time.Duration // since the first claim
-		owner  string
-		meddle func(*testing.T, *ledger.Ledger)
-		want   remedy.Reason
-	}{
-		{"the lease ends at its last moment, not before", policy.Lease, "a", nil, ""},
-		{"an owner that slept past its lease may have been followed by another", policy.Lease + 1, "a", nil, remedy.ReasonInProgress},
-		{"only the owner claims, even while nobody else writes", time.Second, "b", nil, remedy.ReasonInProgress},
-		{"the record was written in between", time.Second, "a", func(t *testing.T, l *ledger.Ledger) {
-			now := record(t, l, "i-1")
-			if _, reason, err := l.Keep(t.Context(), now, now.Open); reason != "" || err != nil {
-				t.Fatal(reason, err)
-			}
-		}, remedy.ReasonInProgress},
-		{"a pause holds at once", time.Second, "a", func(t *testing.T, l *ledger.Ledger) {
-			if err := l.Pause(t.Context(), time.Time{}, "maintenance"); err != nil {
-				t.Fatal(err)
-			}
-		}, remedy.ReasonPaused},
-		{"an incident that was closed by hand is over", time.Second, "a", func(t *testing.T, l *ledger.Ledger) {
-			if _, err := l.Close(t.Context(), remedy.IncidentID("i-1", ten)); err != nil {
-				t.Fatal(err)
-			}
-		}, remedy.ReasonInProgress},
-	} {
-		c := &clock{ten}
-		l := ledger.New(ledger.NewMem(), policy, c.now)
-		first := begin(t, l, "i-1", "a", ten)
-		if a := first.Open.Attempts[0]; !a.ClaimedAt.Equal(ten) || !a.SendBefore.Equal(ten.Add(policy.CallLimit())) {
-			t.Fatalf("the first attempt is claimed at %v to be sent before %v", a.ClaimedAt, a.SendBefore)
+// putFleet writes the fleet's record of mode enforce, and returns it as it is stored then.
+func putFleet(t *testing.T, l *ledger.Ledger, f remedy.Fleet) remedy.Fleet {
+	t.Helper()
+	w := l.Write(t.Context(), remedy.BookEnforce, "", remedy.Write{Fleet: &f})
+	if w.Wrote != remedy.WroteDone {
+		t.Fatalf("writing the fleet's record: %s %s", w.Wrote, w.Note)
+	}
+	f.Revision = w.Revision
+	return f
+}
+
+// stored is the value under a key, as a store holds it.
+func stored(t *testing.T, store ledger.Store, key string) string {
+	t.Helper()
+	value, _, err := store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(value)
+}
+
+// equal are two records that say the same: no list and an empty one do.
+var equal = cmpopts.EquateEmpty()
+
+// anything draws values of a type with every field that it has, those of later versions too.
+func anything[T any](t *rapid.T, label string) T {
+	moment := rapid.Custom(func(t *rapid.T) time.Time {
+		if rapid.IntRange(0, 7).Draw(t, "known") == 0 {
+			return time.Time{}
 		}
-		c.at = ten.Add(row.after)
-		if row.meddle != nil {
-			row.meddle(t, l)
-		}
-		incident := *first.Open
-		incident.Owner = row.owner
-		next, reason, err := l.Claim(t.Context(), first, &incident, remedy.Attempt{N: 2})
-		if reason != row.want || err != nil {
-			t.Errorf("%s: %q (%v), want %q", row.why, reason, err, row.want)
-		}
-		stored := record(t, l, "i-1").Open
-		switch {
-		case row.want != "" && stored != nil && len(stored.Attempts) != 1:
-			t.Errorf("%s: refused, but the ledger holds %d attempts", row.why, len(stored.Attempts))
-		case row.want == "" && (len(stored.Attempts) != 2 || !stored.LeaseUntil.Equal(c.at.Add(policy.Lease)) ||
-			!next.Open.Attempts[1].SendBefore.Equal(c.at.Add(policy.CallLimit()))):
-			t.Errorf("%s: the ledger holds %d attempts and a lease until %v", row.why, len(stored.Attempts), stored.LeaseUntil)
+		return ten.Add(time.Duration(rapid.Int64Range(-int64(1000*time.Hour), int64(1000*time.Hour)).
+			Draw(t, "after ten")))
+	})
+	config := rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
+		reflect.TypeFor[time.Time](): moment.AsAny(),
+	}}
+	return rapid.MakeCustom[T](config).Draw(t, label)
+}
+
+// sound makes an incident of the instance of one that says anything: what must be so of it is.
+func sound(i *remedy.Incident, instance string, at time.Time, open bool) {
+	i.Instance, i.OpenedAt, i.ID = instance, at, remedy.IncidentID(instance, at)
+	if open {
+		i.EndedAt, i.Verdict = time.Time{}, ""
+	} else {
+		i.EndedAt, i.Verdict = at.Add(i.EndedAt.Sub(ten).Abs()), "v"+i.Verdict
+	}
+	for n := range i.Attempts {
+		a := &i.Attempts[n]
+		a.N, a.ClaimedAt = n+1, at.Add(time.Duration(n)*time.Minute)
+		if a.SendBefore.Before(a.ClaimedAt) {
+			a.SendBefore = a.ClaimedAt
 		}
 	}
 }
 
-// Several that open an incident of one instance: one does, and the others leave no trace.
-func TestFirstClaim(t *testing.T) {
-	policy := strict()
-	for _, row := range []struct {
-		why    string
-		opened time.Duration // after the first one did
-		ended  bool          // the first one has ended by then
-	}{
-		{"while the first one opens it, in the same second", 0, false},
-		{"while the first one opens it, a second later", time.Second, false},
-		{"with a record that was read before the first one came and went", time.Second, true},
-	} {
-		c := &clock{ten}
-		l := ledger.New(ledger.NewMem(), policy, c.now)
-		before := record(t, l, "i-1")
-		first := begin(t, l, "i-1", "a", ten)
-		if row.ended {
-			settle(t, l, first, ten, remedy.VerdictRestarted)
+// Whatever a record says, it says the same when it is read back: nothing that is known of an incident
+// may be lost between two processes.
+func TestAnyRecordSurvives(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const instance = "i-1"
+		l := ledger.New(ledger.NewMem(), strict(), func() time.Time { return ten })
+		want := anything[remedy.Record](t, "record")
+		want.Revision = 0
+		if want.Open != nil {
+			sound(want.Open, instance, ten.Add(-time.Hour), true)
 		}
-		open := len(l.Fleet(t.Context()).Value.Open)
-		c.at = ten.Add(row.opened)
-		_, reason, err := l.Claim(t.Context(), before, fresh("i-1", "b", ten.Add(row.opened)), remedy.Attempt{N: 1})
-		if reason != remedy.ReasonInProgress || err != nil {
-			t.Errorf("%s: %q (%v), want in-progress", row.why, reason, err)
+		for n := range want.Recent {
+			sound(&want.Recent[n], instance, ten.Add(time.Duration(n)*time.Hour), false)
 		}
-		if fleet := l.Fleet(t.Context()).Value; len(fleet.Open) != open || len(fleet.Begun) != 1 {
-			t.Errorf("%s: %d slots and %d beginnings, want those of the first only", row.why, len(fleet.Open), len(fleet.Begun))
+		w := l.Write(t.Context(), remedy.BookEnforce, instance, remedy.Write{Record: &want})
+		got := l.Record(t.Context(), remedy.BookEnforce, instance)
+		if w.Wrote != remedy.WroteDone || !got.OK() || got.Value.Revision != w.Revision {
+			t.Fatalf("wrote %+v, read %+v", w, got)
+		}
+		want.Revision = w.Revision
+		if diff := cmp.Diff(want, got.Value, equal); diff != "" {
+			t.Fatalf("the record changed: (-written +read)\n%s", diff)
+		}
+	})
+}
+
+func TestAnyFleetSurvives(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := ledger.New(ledger.NewMem(), strict(), func() time.Time { return ten })
+		want := anything[remedy.Fleet](t, "fleet")
+		want.Revision = 0
+		for n := range want.Open {
+			i := opened(fmt.Sprint("i-", n), ten, 0)
+			want.Open[n].Incident, want.Open[n].Instance, want.Open[n].OpenedAt = i.ID, i.Instance, ten
+		}
+		for n := range want.Begun {
+			i := opened(fmt.Sprint("i-", n), ten, 0)
+			want.Begun[n] = begun(i)
+		}
+		w := l.Write(t.Context(), remedy.BookEnforce, "", remedy.Write{Fleet: &want})
+		got := l.Fleet(t.Context(), remedy.BookEnforce)
+		if w.Wrote != remedy.WroteDone || !got.OK() || got.Value.Revision != w.Revision {
+			t.Fatalf("wrote %+v, read %+v", w, got)
+		}
+		want.Revision = w.Revision
+		if diff := cmp.Diff(want, got.Value, equal); diff != "" {
+			t.Fatalf("the record changed: (-written +read)\n%s", diff)
+		}
+	})
+}
+
+// The stored form, word for word. Records of a function that is replaced by a newer one are read by it:
+// a name that changes here needs a new version.
+const (
+	storedRecord = `{"version":2,"open":{"id":"i-1/20261123T100000Z","instance":"i-1",` +
+		`"region":"cn-hangzhou","account":"1","alarm":{"format":"threshold","name":"ecs/cpu",` +
+		`"rule":"rule-1","state":"firing","level":"CRITICAL","key":"t-1|1",` +
+		`"time":"2026-11-23T09:59:00Z"},"openedAt":"2026-11-23T10:00:00Z","owner":"owner",` +
+		`"leaseUntil":"2026-11-23T10:01:00Z","takenOverAt":"2026-11-23T10:00:30Z",` +
+		`"resolvedAt":"2026-11-23T10:00:40Z","attempts":[{"n":1,"force":true,` +
+		`"claimedAt":"2026-11-23T10:00:01Z","sendBefore":"2026-11-23T10:00:11Z",` +
+		`"before":{"status":"Running","startTime":"2026-11-01T00:00Z",` +
+		`"heartbeat":"2026-11-23T09:50:00Z"},"answer":"rejected",` +
+		`"answeredAt":"2026-11-23T10:00:02.5Z","requestId":"R-1","code":"IncorrectInstanceStatus",` +
+		`"reason":"not-running","throttled":true,"fate":"failed",` +
+		`"leftRunningAt":"2026-11-23T10:00:03Z","backAt":"2026-11-23T10:00:04Z",` +
+		`"lastReadAt":"2026-11-23T10:00:05Z","stuck":true}]},` +
+		`"recent":[{"id":"i-1/20261122T100000Z","instance":"i-1","region":"","account":"",` +
+		`"alarm":{"format":"","name":"","rule":"","state":"","key":""},` +
+		`"openedAt":"2026-11-22T10:00:00Z","endedAt":"2026-11-22T10:05:00Z","verdict":"restarted",` +
+		`"reason":"recovered","why":"it restarted","forgiven":true,"attempts":[]}],` +
+		`"alarms":{"t-0|1":"2026-11-22T10:05:00Z"}}`
+	storedFleet = `{"version":2,"open":[{"incident":"i-1/20261123T100000Z","instance":"i-1",` +
+		`"region":"cn-hangzhou","openedAt":"2026-11-23T10:00:00Z",` +
+		`"leaseUntil":"2026-11-23T10:01:00Z"}],"begun":[{"at":"2026-11-23T10:00:00Z",` +
+		`"instance":"i-1","incident":"i-1/20261123T100000Z"}],` +
+		`"paused":{"since":"2026-11-23T10:00:05Z","until":"2026-11-23T11:00:00Z",` +
+		`"reason":"maintenance"},"written":"2026-11-23T10:00:06Z"}`
+)
+
+func TestStoredForm(t *testing.T) {
+	at := func(seconds float64) time.Time {
+		return ten.Add(time.Duration(seconds * float64(time.Second)))
+	}
+	yesterday := ten.Add(-24 * time.Hour)
+	wantRecord := remedy.Record{
+		Open: &remedy.Incident{ID: "i-1/20261123T100000Z", Instance: "i-1", Region: "cn-hangzhou",
+			Account: "1", OpenedAt: ten, Owner: "owner", LeaseUntil: at(60), TakenOverAt: at(30),
+			ResolvedAt: at(40),
+			Alarm: remedy.AlarmRef{Format: "threshold", Name: "ecs/cpu", Rule: "rule-1",
+				State: "firing", Level: "CRITICAL", Key: "t-1|1", Time: at(-60)},
+			Attempts: []remedy.Attempt{{N: 1, Force: true, ClaimedAt: at(1), SendBefore: at(11),
+				Before: remedy.Baseline{Status: "Running", StartTime: "2026-11-01T00:00Z",
+					Heartbeat: at(-600)},
+				Answer: remedy.AnswerRejected, AnsweredAt: at(2.5), RequestID: "R-1",
+				Code: "IncorrectInstanceStatus", Reason: remedy.ReasonNotRunning, Throttled: true,
+				Fate: remedy.FateFailed, LeftRunningAt: at(3), BackAt: at(4), LastReadAt: at(5),
+				Stuck: true}}},
+		Recent: []remedy.Incident{{ID: "i-1/20261122T100000Z", Instance: "i-1", OpenedAt: yesterday,
+			EndedAt: yesterday.Add(5 * time.Minute), Verdict: remedy.VerdictRestarted,
+			Reason: remedy.ReasonRecovered, Why: "it restarted", Forgiven: true,
+			Attempts: []remedy.Attempt{}}},
+		Keys: map[string]time.Time{"t-0|1": yesterday.Add(5 * time.Minute)},
+	}
+	i := wantRecord.Open
+	wantFleet := remedy.Fleet{Open: []remedy.Slot{slot(i)}, Begun: []remedy.Begun{begun(i)},
+		Paused:  remedy.Pause{Since: at(5), Until: at(3600), Reason: "maintenance"},
+		Written: at(6)}
+
+	written := ledger.NewMem()
+	l := ledger.New(written, strict(), (&clock{ten}).now)
+	put(t, l, "i-1", wantRecord)
+	putFleet(t, l, wantFleet)
+	if got := stored(t, written, "instance/i-1"); got != storedRecord {
+		t.Errorf("a record is stored as\n%s\nwant\n%s", got, storedRecord)
+	}
+	if got := stored(t, written, "fleet"); got != storedFleet {
+		t.Errorf("the fleet is stored as\n%s\nwant\n%s", got, storedFleet)
+	}
+
+	found := ledger.NewMem()
+	for key, value := range map[string]string{"instance/i-1": storedRecord, "fleet": storedFleet} {
+		if _, err := found.Put(t.Context(), key, []byte(value), 0); err != nil {
+			t.Fatal(err)
 		}
 	}
-	for _, row := range []struct {
-		why   string
-		takes time.Duration // from the decision to open it to the claim
-		want  remedy.Reason
-		left  int // slots and beginnings
-	}{
-		{"a lease after the decision the facts still hold", policy.Lease, "", 1},
-		{"an owner that froze in between comes too late", policy.Lease + 1, remedy.ReasonInProgress, 0},
-	} {
-		c := &clock{ten.Add(row.takes)}
-		l := ledger.New(ledger.NewMem(), policy, c.now)
-		_, reason, err := l.Claim(t.Context(), remedy.Record{}, fresh("i-1", "a", ten), remedy.Attempt{N: 1})
-		if reason != row.want || err != nil {
-			t.Errorf("%s: %q (%v), want %q", row.why, reason, err, row.want)
-		}
-		if fleet := l.Fleet(t.Context()).Value; len(fleet.Open) != row.left || len(fleet.Begun) != row.left {
-			t.Errorf("%s: %d slots and %d beginnings, want %d", row.why, len(fleet.Open), len(fleet.Begun), row.left)
-		}
+	l = ledger.New(found, strict(), (&clock{ten}).now)
+	gotRecord, gotFleet := record(t, l, "i-1"), fleet(t, l)
+	wantRecord.Revision, wantFleet.Revision = gotRecord.Revision, gotFleet.Revision
+	if diff := cmp.Diff(wantRecord, gotRecord); diff != "" {
+		t.Errorf("the record reads: (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(wantFleet, gotFleet); diff != "" {
+		t.Errorf("the fleet reads: (-want +got)\n%s", diff)
 	}
 }
 
-func TestLimitsUnderConcurrency(t *testing.T) {
-	for _, row := range []struct {
-		why                string
-		shared             bool // one process, and not one for each
-		concurrent, hourly int
-		want               int
-		refusal            remedy.Reason
-	}{
-		{"the limit of incidents at once is exact", false, 3, 100, 3, remedy.ReasonFleetConcurrent},
-		{"and within one process", true, 3, 100, 3, remedy.ReasonFleetConcurrent},
-		{"the limit of incidents within the hour is exact", false, 100, 5, 5, remedy.ReasonFleetHourly},
-		{"and within one process", true, 100, 5, 5, remedy.ReasonFleetHourly},
-		{"no limit reached, nobody refused", false, 24, 24, 24, ""},
-	} {
-		policy := strict()
-		policy.FleetConcurrent, policy.FleetHourly = row.concurrent, row.hourly
-		store := ledger.NewMem()
-		var mu sync.Mutex
-		answers := map[remedy.Reason]int{}
-		var all sync.WaitGroup
-		shared := ledger.New(store, policy, (&clock{ten}).now)
-		for n := range 24 {
-			l := shared
-			if !row.shared {
-				l = ledger.New(store, policy, (&clock{ten}).now)
-			}
-			all.Go(func() {
-				id := fmt.Sprintf("i-%d", n)
-				_, reason, err := l.Claim(t.Context(), remedy.Record{}, fresh(id, id, ten), remedy.Attempt{N: 1})
-				if err != nil {
-					t.Error(err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				answers[reason]++
-			})
-		}
-		all.Wait()
-		if answers[""] != row.want || answers[""]+answers[row.refusal] != 24 && row.refusal != "" {
-			t.Errorf("%s: %v, want %d claims and else %q", row.why, answers, row.want, row.refusal)
-		}
-		fleet := ledger.New(store, policy, (&clock{ten}).now).Fleet(t.Context()).Value
-		if len(fleet.Open) != row.want || len(fleet.Begun) != row.want {
-			t.Errorf("%s: %d slots and %d beginnings, want %d", row.why, len(fleet.Open), len(fleet.Begun), row.want)
-		}
+// Nothing stored is an answer: an instance that nothing is known of.
+func TestNothingStored(t *testing.T) {
+	l := ledger.New(ledger.NewMem(), strict(), (&clock{ten}).now)
+	if r := l.Record(t.Context(), remedy.BookEnforce, "i-1"); !r.OK() || !r.At.Equal(ten) ||
+		!reflect.DeepEqual(r.Value, remedy.Record{}) {
+		t.Errorf("a record that is not there: %+v", r)
+	}
+	if f := l.Fleet(t.Context(), remedy.BookObserve); !f.OK() || !f.At.Equal(ten) ||
+		!reflect.DeepEqual(f.Value, remedy.Fleet{}) {
+		t.Errorf("a fleet that is not there: %+v", f)
 	}
 }
 
-func TestHourlyLimitForgets(t *testing.T) {
-	policy := strict()
-	policy.FleetHourly = 1
-	c := &clock{ten}
-	l := ledger.New(ledger.NewMem(), policy, c.now)
-	settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.VerdictRestarted)
-	for _, row := range []struct {
-		why   string
-		after time.Duration
-		want  remedy.Reason
-	}{
-		{"within the hour", time.Hour - 1, remedy.ReasonFleetHourly},
-		{"an hour later it counts no longer", time.Hour, ""},
-	} {
-		c.at = ten.Add(row.after)
-		_, reason, err := l.Claim(t.Context(), remedy.Record{}, fresh("i-2", "b", c.at), remedy.Attempt{N: 1})
-		if reason != row.want || err != nil {
-			t.Errorf("%s: %q (%v), want %q", row.why, reason, err, row.want)
-		}
-	}
-}
-
-// failing is a store whose writes of some keys fail, before or after they took effect: a process that dies there.
-type failing struct {
-	ledger.Store
-	key   string // what its keys contain; empty: none fails
-	after bool
-}
-
-var errGone = errors.New("the connection is gone")
-
-func (f *failing) Put(ctx context.Context, key string, value []byte, expected uint64) (uint64, error) {
-	fails := f.key != "" && strings.Contains(key, f.key)
-	if fails && !f.after {
-		return 0, errGone
-	}
-	revision, err := f.Store.Put(ctx, key, value, expected)
-	if fails && err == nil {
-		return 0, errGone
-	}
-	return revision, err
-}
-
-func TestPrune(t *testing.T) {
-	policy := strict()
-	policy.FleetConcurrent = 1
-	// Clocks of two processes may be apart.
-	over := ten.Add(policy.Lease + policy.Lease/10 + remedy.MaxSkew)
-	for _, row := range []struct {
-		why   string
-		after bool   // the incident was written, but its owner was not told
-		write string // over the instance's record; empty: nothing
-		at    time.Time
-		kept  bool
-	}{
-		{"the slot's owner may be about to write the incident", false, "", over.Add(-1), true},
-		{"its lease is over, so nobody will", false, "", over, false},
-		{"the incident was written after all: its slot stays until it settles", true, "", over, true},
-		{"nobody knows what a record says that cannot be read", true, `{"version":7}`, over, true},
-		{"a record without the incident", true, `{"version":1}`, over, false},
-	} {
-		c := &clock{ten}
-		store := &failing{Store: ledger.NewMem(), key: "instance/", after: row.after}
-		l := ledger.New(store, policy, c.now)
-		_, reason, err := l.Claim(t.Context(), remedy.Record{}, fresh("i-1", "a", ten), remedy.Attempt{N: 1})
-		if !errors.Is(err, errGone) || reason != "" {
-			t.Fatalf("%s: the claim gave %q (%v), want the store's error", row.why, reason, err)
-		}
-		store.key = ""
-		if row.write != "" {
-			_, revision, err := store.Get(t.Context(), "instance/i-1")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := store.Put(t.Context(), "instance/i-1", []byte(row.write), revision); err != nil {
-				t.Fatal(err)
-			}
-		}
-		c.at = row.at
-		// Either way of looking drops it: that of an alarm, whose fleet is full, and the sweep's.
-		fleet := ledger.New(store, policy, c.now).Fleet(t.Context())
-		if (len(fleet.Value.Open) == 1) != row.kept || (len(fleet.Value.Begun) == 1) != row.kept || !fleet.OK() {
-			t.Errorf("%s: the fleet has %d slots and %d beginnings (%s)", row.why, len(fleet.Value.Open), len(fleet.Value.Begun),
-				fleet.Note)
-		}
-		slots, err := l.Open(t.Context())
-		if (len(slots) == 1) != row.kept || err != nil {
-			t.Errorf("%s: the sweep sees %d slots (%v)", row.why, len(slots), err)
-		}
-	}
-}
-
-func TestRehearsal(t *testing.T) {
-	policy := strict()
-	policy.Mode, policy.FleetHourly, policy.FleetConcurrent = remedy.ModeObserve, 2, 1
+// Each mode has records of its own, so that a rehearsal never blocks the real thing.
+func TestBooks(t *testing.T) {
 	store := ledger.NewMem()
-	l := ledger.New(store, policy, (&clock{ten}).now)
-	rehearse := func(instance string) remedy.Reason {
-		t.Helper()
-		i := fresh(instance, "a", ten)
-		i.EndedAt, i.Verdict, i.Reason = ten, remedy.VerdictObserved, remedy.ReasonWouldRestart
-		_, reason, err := l.Settle(t.Context(), record(t, l, instance), i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return reason
-	}
-	for _, row := range []struct {
-		why, instance string
-		want          remedy.Reason
-	}{
-		{"the first one", "i-1", ""},
-		{"it is over at once, so it takes no place of those under way", "i-2", ""},
-		{"but it counts as begun", "i-3", remedy.ReasonFleetHourly},
+	l := ledger.New(store, strict(), (&clock{ten}).now)
+	i := opened("i-1", ten, 1)
+	real := remedy.Record{Open: i}
+	rehearsed := remedy.Record{Recent: []remedy.Incident{ended("i-1", ten, remedy.VerdictObserved)}}
+	for book, r := range map[remedy.Book]*remedy.Record{
+		remedy.BookEnforce: &real, remedy.BookObserve: &rehearsed,
 	} {
-		if got := rehearse(row.instance); got != row.want {
-			t.Errorf("%s: %q, want %q", row.why, got, row.want)
+		f := remedy.Fleet{Paused: remedy.Pause{Since: ten, Reason: "book " + string(book)}}
+		for _, write := range []remedy.Write{{Record: r}, {Fleet: &f}} {
+			if w := l.Write(t.Context(), book, "i-1", write); w.Wrote != remedy.WroteDone {
+				t.Fatalf("book %q: %+v", book, w)
+			}
 		}
 	}
-	if r := record(t, l, "i-1"); len(r.Recent) != 1 || r.Open != nil || r.Keys["key-of-i-1"].IsZero() {
-		t.Errorf("the rehearsal left %+v, want it among the recent ones, with its alarm's key", r)
+	for _, key := range []string{"instance/i-1", "observe/instance/i-1", "fleet", "observe/fleet"} {
+		if stored(t, store, key) == "" {
+			t.Errorf("nothing is stored under %s", key)
+		}
 	}
-	policy.Mode = remedy.ModeEnforce
-	enforcing := ledger.New(store, policy, (&clock{ten}).now)
-	if r := record(t, enforcing, "i-1"); r.Revision != 0 {
-		t.Errorf("a rehearsal is in the records of the real thing: %+v", r)
-	}
-	begin(t, enforcing, "i-1", "a", ten) // and does not block it
-
-	// Two rehearsals of one instance, the second by a record that was read before the first: one counts.
-	policy.Mode, policy.FleetHourly = remedy.ModeObserve, 20
-	l = ledger.New(store, policy, (&clock{ten}).now)
-	before := record(t, l, "i-4")
-	if reason := rehearse("i-4"); reason != "" {
-		t.Fatal(reason)
-	}
-	i := fresh("i-4", "b", ten.Add(time.Second))
-	i.EndedAt, i.Verdict = ten, remedy.VerdictObserved
-	if _, reason, err := l.Settle(t.Context(), before, i); reason != remedy.ReasonInProgress || err != nil {
-		t.Errorf("the second rehearsal: %q (%v), want in-progress", reason, err)
-	}
-	if begun := len(l.Fleet(t.Context()).Value.Begun); begun != 3 {
-		t.Errorf("%d beginnings, want the three that came to be", begun)
+	for book, open := range map[remedy.Book]bool{remedy.BookEnforce: true, remedy.BookObserve: false} {
+		mode := l.In(book)
+		r, f := mode.Record(t.Context(), "i-1"), mode.Fleet(t.Context())
+		if (r.Value.Open != nil) != open || f.Value.Paused.Reason != "book "+string(book) {
+			t.Errorf("book %q: %+v, %+v", book, r.Value, f.Value)
+		}
 	}
 }
 
-func TestResolve(t *testing.T) {
-	c := &clock{ten}
-	l := ledger.New(ledger.NewMem(), strict(), c.now)
-	first := begin(t, l, "i-1", "a", ten)
-	resolve := func(incident *remedy.Incident, at time.Time) {
-		t.Helper()
-		told := *incident
-		told.ResolvedAt = at
-		if err := l.Resolve(t.Context(), &told); err != nil {
-			t.Fatal(err)
-		}
-	}
-	other := fresh("i-1", "a", ten.Add(-time.Hour))
-	resolve(other, ten)
-	if r := record(t, l, "i-1"); r.Revision != first.Revision {
-		t.Error("the alarm of another incident resolved this one")
-	}
-	resolved := ten.Add(time.Second)
-	resolve(first.Open, resolved)
-	resolve(first.Open, resolved.Add(time.Second))
-	if at := record(t, l, "i-1").Open.ResolvedAt; !at.Equal(resolved) {
-		t.Errorf("resolved at %v, want the first time, %v", at, resolved)
-	}
-	// The owner has not read that yet, and writes on.
-	kept, reason, err := l.Keep(t.Context(), first, first.Open)
-	if reason != "" || err != nil || !kept.Open.ResolvedAt.Equal(resolved) {
-		t.Errorf("after the owner wrote: %q (%v), resolved at %v, want the note kept", reason, err, kept.Open.ResolvedAt)
-	}
-	ended := *first.Open
-	ended.EndedAt, ended.Verdict = ten, remedy.VerdictFailed
-	if r, reason, err := l.Settle(t.Context(), first, &ended); reason != "" || err != nil ||
-		!r.Recent[0].ResolvedAt.Equal(resolved) {
-		t.Errorf("after the owner settled by an old record: %q (%v), want the note in its end", reason, err)
-	}
-	resolve(first.Open, ten) // it is over: nothing to note, and no error
-}
-
-func TestKeep(t *testing.T) {
-	policy := strict()
-	over := ten.Add(policy.Lease + policy.Lease/10)
+// What this version did not write is unreadable, for ever, and says what to do.
+func TestForeignValues(t *testing.T) {
+	const remove, upgrade = "look at it, and remove it", "run the version that wrote it"
 	for _, row := range []struct {
-		why   string
-		at    time.Time
-		owner string
-		want  remedy.Reason
+		why, value string
+		cure       string // empty: it is readable
 	}{
-		{"the owner writes at any time while nobody took over", over.Add(time.Hour), "a", ""},
-		{"another waits for the lease and a tenth of it", over.Add(-1), "b", remedy.ReasonInProgress},
-		{"and then takes over", over, "b", ""},
+		{"what this version writes", `{"version":2}`, ""},
+		{"a field of a later version that changes nothing of the others",
+			`{"version":2,"later":[1]}`, ""},
+		{"a form of before", `{"version":1}`, upgrade},
+		{"a later form", `{"version":3}`, upgrade},
+		{"no version at all: another program's", `{}`, remove},
+		{"a version that is none", `{"version":"2"}`, remove},
+		{"a part of a version", `{"version":2.5}`, remove},
+		{"a field of the wrong type", `{"version":2,"open":"yes"}`, remove},
+		{"a time that is none", `{"version":2,"written":"now","open":{"openedAt":"now"}}`, remove},
+		{"no more than a number", `7`, remove},
 	} {
-		c := &clock{ten}
-		l := ledger.New(ledger.NewMem(), policy, c.now)
-		first := begin(t, l, "i-1", "a", ten)
-		c.at = row.at
-		mine := *first.Open
-		mine.Owner, mine.LeaseUntil = row.owner, policy.NewLease(c.at)
-		_, reason, err := l.Keep(t.Context(), first, &mine)
-		if reason != row.want || err != nil {
-			t.Errorf("%s: %q (%v), want %q", row.why, reason, err, row.want)
+		store := values{"instance/i-1": row.value, "fleet": row.value}
+		l := ledger.New(store, strict(), (&clock{ten}).now)
+		r, f := l.Record(t.Context(), remedy.BookEnforce, "i-1"), l.Fleet(t.Context(), remedy.BookEnforce)
+		check := func(key string, failure remedy.Failure, note string) {
+			t.Helper()
+			switch {
+			case row.cure == "" && failure != "":
+				t.Errorf("%s: %s is %s: %s", row.why, key, failure, note)
+			case row.cure != "" && failure != remedy.FailureUnreadable,
+				row.cure != "" && !strings.Contains(note, "record "+key+" is unreadable"),
+				!strings.Contains(note, row.cure):
+				t.Errorf("%s: %s is %q: %q, want unreadable, its key and %q", row.why, key, failure,
+					note, row.cure)
+			}
 		}
-		if row.owner != "b" || row.want != "" {
+		check("instance/i-1", r.Failure, r.Note)
+		check("fleet", f.Failure, f.Note)
+		if row.cure == "" {
 			continue
 		}
-		for what, write := range map[string]func() remedy.Reason{
-			"keep": func() remedy.Reason { _, r, _ := l.Keep(t.Context(), first, first.Open); return r },
-			"settle": func() remedy.Reason {
-				ended := *first.Open
-				ended.EndedAt = c.at
-				_, r, _ := l.Settle(t.Context(), first, &ended)
-				return r
-			},
-			"claim": func() remedy.Reason {
-				_, r, _ := l.Claim(t.Context(), first, first.Open, remedy.Attempt{N: 2})
-				return r
-			},
-		} {
-			if got := write(); got != remedy.ReasonInProgress {
-				t.Errorf("the old owner woke up: %s gave %q, want in-progress", what, got)
+		// And it is left as it is: what somebody else wrote is not overwritten by an operator's command.
+		records := l.In(remedy.BookEnforce)
+		_, paused := records.Pause(t.Context(), time.Time{}, "")
+		_, resumed := records.Resume(t.Context())
+		_, closed := records.Close(t.Context(), "i-1/20261123T100000Z")
+		_, reset := records.Reset(t.Context(), "i-1")
+		_, looked := records.Look(t.Context())
+		for what, err := range map[string]error{"pause": paused, "resume": resumed, "close": closed,
+			"reset": reset, "look": looked} {
+			if err == nil || !strings.Contains(err.Error(), row.cure) {
+				t.Errorf("%s: %s gives %v, want an error with %q", row.why, what, err, row.cure)
 			}
 		}
 	}
 }
 
-func TestSettle(t *testing.T) {
-	c := &clock{ten}
-	store := ledger.NewMem()
-	l := ledger.New(store, strict(), c.now)
-	first := begin(t, l, "i-1", "a", ten)
-	c.at = ten.Add(time.Minute)
-	settle(t, l, first, c.at, remedy.VerdictRestarted)
-	r := record(t, l, "i-1")
-	if r.Open != nil || len(r.Recent) != 1 {
-		t.Fatalf("the record is %+v, want the incident among the recent ones", r)
-	}
-	if e := r.Recent[0]; e.Owner != "" || !e.LeaseUntil.IsZero() || e.Verdict != remedy.VerdictRestarted || len(e.Attempts) != 1 {
-		t.Errorf("its end is %+v", e)
-	}
-	if at := r.Keys["key-of-i-1"]; !at.Equal(c.at) {
-		t.Errorf("its alarm's key is kept from %v, want from its end", at)
-	}
-	if fleet := l.Fleet(t.Context()).Value; len(fleet.Open) != 0 || len(fleet.Begun) != 1 {
-		t.Errorf("the fleet is %+v, want the slot free, and the beginning counted", fleet)
-	}
+// values is a store that others filled, and that nobody may write to.
+type values map[string]string
 
-	// The slot that could not be given back is no slot any more once its lease is over.
-	cut := &failing{Store: store}
-	l = ledger.New(cut, strict(), c.now)
-	second := begin(t, l, "i-2", "a", c.at)
-	cut.key = "fleet"
-	settle(t, l, second, c.at, remedy.VerdictRestarted)
-	cut.key = ""
-	c.at = c.at.Add(10 * time.Minute)
-	if slots, err := l.Open(t.Context()); len(slots) != 0 || err != nil {
-		t.Errorf("%d slots (%v), want none", len(slots), err)
+func (v values) Get(_ context.Context, key string) ([]byte, uint64, error) {
+	if value, is := v[key]; is {
+		return []byte(value), 1, nil
 	}
+	return nil, 0, nil
 }
 
-func TestRetention(t *testing.T) {
+func (v values) Put(context.Context, string, []byte, uint64) (uint64, error) {
+	panic("a value of somebody else is overwritten")
+}
+
+func (v values) Close() error { return nil }
+
+// A record may be dropped exactly when nothing that is open, or paused, would be lost with it; and not
+// before anything in it has ceased to count.
+func TestExpires(t *testing.T) {
+	const month = 30 * 24 * time.Hour
+	i := opened("i-1", ten, 1)
+	past := ended("i-1", ten.Add(-time.Hour), remedy.VerdictFailed)
 	for _, row := range []struct {
 		why    string
+		write  remedy.Write
 		window time.Duration
-		age    time.Duration // of the first incident when the second one ends
-		kept   bool
+		want   time.Duration // from the real present; 0: never
 	}{
-		{"a day, even if budgets are counted over less", time.Hour, 24*time.Hour - 1, true},
-		{"a day later it is forgotten", time.Hour, 24 * time.Hour, false},
-		{"as long as budgets are counted over", 72 * time.Hour, 72*time.Hour - 1, true},
-		{"and no longer", 72 * time.Hour, 72 * time.Hour, false},
+		{"an open incident", remedy.Write{Record: &remedy.Record{Open: i,
+			Recent: []remedy.Incident{past}}}, time.Hour, 0},
+		{"an opening", remedy.Write{Record: &remedy.Record{Open: opened("i-1", ten, 0)}}, time.Hour, 0},
+		{"incidents that have ended", remedy.Write{Record: &remedy.Record{
+			Recent: []remedy.Incident{past}}}, time.Hour, month},
+		{"the same where they count for long", remedy.Write{Record: &remedy.Record{
+			Recent: []remedy.Incident{past}}}, 60 * 24 * time.Hour, 61 * 24 * time.Hour},
+		{"on this side of the month", remedy.Write{Record: &remedy.Record{}}, month - 24*time.Hour,
+			month},
+		{"on the other", remedy.Write{Record: &remedy.Record{}}, month - 23*time.Hour,
+			month + time.Hour},
+		{"a slot", remedy.Write{Fleet: &remedy.Fleet{Open: []remedy.Slot{slot(i)}}}, time.Hour, 0},
+		{"a pause", remedy.Write{Fleet: &remedy.Fleet{Paused: remedy.Pause{Since: ten}}}, time.Hour, 0},
+		{"beginnings alone", remedy.Write{Fleet: &remedy.Fleet{Begun: []remedy.Begun{begun(i)}}},
+			time.Hour, month},
 	} {
 		policy := strict()
 		policy.IncidentWindow = row.window
-		c := &clock{ten}
-		l := ledger.New(ledger.NewMem(), policy, c.now)
-		settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.VerdictFailed)
-		c.at = ten.Add(row.age)
-		incident := fresh("i-1", "a", c.at)
-		incident.Alarm.Key = "another"
-		claimed, reason, err := l.Claim(t.Context(), record(t, l, "i-1"), incident, remedy.Attempt{N: 1})
-		if reason != "" || err != nil {
-			t.Fatal(reason, err)
-		}
-		settle(t, l, claimed, c.at, remedy.VerdictFailed)
-		r := record(t, l, "i-1")
-		if _, kept := r.Keys["key-of-i-1"]; kept != row.kept || (len(r.Recent) == 2) != row.kept {
-			t.Errorf("%s: key kept %v, %d recent incidents", row.why, kept, len(r.Recent))
-		}
-		if begun := len(l.Fleet(t.Context()).Value.Begun); (begun == 2) != row.kept {
-			t.Errorf("%s: %d beginnings", row.why, begun)
-		}
-	}
-}
-
-func TestUnreadableRecords(t *testing.T) {
-	for _, row := range []struct {
-		why, value string
-		want       remedy.Failure
-	}{
-		{"what this version writes", `{"version":1}`, ""},
-		{"a field of a later version that means nothing to us", `{"version":1,"later":[1]}`, ""},
-		{"a later form", `{"version":2}`, remedy.FailureUnreadable},
-		{"no version at all", `{}`, remedy.FailureUnreadable},
-		{"a field of the wrong type", `{"version":1,"open":"yes"}`, remedy.FailureUnreadable},
-		{"no record", `{"version":"1"}`, remedy.FailureUnreadable},
-	} {
 		store := ledger.NewMem()
-		for _, key := range []string{"instance/i-1", "fleet"} {
-			if _, err := store.Put(t.Context(), key, []byte(row.value), 0); err != nil {
-				t.Fatal(err)
-			}
+		// The ledger's own clock is somewhere else: in a drill, say. It is the store that drops.
+		l := ledger.New(store, policy, (&clock{ten.Add(-10_000 * time.Hour)}).now)
+		w := l.Write(t.Context(), remedy.BookEnforce, "i-1", row.write)
+		if w.Wrote != remedy.WroteDone {
+			t.Fatalf("%s: %+v", row.why, w)
 		}
-		l := ledger.New(store, strict(), (&clock{ten}).now)
-		if got := l.Record(t.Context(), "i-1"); got.Failure != row.want ||
-			got.Failure != "" && !strings.Contains(got.Note, "instance/i-1") {
-			t.Errorf("%s: the record's failure is %q (%s), want %q, and its key named", row.why, got.Failure, got.Note, row.want)
-		}
-		if got := l.Fleet(t.Context()); got.Failure != row.want {
-			t.Errorf("%s: the fleet's failure is %q (%s), want %q", row.why, got.Failure, got.Note, row.want)
-		}
-		if row.want == "" {
-			continue
-		}
-		_, reason, err := l.Claim(t.Context(), remedy.Record{}, fresh("i-2", "a", ten), remedy.Attempt{N: 1})
-		if err == nil || reason != "" {
-			t.Errorf("%s: a claim beside an unreadable fleet gave %q (%v), want an error", row.why, reason, err)
-		}
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got := ledger.New(ledger.NewMem(), strict(), (&clock{ten}).now).Record(ended, "i-1"); got.Failure != remedy.FailureUnavailable {
-		t.Errorf("a store that cannot be asked: %q, want unavailable", got.Failure)
-	}
-}
-
-// A record may expire exactly when nothing that is open, or paused, would be lost with it.
-func TestExpires(t *testing.T) {
-	store := ledger.NewMem()
-	l := ledger.New(store, strict(), (&clock{ten}).now)
-	check := func(why, key string, want bool) {
-		t.Helper()
-		value, _, err := store.Get(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
+		key := "instance/i-1"
+		if row.write.Fleet != nil {
+			key = "fleet"
 		}
 		var form struct {
 			Expires *time.Time `json:"expires"`
 		}
-		if err := json.Unmarshal(value, &form); err != nil {
-			t.Fatalf("%s: %v in %q", why, err, value)
+		if err := json.Unmarshal([]byte(stored(t, store, key)), &form); err != nil {
+			t.Fatalf("%s: %v", row.why, err)
 		}
-		if (form.Expires != nil) != want {
-			t.Errorf("%s: %s has expires %v", why, key, form.Expires)
-		}
-		const month = 30 * 24 * time.Hour
 		if form.Expires == nil {
-			return
+			if row.want != 0 {
+				t.Errorf("%s: it never expires", row.why)
+			}
+			continue
 		}
-		if left := time.Until(*form.Expires); left > month || left < month-time.Hour {
-			t.Errorf("%s: %s expires in %v, want 30 days from the real present", why, key, left)
+		if left := time.Until(*form.Expires); left > row.want || left < row.want-time.Minute {
+			t.Errorf("%s: it expires in %v, want %v", row.why, left, row.want)
 		}
 	}
-	first := begin(t, l, "i-1", "a", ten)
-	check("an open incident", "instance/i-1", false)
-	check("a slot", "fleet", false)
-	if err := l.Pause(t.Context(), time.Time{}, "maintenance"); err != nil {
+}
+
+// faulty is a store whose next write, or the read after it, goes wrong as a test says.
+type faulty struct {
+	ledger.Store
+	put func(context.Context, func(context.Context) (uint64, error)) (uint64, error)
+	get func(context.Context) error
+}
+
+var errGone = errors.New("the connection is gone")
+
+func (f *faulty) Put(ctx context.Context, key string, value []byte, expected uint64) (
+	uint64, error) {
+	write := func(ctx context.Context) (uint64, error) { return f.Store.Put(ctx, key, value, expected) }
+	if fault := f.put; fault != nil {
+		f.put = nil
+		return fault(ctx, write)
+	}
+	return write(ctx)
+}
+
+func (f *faulty) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	if fault := f.get; fault != nil {
+		f.get = nil
+		if err := fault(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
+	return f.Store.Get(ctx, key)
+}
+
+// A write is done, or somebody else was first, or nobody knows. A lost answer is looked into once.
+func TestWrite(t *testing.T) {
+	type write = func(context.Context) (uint64, error)
+	lost := func(ctx context.Context, store bool, write write) (uint64, error) {
+		if store {
+			if _, err := write(ctx); err != nil {
+				return 0, err
+			}
+		}
+		return 0, errGone
+	}
+	// other is what somebody else writes over whatever is there.
+	other := func(mem ledger.Store) {
+		_, revision, err := mem.Get(context.Background(), "instance/i-1")
+		if err == nil {
+			_, err = mem.Put(context.Background(), "instance/i-1", []byte(`{"version":2}`), revision)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	deaf := func(context.Context) error { return errors.New("nor can it be read") }
+
+	for _, row := range []struct {
+		why   string
+		first bool // nothing is stored before
+		put   func(ledger.Store, context.Context, write) (uint64, error)
+		get   func(context.Context) error
+		want  remedy.Wrote
+		note  string
+		mine  bool // it is stored
+	}{
+		{"an answer", false, nil, nil, remedy.WroteDone, "", true},
+		{"an answer to the first write of all", true, nil, nil, remedy.WroteDone, "", true},
+		{"somebody else wrote first", false,
+			func(mem ledger.Store, ctx context.Context, write write) (uint64, error) {
+				other(mem)
+				return write(ctx)
+			}, nil, remedy.WroteConflict, ledger.ErrConflict.Error(), false},
+		{"the answer is lost, and it was stored", false,
+			func(_ ledger.Store, ctx context.Context, write write) (uint64, error) {
+				return lost(ctx, true, write)
+			}, nil, remedy.WroteDone, "", true},
+		{"the same with the first write of all", true,
+			func(_ ledger.Store, ctx context.Context, write write) (uint64, error) {
+				return lost(ctx, true, write)
+			}, nil, remedy.WroteDone, "", true},
+		{"the answer is lost, and nothing is stored: it may still come", false,
+			func(_ ledger.Store, ctx context.Context, write write) (uint64, error) {
+				return lost(ctx, false, write)
+			}, nil, remedy.WroteUnknown, errGone.Error(), false},
+		{"the same with the first write of all", true,
+			func(_ ledger.Store, ctx context.Context, write write) (uint64, error) {
+				return lost(ctx, false, write)
+			}, nil, remedy.WroteUnknown, errGone.Error(), false},
+		{"the answer is lost, and somebody else wrote: it can never come", false,
+			func(mem ledger.Store, ctx context.Context, write write) (uint64, error) {
+				other(mem)
+				return lost(ctx, false, write)
+			}, nil, remedy.WroteConflict, ledger.ErrConflict.Error(), false},
+		{"the answer is lost, and somebody else wrote the first of all", true,
+			func(mem ledger.Store, ctx context.Context, write write) (uint64, error) {
+				other(mem)
+				return lost(ctx, false, write)
+			}, nil, remedy.WroteConflict, ledger.ErrConflict.Error(), false},
+		{"it was stored, and somebody else wrote on it: reading again tells", false,
+			func(mem ledger.Store, ctx context.Context, write write) (uint64, error) {
+				defer other(mem)
+				return lost(ctx, true, write)
+			}, nil, remedy.WroteConflict, ledger.ErrConflict.Error(), false},
+		{"the answer is lost, it was stored, and it cannot be read", false,
+			func(_ ledger.Store, ctx context.Context, write write) (uint64, error) {
+				return lost(ctx, true, write)
+			}, deaf, remedy.WroteUnknown, errGone.Error(), true},
+		{"the answer is lost, nothing is stored, and it cannot be read", false,
+			func(_ ledger.Store, ctx context.Context, write write) (uint64, error) {
+				return lost(ctx, false, write)
+			}, deaf, remedy.WroteUnknown, errGone.Error(), false},
+	} {
+		mem := ledger.NewMem()
+		store := &faulty{Store: mem}
+		l := ledger.New(store, strict(), (&clock{ten}).now)
+		before := remedy.Record{}
+		if !row.first {
+			before = put(t, l, "i-1", remedy.Record{Open: opened("i-1", ten, 0)})
+		}
+		mine := remedy.Record{Open: opened("i-1", ten, 1), Revision: before.Revision}
+		if row.put != nil {
+			store.put = func(ctx context.Context, write write) (uint64, error) {
+				store.get = row.get
+				return row.put(mem, ctx, write)
+			}
+		}
+		w := l.Write(t.Context(), remedy.BookEnforce, "i-1", remedy.Write{Record: &mine})
+		if w.Wrote != row.want || w.Note != row.note || !w.At.Equal(ten) {
+			t.Errorf("%s: %+v, want %s, %q", row.why, w, row.want, row.note)
+		}
+		now := record(t, l, "i-1")
+		is := now.Open != nil && len(now.Open.Attempts) == 1
+		if is != row.mine {
+			t.Errorf("%s: it is stored: %v", row.why, is)
+		}
+		wantRevision := uint64(0) // of what is not stored nothing is known
+		if row.want == remedy.WroteDone {
+			wantRevision = now.Revision
+		}
+		if w.Revision != wantRevision {
+			t.Errorf("%s: revision %d, want %d", row.why, w.Revision, wantRevision)
+		}
+	}
+}
+
+// A lost answer is looked into in as much time as the write had, even where that time is over: what
+// was written at the last moment must not be lost.
+func TestWriteLooksAfterTheDeadline(t *testing.T) {
+	for _, row := range []struct {
+		why  string
+		had  time.Duration // the write's time; 0: it had no limit
+		want time.Duration
+	}{
+		{"as long as the write had", 3 * time.Second, 3 * time.Second},
+		{"but no longer than any call", time.Minute, strict().CallLimit()},
+		{"which is what one without a limit has", 0, strict().CallLimit()},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if row.had != 0 {
+				ctx, cancel = context.WithTimeout(ctx, row.had)
+				defer cancel()
+			}
+			store := &faulty{Store: ledger.NewMem()}
+			store.put = func(ctx context.Context, write func(context.Context) (uint64, error)) (
+				uint64, error) {
+				if _, err := write(ctx); err != nil {
+					return 0, err
+				}
+				if row.had == 0 {
+					cancel() // its caller goes away
+				}
+				<-ctx.Done() // no answer, until the write's time is over
+				store.get = func(ctx context.Context) error {
+					until, _ := ctx.Deadline()
+					if left := time.Until(until); left != row.want || ctx.Err() != nil {
+						t.Errorf("%s: the look has %v (%v), want %v", row.why, left, ctx.Err(), row.want)
+					}
+					return nil
+				}
+				return 0, ctx.Err()
+			}
+			l := ledger.New(store, strict(), time.Now)
+			w := l.Write(ctx, remedy.BookEnforce, "i-1", remedy.Write{Record: &remedy.Record{}})
+			if w.Wrote != remedy.WroteDone {
+				t.Errorf("%s: %+v, want done", row.why, w)
+			}
+		})
+	}
+}
+
+// A call without any time left does nothing, and says that nothing is known.
+func TestCallsWithoutTime(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	store := ledger.NewMem()
+	l := ledger.New(store, strict(), (&clock{ten}).now)
+	if r := l.Record(over, remedy.BookEnforce, "i-1"); r.Failure != remedy.FailureUnavailable ||
+		r.Note != context.Canceled.Error() || !r.At.Equal(ten) {
+		t.Errorf("the record: %+v", r)
+	}
+	if f := l.Fleet(over, remedy.BookEnforce); f.Failure != remedy.FailureUnavailable {
+		t.Errorf("the fleet: %+v", f)
+	}
+	w := l.Write(over, remedy.BookEnforce, "i-1", remedy.Write{Record: &remedy.Record{}})
+	if w.Wrote != remedy.WroteUnknown || stored(t, store, "instance/i-1") != "" {
+		t.Errorf("the write: %+v", w)
+	}
+}
+
+// A record that JSON has no form for is not written, and the note says why.
+func TestWriteWithoutForm(t *testing.T) {
+	store := ledger.NewMem()
+	l := ledger.New(store, strict(), (&clock{ten}).now)
+	r := remedy.Record{Open: opened("i-1", time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC), 0)}
+	w := l.Write(t.Context(), remedy.BookEnforce, "i-1", remedy.Write{Record: &r})
+	if w.Wrote != remedy.WroteUnknown || !strings.Contains(w.Note, "year") ||
+		stored(t, store, "instance/i-1") != "" {
+		t.Errorf("the year 10000: %+v", w)
+	}
+}
+
+// Notes are shown to people and logged: they name the ledger, and never its password.
+func TestNotesHideThePassword(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		t.Fatal(err)
 	}
-	settle(t, l, first, ten, remedy.VerdictRestarted)
-	check("an ended incident", "instance/i-1", true)
-	check("a pause without slots", "fleet", false)
-	if _, err := l.Resume(t.Context()); err != nil {
+	address := listener.Addr().String()
+	listener.Close() // nobody listens there any more
+	const user, password = "the-user", "the-password"
+	store, err := ledger.OpenRedis("redis://"+user+":"+password+"@"+address+"/3", time.Second)
+	if err != nil {
 		t.Fatal(err)
 	}
-	check("neither a slot nor a pause", "fleet", true)
+	defer store.Close()
+	l := ledger.New(store, strict(), (&clock{ten}).now)
+	records := l.In(remedy.BookEnforce)
+	_, paused := records.Pause(t.Context(), time.Time{}, "maintenance")
+	_, resumed := records.Resume(t.Context())
+	_, closed := records.Close(t.Context(), "i-1/20261123T100000Z")
+	_, reset := records.Reset(t.Context(), "i-1")
+	_, looked := records.Look(t.Context())
+	said := map[string]string{
+		"record": l.Record(t.Context(), remedy.BookEnforce, "i-1").Note,
+		"fleet":  l.Fleet(t.Context(), remedy.BookEnforce).Note,
+		"write": l.Write(t.Context(), remedy.BookEnforce, "i-1",
+			remedy.Write{Record: &remedy.Record{}}).Note,
+	}
+	maps.Copy(said, map[string]string{"pause": fmt.Sprint(paused), "resume": fmt.Sprint(resumed),
+		"close": fmt.Sprint(closed), "reset": fmt.Sprint(reset), "look": fmt.Sprint(looked)})
+	for what, note := range said {
+		if strings.Contains(note, password) || strings.Contains(note, user) ||
+			!strings.Contains(note, address) {
+			t.Errorf("%s says %q, want the ledger's address, and neither user nor password", what, note)
+		}
+	}
 }

@@ -5,31 +5,85 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"ecs-remedy/function/internal/remedy"
 )
 
-// What an operator does by hand. Every change is a compare-and-swap like the function's own, and takes effect at once.
+// What an operator does by hand: the core's changes of the records, each a compare-and-swap like the
+// function's own, made again as often as somebody else writes in between. They take effect at once.
 
-// Pause stops claims everywhere until the given time (zero: until Resume). Attempts that were claimed before are still watched.
-func (l *Ledger) Pause(ctx context.Context, until time.Time, reason string) error {
-	_, err := l.changeFleet(ctx, func(f *remedy.Fleet) remedy.Reason {
-		f.Paused = remedy.Pause{Since: l.now().UTC(), Until: until, Reason: reason}
-		return ""
+// Records are what one mode keeps in a ledger, for an operator.
+type Records struct {
+	*Ledger
+	book remedy.Book
+}
+
+// In returns the records of one mode.
+func (l *Ledger) In(book remedy.Book) *Records { return &Records{l, book} }
+
+// Record reads what is known of an instance.
+func (l *Records) Record(ctx context.Context, instance string) remedy.Reading[remedy.Record] {
+	return l.Ledger.Record(ctx, l.book, instance)
+}
+
+// Fleet reads what is known of all instances.
+func (l *Records) Fleet(ctx context.Context) remedy.Reading[remedy.Fleet] {
+	return l.Ledger.Fleet(ctx, l.book)
+}
+
+// changeFleet makes a change of the fleet's record.
+func (l *Records) changeFleet(ctx context.Context,
+	change func(remedy.Fleet) (_ remedy.Fleet, worthIt bool)) error {
+	for {
+		fleet, err := l.getFleet(ctx, l.book)
+		if err != nil {
+			return err
+		}
+		fleet, worthIt := change(fleet)
+		if !worthIt {
+			return nil
+		}
+		if again, err := l.put(ctx, "", remedy.Write{Fleet: &fleet}); !again {
+			return err
+		}
+	}
+}
+
+// put writes a record. It reports whether somebody else wrote first, so that the change must be made
+// again on what is there now.
+func (l *Records) put(ctx context.Context, instance string, write remedy.Write) (
+	again bool, err error) {
+	switch w := l.Write(ctx, l.book, instance, write); w.Wrote {
+	case remedy.WroteDone:
+		return false, nil
+	case remedy.WroteConflict:
+		return ctx.Err() == nil, ctx.Err()
+	default:
+		return false, errors.New(w.Note)
+	}
+}
+
+// Pause stops claims everywhere until the given time (zero: until Resume). Attempts that were claimed
+// before are still watched. It returns the pause that it replaces, if one was in force.
+func (l *Records) Pause(ctx context.Context, until time.Time, reason string) (
+	replaced remedy.Pause, err error) {
+	err = l.changeFleet(ctx, func(f remedy.Fleet) (remedy.Fleet, bool) {
+		replaced = remedy.Pause{}
+		if f.Paused.On(l.now()) {
+			replaced = f.Paused
+		}
+		return f.WithPause(until, reason, l.now()), true
 	})
-	return err
+	return replaced, err
 }
 
 // Resume ends a pause. It reports whether there was one.
-func (l *Ledger) Resume(ctx context.Context) (bool, error) {
-	paused := false
-	_, err := l.changeFleet(ctx, func(f *remedy.Fleet) remedy.Reason {
-		paused = f.Paused.On(l.now())
-		f.Paused = remedy.Pause{}
-		return ""
+func (l *Records) Resume(ctx context.Context) (paused bool, err error) {
+	err = l.changeFleet(ctx, func(f remedy.Fleet) (_ remedy.Fleet, always bool) {
+		f, paused = f.Resumed(l.now())
+		return f, true
 	})
 	return paused, err
 }
@@ -37,61 +91,61 @@ func (l *Ledger) Resume(ctx context.Context) (bool, error) {
 // ErrNotOpen is the answer of Close where no such incident is open.
 var ErrNotOpen = errors.New("no such incident is open")
 
-// Close ends an open incident by hand, as failed/abandoned: nothing more is sent for it, even by an owner that is alive. It
-// counts like any other that has ended.
-func (l *Ledger) Close(ctx context.Context, incident string) (remedy.Incident, error) {
-	instance, _, _ := strings.Cut(incident, "/")
+// Close ends an open incident by hand, as failed/abandoned: nothing more is sent for it, even by an
+// owner that is alive. It counts like any other that has ended.
+func (l *Records) Close(ctx context.Context, incident string) (
+	remedy.Incident, error) {
+	instance := remedy.InstanceOf(incident)
 	for {
-		record, err := l.getRecord(ctx, instance)
+		record, err := l.getRecord(ctx, l.book, instance)
 		if err != nil {
 			return remedy.Incident{}, err
 		}
-		if record.Open == nil || record.Open.ID != incident {
+		record, ended, open := record.Closed(incident, l.policy, l.now())
+		if !open {
 			return remedy.Incident{}, fmt.Errorf("%s: %w", incident, ErrNotOpen)
 		}
-		ended := *record.Open
-		ended.Attempts = slices.Clone(ended.Attempts)
-		ended.Unwatch()
-		ended.EndedAt, ended.Verdict, ended.Reason = l.now().UTC(), remedy.VerdictFailed, remedy.ReasonAbandoned
-		l.end(&record, &ended)
-		if _, err = l.putRecord(ctx, instance, record); errors.Is(err, ErrConflict) {
+		again, err := l.put(ctx, instance, remedy.Write{Record: &record})
+		if again {
 			continue // its owner wrote at the same moment
 		}
-		if err != nil {
-			return remedy.Incident{}, err
+		if err == nil {
+			// Should this fail, the sweep drops the slot: its incident has ended.
+			_ = l.changeFleet(ctx, func(f remedy.Fleet) (remedy.Fleet, bool) {
+				return f.Freed(&ended, l.now())
+			})
 		}
-		// Should this fail, the slot is dropped later: its incident is not in the record any more.
-		_ = l.giveBack(ctx, &ended, false)
-		return ended, nil
+		return ended, err
 	}
 }
 
-// ErrNoRecord is the answer of Reset where nothing is known of the instance.
-var ErrNoRecord = errors.New("the ledger knows no such instance")
+// ErrNoRecord is the answer of Reset where nothing is known of the instance, and ErrOpen where an
+// incident of it is open: the one that is under way would be judged by half of its past.
+var (
+	ErrNoRecord = errors.New("the ledger knows no such instance")
+	ErrOpen     = errors.New("an incident of the instance is open")
+)
 
-// Reset forgets an instance's spent budget and cool-down: its next alarm is judged as if it had had no incident. Keys of alarms
-// and the last recovery stay: old alarms stay old. It returns how many incidents were forgiven. An open incident goes on.
-func (l *Ledger) Reset(ctx context.Context, instance string) (int, error) {
+// Reset forgets an instance's spent budget and cool-down: its next alarm is judged as if it had had no
+// incident. Keys of alarms and the last recovery stay: old alarms stay old. It returns how many
+// incidents were forgiven.
+func (l *Records) Reset(ctx context.Context, instance string) (int, error) {
 	for {
-		record, err := l.getRecord(ctx, instance)
+		record, err := l.getRecord(ctx, l.book, instance)
 		if err != nil {
 			return 0, err
 		}
 		if record.Revision == 0 {
 			return 0, fmt.Errorf("%s: %w", instance, ErrNoRecord)
 		}
-		forgiven := 0
-		record.Recent = slices.Clone(record.Recent)
-		for i := range record.Recent {
-			if !record.Recent[i].Forgiven {
-				record.Recent[i].Forgiven = true
-				forgiven++
-			}
+		record, forgiven, allowed := record.Reset()
+		if !allowed {
+			return 0, fmt.Errorf("%s: %w", record.Open.ID, ErrOpen)
 		}
 		if forgiven == 0 {
 			return 0, nil
 		}
-		if _, err := l.putRecord(ctx, instance, record); !errors.Is(err, ErrConflict) {
+		if again, err := l.put(ctx, instance, remedy.Write{Record: &record}); !again {
 			return forgiven, err
 		}
 	}
@@ -101,32 +155,34 @@ func (l *Ledger) Reset(ctx context.Context, instance string) (int, error) {
 type Overview struct {
 	At    time.Time
 	Fleet remedy.Fleet
-	// Records holds a reading of every instance with an open incident, or with one that began so lately that anything of it
-	// counts. A record that cannot be understood is a reading with a Failure.
+	// Records holds a reading of every instance with an open incident, or with one that began so lately
+	// that anything of it counts. A record that cannot be understood is a reading with a Failure.
 	Records map[string]remedy.Reading[remedy.Record]
 }
 
 // lookers is how many records Look reads at a time.
 const lookers = 8
 
-// Look reads all that counts, and writes nothing. It takes a round trip, and one for every instance. Records are read one after
-// the fleet, so an incident that opens or ends at this moment may be in one of them only.
-func (l *Ledger) Look(ctx context.Context) (Overview, error) {
-	fleet, err := l.getFleet(ctx)
+// Look reads all that counts, and writes nothing. It takes a round trip, and one for every instance.
+// Records are read one after the fleet, so an incident that opens or ends at this moment may be in one
+// of them only.
+func (l *Records) Look(ctx context.Context) (Overview, error) {
+	fleet, err := l.getFleet(ctx, l.book)
 	if err != nil {
 		return Overview{}, err
 	}
-	all := Overview{At: l.now().UTC(), Fleet: fleet, Records: map[string]remedy.Reading[remedy.Record]{}}
+	all := Overview{At: l.now().UTC(), Fleet: fleet,
+		Records: map[string]remedy.Reading[remedy.Record]{}}
 	var mu sync.Mutex
 	for few := range slices.Chunk(instances(fleet), lookers) {
 		var reads sync.WaitGroup
 		for _, id := range few {
 			reads.Go(func() {
-				record, unread := l.getRecord(ctx, id)
+				record, unread := l.getRecord(ctx, l.book, id)
 				mu.Lock()
 				defer mu.Unlock()
 				all.Records[id] = reading(l.now(), record, unread)
-				if unread != nil && !errors.Is(unread, errGarbled) {
+				if unread != nil && !errors.Is(unread, errUnreadable) {
 					err = unread
 				}
 			})

@@ -4,141 +4,504 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 )
 
+// meddled is a store that lets somebody else write just before the first write of a key, and counts
+// the writes that reach it. key is how the key begins.
+type meddled struct {
+	ledger.Store
+	key    string
+	before func()
+	puts   int
+}
+
+func (m *meddled) Put(ctx context.Context, key string, value []byte, expected uint64) (
+	uint64, error) {
+	if before := m.before; before != nil && strings.HasPrefix(key, m.key) {
+		m.before = nil
+		before()
+	}
+	m.puts++
+	return m.Store.Put(ctx, key, value, expected)
+}
+
+// contested is a store in which somebody else is always first; it ends the caller's context after
+// some writes.
+type contested struct {
+	ledger.Store
+	left   int
+	cancel func()
+}
+
+func (c *contested) Put(context.Context, string, []byte, uint64) (uint64, error) {
+	if c.left--; c.left == 0 {
+		c.cancel()
+	}
+	return 0, ledger.ErrConflict
+}
+
+// table is what an operator and a function have before them: the same records, by ways of their own.
+// What the function writes does not go through the operator's store.
+type table struct {
+	clock    clock
+	mem      *ledger.Mem
+	store    *meddled       // the operator's way to mem
+	function *ledger.Ledger // the function's
+	operator *ledger.Records
+}
+
+func newTable() *table {
+	w := &table{clock: clock{ten}, mem: ledger.NewMem()}
+	w.store = &meddled{Store: w.mem}
+	w.function = ledger.New(w.mem, strict(), w.clock.now)
+	w.operator = ledger.New(w.store, strict(), w.clock.now).In(remedy.BookEnforce)
+	return w
+}
+
+// meddle lets the function write just before the operator does.
+func (w *table) meddle(key string, write func()) { w.store.key, w.store.before = key, write }
+
+// opened has an incident under way, with so many attempts, and its slot.
+func (w *table) opened(t *testing.T, instance string, attempts int) remedy.Record {
+	t.Helper()
+	i := opened(instance, ten, attempts)
+	f := fleet(t, w.function)
+	f.Open, f.Begun = append(f.Open, slot(i)), append(f.Begun, begun(i))
+	putFleet(t, w.function, f)
+	r := record(t, w.function, instance)
+	r.Open = i
+	return put(t, w.function, instance, r)
+}
+
 func TestPause(t *testing.T) {
-	until := ten.Add(time.Hour)
+	before := remedy.Pause{Since: ten.Add(-time.Hour), Until: ten, Reason: "before"}
+	for _, row := range []struct {
+		why      string
+		was      remedy.Pause
+		at       time.Time
+		replaced remedy.Pause
+	}{
+		{"none before", remedy.Pause{}, ten, remedy.Pause{}},
+		{"one that is in force is replaced", before, ten.Add(-1), before},
+		{"one that is over was none any more", before, ten, remedy.Pause{}},
+	} {
+		w := newTable()
+		w.opened(t, "i-1", 1)
+		f := fleet(t, w.function)
+		f.Paused = row.was
+		f = putFleet(t, w.function, f)
+		w.clock.at = row.at
+		until := ten.Add(time.Hour)
+		replaced, err := w.operator.Pause(t.Context(), until, "maintenance")
+		if err != nil || replaced != row.replaced {
+			t.Errorf("%s: replaced %+v (%v), want %+v", row.why, replaced, err, row.replaced)
+		}
+		want := f
+		want.Paused = remedy.Pause{Since: row.at, Until: until, Reason: "maintenance"}
+		want.Written = row.at
+		got := fleet(t, w.function)
+		want.Revision = got.Revision
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: the fleet is (-want +got)\n%s", row.why, diff)
+		}
+	}
+}
+
+// The stop switch goes into a record that every process writes: neither loses what the other wrote.
+func TestPauseUnderWay(t *testing.T) {
+	w := newTable()
+	w.meddle("fleet", func() { w.opened(t, "i-1", 0) })
+	if replaced, err := w.operator.Pause(t.Context(), time.Time{}, "maintenance"); err != nil ||
+		replaced != (remedy.Pause{}) {
+		t.Fatalf("the pause replaced %+v (%v)", replaced, err)
+	}
+	if f := fleet(t, w.function); len(f.Open) != 1 || len(f.Begun) != 1 ||
+		!f.Paused.On(ten.Add(1000*time.Hour)) || f.Paused.Reason != "maintenance" {
+		t.Errorf("a slot was reserved at the same moment: %+v", f)
+	}
+	// Another operator was first: that one's pause is what is replaced, and not the one seen before.
+	var theirs remedy.Pause
+	w.meddle("fleet", func() {
+		other := w.function.In(remedy.BookEnforce)
+		if _, err := other.Pause(t.Context(), ten.Add(time.Hour), "theirs"); err != nil {
+			t.Error(err)
+		}
+		theirs = fleet(t, w.function).Paused
+	})
+	replaced, err := w.operator.Pause(t.Context(), time.Time{}, "mine")
+	if err != nil || replaced != theirs || theirs.Reason != "theirs" {
+		t.Errorf("the pause replaced %+v (%v), want %+v", replaced, err, theirs)
+	}
+	if f := fleet(t, w.function); f.Paused.Reason != "mine" || !f.Paused.Until.IsZero() {
+		t.Errorf("the pause is %+v", f.Paused)
+	}
+}
+
+func TestResume(t *testing.T) {
 	for _, row := range []struct {
 		why   string
-		until time.Time
-		at    time.Time
-		want  remedy.Reason
+		pause *remedy.Pause // nil: nothing is stored at all
+		want  bool
 	}{
-		{"until somebody resumes", time.Time{}, ten.Add(1000 * time.Hour), remedy.ReasonPaused},
-		{"until its last moment", until, until.Add(-1), remedy.ReasonPaused},
-		{"and not after it", until, until, ""},
+		{"nothing is known", nil, false},
+		{"no pause", &remedy.Pause{}, false},
+		{"a pause", &remedy.Pause{Since: ten}, true},
+		{"one to its last moment", &remedy.Pause{Since: ten.Add(-time.Hour), Until: ten.Add(1)}, true},
+		{"one that is over", &remedy.Pause{Since: ten.Add(-time.Hour), Until: ten}, false},
 	} {
-		c := &clock{ten}
-		store := ledger.NewMem()
-		if err := ledger.New(store, strict(), c.now).Pause(t.Context(), row.until, "maintenance"); err != nil {
-			t.Fatal(err)
+		w := newTable()
+		if row.pause != nil {
+			putFleet(t, w.function, remedy.Fleet{Paused: *row.pause})
 		}
-		c.at = row.at
-		l := ledger.New(store, strict(), c.now) // another process
-		_, reason, err := l.Claim(t.Context(), remedy.Record{}, fresh("i-1", "a", c.at), remedy.Attempt{N: 1})
-		if reason != row.want || err != nil {
-			t.Errorf("%s: a first claim gave %q (%v), want %q", row.why, reason, err, row.want)
+		paused, err := w.operator.Resume(t.Context())
+		if paused != row.want || err != nil {
+			t.Errorf("%s: paused %v (%v)", row.why, paused, err)
 		}
-		was, err := l.Resume(t.Context())
-		if was != (row.want == remedy.ReasonPaused) || err != nil {
-			t.Errorf("%s: Resume says that it was paused: %v (%v)", row.why, was, err)
+		// It is there now, in either case: who lost it with the rest may go on.
+		if f := fleet(t, w.function); f.Paused != (remedy.Pause{}) || f.Revision == 0 ||
+			!f.Written.Equal(ten) {
+			t.Errorf("%s: the fleet is %+v", row.why, f)
 		}
-		if was, err = l.Resume(t.Context()); was || err != nil {
-			t.Errorf("%s: Resume twice says that it was paused: %v (%v)", row.why, was, err)
+		if again, err := w.operator.Resume(t.Context()); again || err != nil {
+			t.Errorf("%s: paused again: %v (%v)", row.why, again, err)
 		}
+	}
+}
+
+func TestResumeUnderWay(t *testing.T) {
+	w := newTable()
+	putFleet(t, w.function, remedy.Fleet{Paused: remedy.Pause{Since: ten}})
+	w.meddle("fleet", func() { w.opened(t, "i-1", 0) })
+	paused, err := w.operator.Resume(t.Context())
+	if f := fleet(t, w.function); !paused || err != nil || len(f.Open) != 1 || f.Paused.On(ten) {
+		t.Errorf("a slot was reserved at the same moment: paused %v (%v), %+v", paused, err, f)
+	}
+	putFleet(t, w.function, remedy.Fleet{Paused: remedy.Pause{Since: ten},
+		Revision: fleet(t, w.function).Revision})
+	w.meddle("fleet", func() {
+		if _, err := w.function.In(remedy.BookEnforce).Resume(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	if paused, err := w.operator.Resume(t.Context()); paused || err != nil {
+		t.Errorf("another operator was first: paused %v (%v), want that one's work", paused, err)
 	}
 }
 
 func TestClose(t *testing.T) {
-	c := &clock{ten}
-	l := ledger.New(ledger.NewMem(), strict(), c.now)
-	first := begin(t, l, "i-1", "a", ten)
-	for _, unknown := range []string{"i-1", "i-1/20200101T000000Z", "i-2/20261123T100000Z", "", "/"} {
-		if _, err := l.Close(t.Context(), unknown); !errors.Is(err, ledger.ErrNotOpen) {
-			t.Errorf("closing %q: %v, want ErrNotOpen", unknown, err)
-		}
+	w := newTable()
+	open := w.opened(t, "i-1", 2)
+	other := w.opened(t, "i-2", 1)
+	w.clock.at = ten.Add(3 * time.Minute)
+	closed, err := w.operator.Close(t.Context(), open.Open.ID)
+	want := *opened("i-1", ten, 2)
+	want.EndedAt, want.Why = w.clock.at, "by an operator"
+	want.Verdict, want.Reason = remedy.VerdictFailed, remedy.ReasonAbandoned
+	for n := range want.Attempts {
+		want.Attempts[n].Fate = remedy.FateUnconfirmed
 	}
-	c.at = ten.Add(time.Second)
-	ended, err := l.Close(t.Context(), first.Open.ID)
-	if err != nil || ended.Verdict != remedy.VerdictFailed || ended.Reason != remedy.ReasonAbandoned || !ended.EndedAt.Equal(c.at) {
-		t.Fatalf("closed as %s/%s at %v (%v)", ended.Verdict, ended.Reason, ended.EndedAt, err)
+	if diff := cmp.Diff(want, closed); err != nil || diff != "" {
+		t.Errorf("closed (%v): (-want +got)\n%s", err, diff)
 	}
-	if _, err := l.Close(t.Context(), first.Open.ID); !errors.Is(err, ledger.ErrNotOpen) {
-		t.Errorf("closing it twice: %v, want ErrNotOpen", err)
-	}
-	if fleet := l.Fleet(t.Context()).Value; len(fleet.Open) != 0 {
-		t.Errorf("%d slots, want none", len(fleet.Open))
-	}
-	// Its owner is alive, and knows nothing of it.
-	if _, reason, err := l.Claim(t.Context(), first, first.Open, remedy.Attempt{N: 2}); reason != remedy.ReasonInProgress || err != nil {
-		t.Errorf("its owner's next claim: %q (%v), want in-progress", reason, err)
-	}
-	if r := record(t, l, "i-1"); r.Open != nil || r.LeftAloneUntil(strict()) != c.at.Add(strict().Cooldown) {
+	r := record(t, w.function, "i-1")
+	if r.Open != nil || len(r.Recent) != 1 || r.Recent[0].Reason != remedy.ReasonAbandoned ||
+		!r.Keys["key of i-1"].Equal(w.clock.at) ||
+		!r.LeftAloneUntil(strict()).Equal(w.clock.at.Add(strict().Cooldown)) {
 		t.Errorf("the record is %+v, want a cool-down like after any other end", r)
 	}
+	f := fleet(t, w.function)
+	if len(f.Open) != 1 || f.Open[0].Incident != other.Open.ID || len(f.Begun) != 2 {
+		t.Errorf("the fleet is %+v, want the other's slot, and both beginnings", f)
+	}
+}
+
+func TestCloseOfWhatIsNotOpen(t *testing.T) {
+	w := newTable()
+	open := w.opened(t, "i-1", 1)
+	put(t, w.function, "i-2", remedy.Record{Recent: []remedy.Incident{
+		ended("i-2", ten.Add(-time.Hour), remedy.VerdictFailed)}})
+	w.store.puts = 0
+	for _, row := range []struct{ why, incident string }{
+		{"an instance is no incident", "i-1"},
+		{"another incident of the instance", "i-1/20200101T000000Z"},
+		{"one that has ended", remedy.IncidentID("i-2", ten.Add(-time.Hour))},
+		{"one that was never known", "i-3/20261123T100000Z"},
+		{"no name", ""},
+		{"hardly one", "/"},
+	} {
+		ended, err := w.operator.Close(t.Context(), row.incident)
+		if !errors.Is(err, ledger.ErrNotOpen) || !strings.HasPrefix(err.Error(), row.incident) ||
+			ended.ID != "" {
+			t.Errorf("%s: %+v (%v), want ErrNotOpen with its name", row.why, ended, err)
+		}
+	}
+	if now := record(t, w.function, "i-1"); now.Revision != open.Revision || w.store.puts != 0 {
+		t.Errorf("something was written: %d times", w.store.puts)
+	}
+}
+
+// The owner is alive, and writes at the same moment: what it wrote is closed, and not what the
+// operator saw before.
+func TestCloseUnderWay(t *testing.T) {
+	w := newTable()
+	open := w.opened(t, "i-1", 1)
+	w.meddle("instance/i-1", func() {
+		open.Open = opened("i-1", ten, 2)
+		put(t, w.function, "i-1", open)
+	})
+	closed, err := w.operator.Close(t.Context(), open.Open.ID)
+	if r := record(t, w.function, "i-1"); err != nil || len(closed.Attempts) != 2 || r.Open != nil ||
+		len(r.Recent) != 1 || len(r.Recent[0].Attempts) != 2 {
+		t.Errorf("the owner claimed its second attempt: closed %+v (%v), stored %+v", closed, err, r)
+	}
+
+	w = newTable()
+	open = w.opened(t, "i-1", 1)
+	w.meddle("instance/i-1", func() {
+		put(t, w.function, "i-1", remedy.Record{Revision: open.Revision,
+			Recent: []remedy.Incident{ended("i-1", ten, remedy.VerdictRestarted)}})
+	})
+	if _, err = w.operator.Close(t.Context(), open.Open.ID); !errors.Is(err, ledger.ErrNotOpen) {
+		t.Errorf("the owner ended it: %v, want ErrNotOpen", err)
+	}
+	if r := record(t, w.function, "i-1"); r.Recent[0].Verdict != remedy.VerdictRestarted {
+		t.Errorf("the owner ended it as restarted, and it is %+v", r.Recent)
+	}
+
+	w = newTable()
+	open = w.opened(t, "i-1", 1)
+	w.meddle("fleet", func() { w.opened(t, "i-2", 0) })
+	_, err = w.operator.Close(t.Context(), open.Open.ID)
+	if f := fleet(t, w.function); err != nil || len(f.Open) != 1 || f.Open[0].Instance != "i-2" {
+		t.Errorf("another slot was reserved when this one was given back: %+v (%v)", f, err)
+	}
+	// That the slot cannot be given back is not the operator's trouble: the sweep drops it.
+	w = newTable()
+	open = w.opened(t, "i-1", 1)
+	store := &broken{Store: w.mem, key: "fleet"}
+	closed, err = ledger.New(store, strict(), w.clock.now).In(remedy.BookEnforce).
+		Close(t.Context(), open.Open.ID)
+	if err != nil || closed.ID != open.Open.ID || record(t, w.function, "i-1").Open != nil ||
+		len(fleet(t, w.function).Open) != 1 {
+		t.Errorf("the fleet could not be written: closed %+v (%v)", closed, err)
+	}
+}
+
+// broken is a store whose keys that begin with key cannot be written.
+type broken struct {
+	ledger.Store
+	key string
+}
+
+func (b *broken) Put(ctx context.Context, key string, value []byte, expected uint64) (
+	uint64, error) {
+	if strings.HasPrefix(key, b.key) {
+		return 0, errGone
+	}
+	return b.Store.Put(ctx, key, value, expected)
 }
 
 func TestReset(t *testing.T) {
-	l := ledger.New(ledger.NewMem(), strict(), (&clock{ten}).now)
-	if _, err := l.Reset(t.Context(), "i-1"); !errors.Is(err, ledger.ErrNoRecord) {
-		t.Errorf("an instance that is not known: %v, want ErrNoRecord", err)
+	w := newTable()
+	if _, err := w.operator.Reset(t.Context(), "i-1"); !errors.Is(err, ledger.ErrNoRecord) ||
+		!strings.HasPrefix(err.Error(), "i-1:") {
+		t.Errorf("an instance that is not known: %v, want ErrNoRecord with its name", err)
 	}
-	settle(t, l, begin(t, l, "i-1", "a", ten), ten, remedy.VerdictRestarted)
-	if n, err := l.Reset(t.Context(), "i-1"); n != 1 || err != nil {
-		t.Errorf("%d incidents forgiven (%v), want 1", n, err)
+	forgiven := ended("i-1", ten.Add(-3*time.Hour), remedy.VerdictFailed)
+	forgiven.Forgiven = true
+	before := put(t, w.function, "i-1", remedy.Record{
+		Recent: []remedy.Incident{forgiven, ended("i-1", ten.Add(-2*time.Hour), remedy.VerdictFailed),
+			ended("i-1", ten.Add(-time.Hour), remedy.VerdictRestarted)},
+		Keys: map[string]time.Time{"key of i-1": ten}})
+	if n, err := w.operator.Reset(t.Context(), "i-1"); n != 2 || err != nil {
+		t.Errorf("%d incidents forgiven (%v), want the two that counted", n, err)
 	}
-	r := record(t, l, "i-1")
-	if !r.LeftAloneUntil(strict()).IsZero() || r.Spent(time.Time{}) != 0 || r.Keys["key-of-i-1"].IsZero() ||
-		r.Recent[0].Verdict != remedy.VerdictRestarted {
-		t.Errorf("the record is %+v, want nothing counted, and the alarm and the recovery remembered", r)
+	want, got := before, record(t, w.function, "i-1")
+	want.Recent[1].Forgiven, want.Recent[2].Forgiven = true, true
+	want.Revision = got.Revision
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the record is (-want +got)\n%s", diff)
 	}
-	if n, err := l.Reset(t.Context(), "i-1"); n != 0 || err != nil {
-		t.Errorf("twice: %d forgiven (%v), want 0 and no error", n, err)
+	if !got.LeftAloneUntil(strict()).IsZero() || got.Spent(time.Time{}) != 0 {
+		t.Error("something still counts")
+	}
+	w.store.puts = 0
+	if n, err := w.operator.Reset(t.Context(), "i-1"); n != 0 || err != nil || w.store.puts != 0 {
+		t.Errorf("twice: %d forgiven (%v) with %d writes, want none of each", n, err, w.store.puts)
 	}
 }
 
-// counting counts the writes to a store.
-type counting struct {
-	ledger.Store
-	puts int
+func TestResetUnderWay(t *testing.T) {
+	w := newTable()
+	open := w.opened(t, "i-1", 1)
+	w.store.puts = 0
+	if n, err := w.operator.Reset(t.Context(), "i-1"); n != 0 || !errors.Is(err, ledger.ErrOpen) ||
+		!strings.HasPrefix(err.Error(), open.Open.ID) || w.store.puts != 0 {
+		t.Errorf("an incident is open: %d (%v) with %d writes, want ErrOpen with its name", n, err,
+			w.store.puts)
+	}
+
+	past := ended("i-1", ten.Add(-time.Hour), remedy.VerdictFailed)
+	w = newTable()
+	before := put(t, w.function, "i-1", remedy.Record{Recent: []remedy.Incident{past}})
+	w.meddle("instance/i-1", func() { w.opened(t, "i-1", 0) })
+	if n, err := w.operator.Reset(t.Context(), "i-1"); n != 0 || !errors.Is(err, ledger.ErrOpen) {
+		t.Errorf("an incident opened at the same moment: %d (%v), want ErrOpen", n, err)
+	}
+	if r := record(t, w.function, "i-1"); r.Open == nil || r.Recent[0].Forgiven {
+		t.Errorf("beside an open incident, the past was forgiven: %+v", r)
+	}
+
+	w = newTable()
+	before = put(t, w.function, "i-1", remedy.Record{Recent: []remedy.Incident{past}})
+	w.meddle("instance/i-1", func() {
+		before.Recent = append(before.Recent, ended("i-1", ten, remedy.VerdictRestarted))
+		put(t, w.function, "i-1", before)
+	})
+	if n, err := w.operator.Reset(t.Context(), "i-1"); n != 2 || err != nil {
+		t.Errorf("another one ended at the same moment: %d forgiven (%v), want both", n, err)
+	}
+	if r := record(t, w.function, "i-1"); r.Spent(time.Time{}) != 0 || len(r.Recent) != 2 {
+		t.Errorf("the record is %+v", r)
+	}
 }
 
-func (c *counting) Put(ctx context.Context, key string, value []byte, expected uint64) (uint64, error) {
-	c.puts++
-	return c.Store.Put(ctx, key, value, expected)
+// An operator's command ends with its time, however busy the ledger is, and says so; and with an
+// answer that is not known.
+func TestOperatorsGiveUp(t *testing.T) {
+	commands := map[string]func(context.Context, *ledger.Records) error{
+		"pause": func(ctx context.Context, l *ledger.Records) error {
+			_, err := l.Pause(ctx, time.Time{}, "maintenance")
+			return err
+		},
+		"resume": func(ctx context.Context, l *ledger.Records) error {
+			_, err := l.Resume(ctx)
+			return err
+		},
+		"close": func(ctx context.Context, l *ledger.Records) error {
+			_, err := l.Close(ctx, remedy.IncidentID("i-1", ten))
+			return err
+		},
+		"reset": func(ctx context.Context, l *ledger.Records) error {
+			_, err := l.Reset(ctx, "i-2")
+			return err
+		},
+	}
+	for what, command := range commands {
+		w := newTable()
+		w.opened(t, "i-1", 1)
+		put(t, w.function, "i-2", remedy.Record{Recent: []remedy.Incident{
+			ended("i-2", ten, remedy.VerdictFailed)}})
+		ctx, cancel := context.WithCancel(t.Context())
+		busy := ledger.New(&contested{w.mem, 5, cancel}, strict(), w.clock.now)
+		if err := command(ctx, busy.In(remedy.BookEnforce)); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: somebody else is always first: %v, want the end of its time", what, err)
+		}
+		gone := ledger.New(&broken{Store: w.mem}, strict(), w.clock.now)
+		if err := command(t.Context(), gone.In(remedy.BookEnforce)); err == nil ||
+			err.Error() != errGone.Error() {
+			t.Errorf("%s: the store is gone: %v, want its words", what, err)
+		}
+	}
 }
 
 func TestLook(t *testing.T) {
-	policy := strict()
-	policy.FleetConcurrent = 20
-	c := &clock{ten}
-	store := &counting{Store: ledger.NewMem()}
-	l := ledger.New(store, policy, c.now)
+	w := newTable()
 	for n := range 11 { // more than are read at a time
-		begin(t, l, fmt.Sprintf("i-%02d", n), "a", ten)
+		w.opened(t, fmt.Sprintf("i-%02d", n), 1)
 	}
-	settle(t, l, record(t, l, "i-00"), ten, remedy.VerdictFailed)
-	now := record(t, l, "i-01")
-	if _, err := store.Store.Put(t.Context(), "instance/i-01", []byte(`{"version":7}`), now.Revision); err != nil {
+	zero := record(t, w.function, "i-00")
+	put(t, w.function, "i-00", remedy.Record{Revision: zero.Revision,
+		Recent: []remedy.Incident{ended("i-00", ten, remedy.VerdictFailed)}})
+	f := fleet(t, w.function)
+	f.Open = f.Open[1:] // its beginning still counts
+	putFleet(t, w.function, f)
+	one := record(t, w.function, "i-01")
+	if _, err := w.mem.Put(t.Context(), "instance/i-01", []byte(`{"version":7}`), one.Revision); err != nil {
 		t.Fatal(err)
 	}
-	c.at = ten.Add(5 * time.Hour) // every lease is over: a sweep would write
-	store.puts = 0
-	seen, err := l.Look(t.Context())
-	if err != nil || len(seen.Records) != 11 || !seen.At.Equal(c.at) || len(seen.Fleet.Open) != 10 {
-		t.Fatalf("%d records and %d slots at %v (%v), want 11 and 10", len(seen.Records), len(seen.Fleet.Open), seen.At, err)
+	put(t, w.function, "i-99", remedy.Record{}) // nothing of it is under way
+
+	w.clock.at = ten.Add(5 * time.Hour) // every lease is over: a sweep would write
+	w.store.puts = 0
+	seen, err := w.operator.Look(t.Context())
+	if err != nil || len(seen.Records) != 11 || !seen.At.Equal(w.clock.at) ||
+		len(seen.Fleet.Open) != 10 || w.store.puts != 0 {
+		t.Fatalf("%d records and %d slots at %v (%v), %d writes; want 11, 10 and none",
+			len(seen.Records), len(seen.Fleet.Open), seen.At, err, w.store.puts)
 	}
-	if store.puts != 0 {
-		t.Errorf("looking wrote %d times", store.puts)
+	for id, r := range seen.Records {
+		switch id {
+		case "i-00":
+			if !r.OK() || len(r.Value.Recent) != 1 {
+				t.Errorf("the ended one is %+v", r)
+			}
+		case "i-01":
+			if r.Failure != remedy.FailureUnreadable || !strings.Contains(r.Note, "instance/i-01") {
+				t.Errorf("one record that cannot be understood is %+v, want a failure of its own", r)
+			}
+		default:
+			if !r.OK() || r.Value.Open == nil || r.Value.Open.Instance != id ||
+				!r.At.Equal(w.clock.at) {
+				t.Errorf("%s is %+v", id, r)
+			}
+		}
 	}
-	if r := seen.Records["i-00"]; !r.OK() || len(r.Value.Recent) != 1 {
-		t.Errorf("the ended one is %+v", r)
+}
+
+// An incident that ends between the two reads is shown as both say.
+func TestLookUnderWay(t *testing.T) {
+	w := newTable()
+	open := w.opened(t, "i-1", 1)
+	store := &reading{Store: w.mem, key: "instance/i-1", before: func() {
+		if _, err := w.function.In(remedy.BookEnforce).Close(t.Context(), open.Open.ID); err != nil {
+			t.Error(err)
+		}
+	}}
+	operator := ledger.New(store, strict(), w.clock.now).In(remedy.BookEnforce)
+	seen, err := operator.Look(t.Context())
+	if r := seen.Records["i-1"]; err != nil || len(seen.Fleet.Open) != 1 || !r.OK() ||
+		r.Value.Open != nil || len(r.Value.Recent) != 1 {
+		t.Errorf("it ended meanwhile: %+v (%v)", seen, err)
 	}
-	if r := seen.Records["i-01"]; r.Failure != remedy.FailureUnreadable {
-		t.Errorf("one record that cannot be understood is %q, want a failure of its own", r.Failure)
+	store.fails = true
+	if _, err := operator.Look(t.Context()); !errors.Is(err, errGone) {
+		t.Errorf("a record cannot be had: %v, want the store's error", err)
 	}
-	ended, cancel := context.WithCancel(t.Context())
+	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.Look(ended); !errors.Is(err, context.Canceled) {
+	if _, err := operator.Look(gone); !errors.Is(err, context.Canceled) {
 		t.Errorf("a store that cannot be asked: %v, want its error", err)
 	}
+}
+
+// reading is a store that lets somebody else write just before a key is first read, or whose key
+// cannot be read.
+type reading struct {
+	ledger.Store
+	key    string
+	before func()
+	fails  bool
+}
+
+func (r *reading) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	if before := r.before; before != nil && key == r.key {
+		r.before = nil
+		before()
+	}
+	if r.fails && key == r.key {
+		return nil, 0, errGone
+	}
+	return r.Store.Get(ctx, key)
 }
 
 // careless is a store that swaps without comparing.
@@ -158,21 +521,20 @@ type forgetful struct{ ledger.Store }
 func (f forgetful) Put(context.Context, string, []byte, uint64) (uint64, error) { return 1, nil }
 
 func TestProbe(t *testing.T) {
-	store := ledger.NewMem()
-	l := ledger.New(store, strict(), (&clock{ten}).now)
-	before := begin(t, l, "i-1", "a", ten)
+	w := newTable()
+	before := w.opened(t, "i-1", 1)
 	for range 2 { // the second time its key is there
-		if took, err := ledger.Probe(t.Context(), store); err != nil || took <= 0 {
+		if took, err := ledger.Probe(t.Context(), w.mem); err != nil || took <= 0 {
 			t.Errorf("a store that is well: %v in %v", err, took)
 		}
 	}
-	if after := record(t, l, "i-1"); after.Revision != before.Revision {
+	if after := record(t, w.function, "i-1"); after.Revision != before.Revision {
 		t.Error("probing wrote to a record")
 	}
 	for why, bad := range map[string]ledger.Store{
 		"a store that swaps without comparing": careless{ledger.NewMem()},
 		"a store that loses what it is given":  forgetful{ledger.NewMem()},
-		"a store that cannot be written":       &failing{Store: ledger.NewMem(), key: "doctor"},
+		"a store that cannot be written":       &broken{Store: ledger.NewMem(), key: "doctor"},
 	} {
 		if _, err := ledger.Probe(t.Context(), bad); err == nil {
 			t.Errorf("%s passes", why)

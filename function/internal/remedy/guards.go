@@ -5,6 +5,37 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ecs-remedy/events"
+)
+
+// Rule names a guard in findings. The strings are part of the program's output.
+type Rule string
+
+// The rules, in the order in which an alarm meets them.
+const (
+	RuleAlarmRule    Rule = "alarm-rule"
+	RuleAlarmLevel   Rule = "alarm-level"
+	RuleAccount      Rule = "account"
+	RuleAlarmAge     Rule = "alarm-age"
+	RuleMode         Rule = "mode"
+	RuleWindow       Rule = "window"
+	RuleDuplicate    Rule = "duplicate"
+	RuleLastRecovery Rule = "last-recovery"
+	RuleCoolDown     Rule = "cool-down"
+	RuleIncidents    Rule = "incidents"
+	RulePause        Rule = "pause"
+	RuleFleet        Rule = "fleet"
+	RuleFound        Rule = "found"
+	RuleRunning      Rule = "running"
+	RuleSecurityLock Rule = "security-lock"
+	RuleOtherLock    Rule = "other-lock"
+	RuleExpiry       Rule = "expiry"
+	RuleOptIn        Rule = "opt-in"
+	RulePlatform     Rule = "platform"
+	RuleHeartbeat    Rule = "heartbeat"
+	RuleHang         Rule = "hang"
+	RuleForce        Rule = "force"
 )
 
 // ruling collects what the rules say: every rule leaves a finding, and the first refusal is the reason.
@@ -17,11 +48,11 @@ type ruling struct {
 	blind    string // what could not be read just now, if anything
 }
 
-func (r *ruling) pass(rule, saw string) {
+func (r *ruling) pass(rule Rule, saw string) {
 	r.findings = append(r.findings, Finding{Rule: rule, OK: true, Saw: saw})
 }
 
-func (r *ruling) refuse(rule string, reason Reason, saw string) {
+func (r *ruling) refuse(rule Rule, reason Reason, saw string) {
 	r.findings = append(r.findings, Finding{Rule: rule, Saw: saw})
 	if r.reason == "" {
 		r.reason, r.why = reason, saw
@@ -29,7 +60,7 @@ func (r *ruling) refuse(rule string, reason Reason, saw string) {
 }
 
 // unread refuses because of a source without a usable answer; only one that may have an answer soon is worth another try.
-func (r *ruling) unread(rule string, failure Failure, missing Reason, note string) {
+func (r *ruling) unread(rule Rule, failure Failure, missing Reason, note string) {
 	if note == "" {
 		note = string(failure)
 	}
@@ -60,40 +91,40 @@ var opening = []struct {
 	{SourceInstance, optInRule}, {SourcePlatform, platformRule}, {SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
 }
 
-// live are the guards that are asked again before every further attempt of an open incident; whether the instance's status
-// allows one depends on the attempts so far, see ladder.guard.
+// live are the guards that are asked again before every attempt of an open incident; whether the
+// instance's status allows one depends on the attempts so far, see mayReboot.
 var live = []func(*ruling){lockRule, expiryRule, optInRule, platformRule}
 
 // alarmRule: may this metric alarm rule, at this level, restart anything? Events have neither.
 func alarmRule(r *ruling) {
 	a := &r.f.Alarm
 	if a.Event != "" {
-		r.pass("alarm-rule", a.Event)
+		r.pass(RuleAlarmRule, a.Event)
 		return
 	}
 	if !matches(r.p.Rules, a.Name) {
-		r.refuse("alarm-rule", ReasonRuleNotAllowed, "rule "+quoted(a.Name)+" is not in REMEDY_RULES")
+		r.refuse(RuleAlarmRule, ReasonRuleNotAllowed, "rule "+quoted(a.Name)+" is not in REMEDY_RULES")
 		return
 	}
-	r.pass("alarm-rule", a.Name)
+	r.pass(RuleAlarmRule, a.Name)
 	switch {
+	case a.State == events.StateInsufficientData:
+		r.pass(RuleAlarmLevel, "not asked: missing data has no level")
 	case slices.Contains(r.p.Levels, a.Level):
-		r.pass("alarm-level", a.Level)
-	case a.Level == "" && weak(*a):
-		r.pass("alarm-level", "none: missing data has no level")
+		r.pass(RuleAlarmLevel, a.Level)
 	default:
-		r.refuse("alarm-level", ReasonRuleNotAllowed, "level "+quoted(a.Level)+" is not in REMEDY_LEVELS")
+		r.refuse(RuleAlarmLevel, ReasonRuleNotAllowed, "level "+quoted(a.Level)+" is not in REMEDY_LEVELS")
 	}
 }
 
 func accountRule(r *ruling) {
 	switch account := r.f.Alarm.Account; {
 	case account == "":
-		r.refuse("account", ReasonWrongAccount, "the alarm does not say whose instance it is")
+		r.refuse(RuleAccount, ReasonWrongAccount, "the alarm does not say whose instance it is")
 	case account != r.f.Account:
-		r.refuse("account", ReasonWrongAccount, "the alarm is about account "+account)
+		r.refuse(RuleAccount, ReasonWrongAccount, "the alarm is about account "+account)
 	default:
-		r.pass("account", account)
+		r.pass(RuleAccount, account)
 	}
 }
 
@@ -102,44 +133,44 @@ func timeRule(r *ruling) {
 	age := r.f.Now.Sub(a.Time)
 	switch {
 	case a.Time.IsZero():
-		r.refuse("alarm-age", ReasonUnreadable, "the alarm has no time that can be read")
+		r.refuse(RuleAlarmAge, ReasonUnreadable, "the alarm has no time that can be read")
 	case age < -MaxSkew:
-		r.refuse("alarm-age", ReasonUnreadable, "the alarm's time is "+short(-age)+" in the future")
+		r.refuse(RuleAlarmAge, ReasonUnreadable, "the alarm's time is "+short(-age)+" in the future")
 	case age > r.p.AlarmMaxAge:
-		r.refuse("alarm-age", ReasonStaleAlarm, short(age)+" old, the limit is "+short(r.p.AlarmMaxAge))
+		r.refuse(RuleAlarmAge, ReasonStaleAlarm, short(age)+" old, the limit is "+short(r.p.AlarmMaxAge))
 	default:
-		r.pass("alarm-age", short(age))
+		r.pass(RuleAlarmAge, short(age))
 	}
 }
 
 func modeRule(r *ruling) {
 	if r.p.off() {
-		r.refuse("mode", ReasonPaused, "mode "+string(r.p.Mode))
+		r.refuse(RuleMode, ReasonPaused, "mode "+string(r.p.Mode))
 		return
 	}
-	r.pass("mode", string(r.p.Mode))
+	r.pass(RuleMode, string(r.p.Mode))
 }
 
 func windowRule(r *ruling) {
 	if len(r.p.Windows) == 0 {
-		r.pass("window", "always open")
+		r.pass(RuleWindow, "always open")
 		return
 	}
 	for _, window := range r.p.Windows {
 		if window.Open(r.f.Now) {
-			r.pass("window", "open")
+			r.pass(RuleWindow, "open")
 			return
 		}
 	}
-	r.refuse("window", ReasonOutsideWindow, "no window of REMEDY_WINDOWS is open")
+	r.refuse(RuleWindow, ReasonOutsideWindow, "no window of REMEDY_WINDOWS is open")
 }
 
 func duplicateRule(r *ruling) {
 	if _, known := r.f.Record.Value.Keys[r.f.Alarm.Key]; known {
-		r.refuse("duplicate", ReasonDuplicateAlarm, "this alarm opened an incident that has ended")
+		r.refuse(RuleDuplicate, ReasonDuplicateAlarm, "this alarm opened an incident that has ended")
 		return
 	}
-	r.pass("duplicate", "a new alarm")
+	r.pass(RuleDuplicate, "a new alarm")
 }
 
 // recoveryRule: an alarm from before the last recovery is about a hang that is over. Some alarms have their time to the second.
@@ -147,11 +178,11 @@ func recoveryRule(r *ruling) {
 	recovered := r.f.Record.Value.recovered().Truncate(time.Second)
 	switch {
 	case recovered.IsZero():
-		r.pass("last-recovery", "none known")
+		r.pass(RuleLastRecovery, "none known")
 	case r.f.Alarm.Time.Before(recovered):
-		r.refuse("last-recovery", ReasonStaleAlarm, "the instance recovered at "+stamp(recovered)+", after this alarm")
+		r.refuse(RuleLastRecovery, ReasonStaleAlarm, "the instance recovered at "+stamp(recovered)+", after this alarm")
 	default:
-		r.pass("last-recovery", stamp(recovered))
+		r.pass(RuleLastRecovery, stamp(recovered))
 	}
 }
 
@@ -160,11 +191,11 @@ func cooldownRule(r *ruling) {
 	until := ended.Add(r.p.Cooldown)
 	switch {
 	case ended.IsZero():
-		r.pass("cool-down", "no incident before")
+		r.pass(RuleCoolDown, "no incident before")
 	case r.f.Now.Before(until):
-		r.refuse("cool-down", ReasonCoolingDown, "its last incident ended at "+stamp(ended)+"; left alone until "+stamp(until))
+		r.refuse(RuleCoolDown, ReasonCoolingDown, "its last incident ended at "+stamp(ended)+"; left alone until "+stamp(until))
 	default:
-		r.pass("cool-down", "over since "+stamp(until))
+		r.pass(RuleCoolDown, "over since "+stamp(until))
 	}
 }
 
@@ -172,70 +203,65 @@ func budgetRule(r *ruling) {
 	spent := r.f.Record.Value.Spent(r.f.Now.Add(-r.p.IncidentWindow))
 	saw := strconv.Itoa(spent) + " of " + strconv.Itoa(r.p.MaxIncidents)
 	if spent >= r.p.MaxIncidents {
-		r.refuse("incidents", ReasonIncidentsSpent, saw+" within "+short(r.p.IncidentWindow)+": a human is needed")
+		r.refuse(RuleIncidents, ReasonIncidentsSpent, saw+" within "+short(r.p.IncidentWindow)+": a human is needed")
 		return
 	}
-	r.pass("incidents", saw)
+	r.pass(RuleIncidents, saw)
 }
 
 func pauseRule(r *ruling) {
 	if !r.f.Fleet.OK() {
-		r.unread("pause", r.f.Fleet.Failure, ReasonUnreadable, "the ledger: "+r.f.Fleet.Note)
+		r.unread(RulePause, r.f.Fleet.Failure, ReasonUnreadable, "the ledger: "+r.f.Fleet.Note)
 		return
 	}
 	if pause := r.f.Fleet.Value.Paused; pause.On(r.f.Now) {
-		r.refuse("pause", ReasonPaused, pause.Reason)
+		r.refuse(RulePause, ReasonPaused, pause.Reason)
 		return
 	}
-	r.pass("pause", "none")
+	r.pass(RulePause, "none")
 }
 
 func fleetRule(r *ruling) {
 	if !r.f.Fleet.OK() {
 		return // pauseRule said so
 	}
-	// Its record was read a moment ago and did not show this incident: another invocation is opening it right now.
-	if slot, opening := r.f.Fleet.Value.Opening(*r.p, r.f.Record.Value, r.f.Alarm.Instance, r.f.Now); opening {
-		r.refuse("fleet", ReasonInProgress, "incident "+slot.Incident+" is being opened")
-		return
-	}
 	reason, saw := r.f.Fleet.Value.Full(*r.p, r.f.Now)
 	if reason != "" {
-		r.refuse("fleet", reason, saw)
+		r.refuse(RuleFleet, reason, saw)
 		return
 	}
-	r.pass("fleet", saw)
+	r.pass(RuleFleet, saw)
 }
 
 // foundRule: is exactly this instance there?
 func foundRule(r *ruling) {
-	if m := &r.f.Machine; !m.OK() {
-		r.unread("found", m.Failure, ReasonNotFound, m.Note)
+	if m := &r.f.Instance; !m.OK() {
+		r.unread(RuleFound, m.Failure, ReasonNotFound, m.Note)
 		return
 	}
-	r.pass("found", r.f.Machine.Value.Name)
+	r.pass(RuleFound, r.f.Instance.Value.Name)
 }
 
 func runningRule(r *ruling) {
-	if !r.f.Machine.OK() {
+	if !r.f.Instance.OK() {
 		return // foundRule said so, here and in the rules below
 	}
-	if status := r.f.Machine.Value.Status; status != "Running" {
-		r.refuse("running", ReasonNotRunning, status)
+	if status := r.f.Instance.Value.Status; status != "Running" {
+		r.refuse(RuleRunning, ReasonNotRunning, status)
 		return
 	}
-	r.pass("running", "Running")
+	r.pass(RuleRunning, "Running")
 }
 
 // lockRule: any lock refuses, those that we have no name for included (ECS API document "API behavior when an instance is
 // locked", 25695).
 func lockRule(r *ruling) {
-	if !r.f.Machine.OK() {
+	if !r.f.Instance.OK() {
 		return
 	}
-	m := &r.f.Machine.Value
+	m := &r.f.Instance.Value
 	if !m.LocksKnown {
-		r.refuse("security-lock", ReasonUnreadable, "OperationLocks is missing or malformed")
+		r.refuse(RuleSecurityLock, ReasonUnreadable, "OperationLocks is missing or malformed")
 		return
 	}
 	security, other := "no locks", "no locks"
@@ -247,36 +273,36 @@ func lockRule(r *ruling) {
 		}
 	}
 	if security != "no locks" {
-		r.refuse("security-lock", ReasonSecurityLocked, security)
+		r.refuse(RuleSecurityLock, ReasonSecurityLocked, security)
 	} else {
-		r.pass("security-lock", security)
+		r.pass(RuleSecurityLock, security)
 	}
 	if other != "no locks" {
-		r.refuse("other-lock", ReasonLocked, other)
+		r.refuse(RuleOtherLock, ReasonLocked, other)
 	} else {
-		r.pass("other-lock", other)
+		r.pass(RuleOtherLock, other)
 	}
 }
 
 // expiryRule: a subscription that has run out. Pay-as-you-go instances carry a date in 2099, which means nothing.
 func expiryRule(r *ruling) {
-	if !r.f.Machine.OK() {
+	if !r.f.Instance.OK() {
 		return
 	}
-	m := &r.f.Machine.Value
+	m := &r.f.Instance.Value
 	switch {
 	case m.ChargeType == "PostPaid":
-		r.pass("expiry", "PostPaid")
+		r.pass(RuleExpiry, "PostPaid")
 	case m.ChargeType != "PrePaid":
-		r.refuse("expiry", ReasonUnreadable, "charge type "+quoted(m.ChargeType))
+		r.refuse(RuleExpiry, ReasonUnreadable, "charge type "+quoted(m.ChargeType))
 	case m.ExpiredTime.IsZero():
-		r.refuse("expiry", ReasonUnreadable, "PrePaid without an ExpiredTime that can be read")
-	case !r.f.Machine.clockAgrees():
-		r.refuse("expiry", ReasonUnreadable, clockDispute)
-	case !r.f.Machine.Date.Before(m.ExpiredTime):
-		r.refuse("expiry", ReasonExpired, "since "+stamp(m.ExpiredTime))
+		r.refuse(RuleExpiry, ReasonUnreadable, "PrePaid without an ExpiredTime that can be read")
+	case !r.f.Instance.clockAgrees():
+		r.refuse(RuleExpiry, ReasonUnreadable, clockDispute)
+	case !r.f.Instance.Date.Before(m.ExpiredTime):
+		r.refuse(RuleExpiry, ReasonExpired, "since "+stamp(m.ExpiredTime))
 	default:
-		r.pass("expiry", "PrePaid until "+stamp(m.ExpiredTime))
+		r.pass(RuleExpiry, "PrePaid until "+stamp(m.ExpiredTime))
 	}
 }
 
@@ -299,15 +325,15 @@ func (p *Policy) granted(m *Instance) (Grant, string) {
 }
 
 func optInRule(r *ruling) {
-	if !r.f.Machine.OK() {
+	if !r.f.Instance.OK() {
 		return
 	}
-	grant, saw := r.p.granted(&r.f.Machine.Value)
+	grant, saw := r.p.granted(&r.f.Instance.Value)
 	if grant == GrantNone {
-		r.refuse("opt-in", ReasonNotOptedIn, saw)
+		r.refuse(RuleOptIn, ReasonNotOptedIn, saw)
 		return
 	}
-	r.pass("opt-in", saw)
+	r.pass(RuleOptIn, saw)
 }
 
 // platformSoon is how long before a planned action of the platform the instance is left to it.
@@ -316,36 +342,40 @@ const platformSoon = 30 * time.Minute
 // platformRule: is the platform itself restarting, moving or repairing the instance, or about to? "You cannot manually restart
 // an instance while automatic recovery is in process" (ECS help "Automatic recovery events of instances").
 func platformRule(r *ruling) {
-	events := &r.f.Events
-	if !events.OK() {
-		r.unread("platform", events.Failure, ReasonUnreadable, events.Note)
+	platform := &r.f.Platform
+	if !platform.OK() {
+		r.unread(RulePlatform, platform.Failure, ReasonUnreadable, platform.Note)
 		return
 	}
-	for i := range events.Value {
-		e := &events.Value[i]
+	waits := "nothing under way"
+	for i := range platform.Value {
+		e := &platform.Value[i]
 		if curesType(e.Type) {
 			continue // the reason that we are here
 		}
 		if e.Status == "Executing" {
-			r.refuse("platform", ReasonPlatformActing, e.Type+" is under way")
+			r.refuse(RulePlatform, ReasonPlatformActing, e.Type+" is under way")
 			return
 		}
 		if (e.Status != "Scheduled" && e.Status != "Inquiring") || !planned(e.Type) {
 			continue
 		}
 		switch {
+		case e.NotBefore.IsZero() && e.Status == "Inquiring":
+			// The platform does nothing before its owner has answered (AcceptInquiredSystemEvent).
+			waits = e.Type + " waits for its owner to accept or decline it"
 		case e.NotBefore.IsZero():
-			r.refuse("platform", ReasonPlatformActing, e.Type+" is announced for an unknown time")
+			r.refuse(RulePlatform, ReasonPlatformActing, e.Type+" is announced for an unknown time")
 			return
-		case !events.clockAgrees():
-			r.refuse("platform", ReasonUnreadable, clockDispute)
+		case !platform.clockAgrees():
+			r.refuse(RulePlatform, ReasonUnreadable, clockDispute)
 			return
-		case e.NotBefore.Sub(events.Date) <= platformSoon:
-			r.refuse("platform", ReasonPlatformActing, e.Type+" is announced for "+stamp(e.NotBefore))
+		case e.NotBefore.Sub(platform.Date) <= platformSoon:
+			r.refuse(RulePlatform, ReasonPlatformActing, e.Type+" is announced for "+stamp(e.NotBefore))
 			return
 		}
 	}
-	r.pass("platform", "nothing under way")
+	r.pass(RulePlatform, waits)
 }
 
 // planned reports whether the platform announces events of this type before it acts.
@@ -389,15 +419,15 @@ func heartbeatRule(r *ruling) {
 	state, saw := r.f.pulse(r.p)
 	switch {
 	case !r.p.SecondCheck:
-		r.pass("heartbeat", "not asked (REMEDY_SECOND_CHECK=none)")
+		r.pass(RuleHeartbeat, "not asked (REMEDY_SECOND_CHECK=none)")
 	case state == pulseBeating:
-		r.refuse("heartbeat", ReasonGuestAlive, saw)
+		r.refuse(RuleHeartbeat, ReasonGuestAlive, saw)
 	case state == pulseUnsettled && !r.f.Vitals.OK():
-		r.unread("heartbeat", r.f.Vitals.Failure, ReasonUnreadable, saw)
+		r.unread(RuleHeartbeat, r.f.Vitals.Failure, ReasonUnreadable, saw)
 	case state == pulseUnsettled:
-		r.refuse("heartbeat", ReasonUnreadable, saw)
+		r.refuse(RuleHeartbeat, ReasonUnreadable, saw)
 	default:
-		r.pass("heartbeat", saw)
+		r.pass(RuleHeartbeat, saw)
 	}
 }
 
@@ -408,80 +438,10 @@ func hangRule(r *ruling) {
 	}
 	switch state, saw := r.f.pulse(r.p); state {
 	case pulseUnheard:
-		r.refuse("hang", ReasonUnconfirmedHang, "the alarm is weak, and "+saw)
+		r.refuse(RuleHang, ReasonUnconfirmedHang, "the alarm is weak, and "+saw)
 	case pulseSilent:
-		r.pass("hang", saw)
+		r.pass(RuleHang, saw)
 	}
-}
-
-// Opening is the slot that another invocation has reserved for an incident of the instance which the instance's record does not
-// show yet, if the reservation still runs.
-func (fl Fleet) Opening(p Policy, record Record, instance string, now time.Time) (Slot, bool) {
-	for _, slot := range fl.Open {
-		if slot.Instance == instance && now.Before(p.Takeover(slot.LeaseUntil)) && !record.Ended(slot.Incident) {
-			return slot, true
-		}
-	}
-	return Slot{}, false
-}
-
-// Full says which limit of the fleet leaves no room for another incident, if any, and what it rests on. A slot that is past
-// the incident limit no longer counts: whoever meets its incident settles it.
-func (fl Fleet) Full(p Policy, now time.Time) (Reason, string) {
-	busy := 0
-	for _, slot := range fl.Open {
-		if now.Before(slot.OpenedAt.Add(p.IncidentLimit)) {
-			busy++
-		}
-	}
-	begun := 0
-	for _, b := range fl.Begun {
-		if now.Sub(b.At) < time.Hour {
-			begun++
-		}
-	}
-	saw := strconv.Itoa(busy) + " of " + strconv.Itoa(p.FleetConcurrent) + " under way, " +
-		strconv.Itoa(begun) + " of " + strconv.Itoa(p.FleetHourly) + " within the hour"
-	switch {
-	case busy >= p.FleetConcurrent:
-		return ReasonFleetConcurrent, saw
-	case begun >= p.FleetHourly:
-		return ReasonFleetHourly, saw
-	}
-	return "", saw
-}
-
-// recovered is when the instance last recovered by our doing; zero: not known to have.
-func (r *Record) recovered() time.Time {
-	var last time.Time
-	for i := range r.Recent {
-		if e := &r.Recent[i]; e.Verdict == VerdictRestarted && e.EndedAt.After(last) {
-			last = e.EndedAt
-		}
-	}
-	return last
-}
-
-// lastEnd is when the instance's last incident ended; zero: there was none. A reset incident does not count.
-func (r *Record) lastEnd() time.Time {
-	var last time.Time
-	for i := range r.Recent {
-		if e := &r.Recent[i]; !e.Forgiven && e.EndedAt.After(last) {
-			last = e.EndedAt
-		}
-	}
-	return last
-}
-
-// Spent counts the instance's incidents that opened after the given time. A reset incident does not count.
-func (r *Record) Spent(since time.Time) int {
-	n := 0
-	for i := range r.Recent {
-		if e := &r.Recent[i]; !e.Forgiven && e.OpenedAt.After(since) {
-			n++
-		}
-	}
-	return n
 }
 
 // quoted is text from outside, marked as such and kept short.
@@ -502,3 +462,19 @@ func short(d time.Duration) string {
 
 // stamp is a time to the second.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// forceRule: may the next attempt be forced? The tag is the one that was just read.
+func forceRule(r *ruling, previous *Attempt) {
+	grant, tag := r.p.granted(&r.f.Instance.Value)
+	switch {
+	case !r.p.Force:
+		r.refuse(RuleForce, ReasonForceNotAllowed, "REMEDY_FORCE=never")
+	case grant != GrantFull:
+		r.refuse(RuleForce, ReasonForceNotAllowed, tag)
+	case previous != nil && previous.Answer == AnswerRejected:
+		r.pass(RuleForce, "a graceful attempt was accepted and left it Stopping, ECS refused the retry "+
+			"for that, and both had their time")
+	default:
+		r.pass(RuleForce, "two graceful attempts were accepted and seen to fail")
+	}
+}

@@ -7,39 +7,63 @@ import (
 	"ecs-remedy/events"
 )
 
-// Next decides what to do next. It is pure and total: the same policy and facts give the same step, and facts that make no
-// sense give one that refuses.
+// Next decides what to do next. It is pure and total: the same policy and facts give the same step,
+// and facts that make no sense give one that reboots nothing.
 func Next(p Policy, f Facts) Step {
-	step := decide(&p, &f)
-	// Whatever takes time must end before the invocation does; what is known by then is written down, and the event asked
-	// for again.
-	if step.tooLate(&f) {
-		step.Do, step.Verdict, step.Reason, step.Why = DoRefuse, VerdictPending, ReasonOutOfTime, "the invocation's time is nearly over"
+	m := machine{p: &p, f: &f, seen: f.Seen}
+	step := m.decide()
+	m.seen.Findings = merged(m.seen.Findings, step.Findings)
+	if step.Do == DoAnswer && step.Verdict != "" {
+		step.Result = m.result(&step)
 	}
+	step.Seen, step.Incident = m.seen, m.incident
 	return step
 }
 
-func (s *Step) tooLate(f *Facts) bool {
-	passed := func(t time.Time) bool { return !t.IsZero() && !f.Now.Before(t) }
-	switch s.Do {
-	case DoWait:
-		return !f.StopAt.IsZero() && s.Until.After(f.StopAt)
-	case DoRead:
-		return passed(f.StopAt)
-	case DoReboot, DoForce:
-		return passed(f.StopAt) || passed(f.ClaimBy)
-	}
-	return false
+// machine is one decision while it is made.
+type machine struct {
+	p    *Policy
+	f    *Facts
+	seen Seen // as the step will leave it
+	// incident is the one that this invocation holds, with everything that it has seen of it.
+	incident *Incident
+	// ended is an incident that an answer is about and that is not open any more.
+	ended *Incident
 }
 
-func decide(p *Policy, f *Facts) Step {
-	if f.Swept {
-		return look(p, f)
+// decide is the order of everything: what the alarm alone says, then the instance's record, and with
+// that who owns the incident. No source is read before something depends on it.
+func (m *machine) decide() Step {
+	f := m.f
+	if !f.Swept {
+		if step, done := dismiss(m.p, f); done {
+			return step
+		}
 	}
-	if step, done := dismiss(p, f); done {
-		return step
+	switch {
+	case !f.Record.Read():
+		return m.read(SourceRecord)
+	case !f.Record.OK():
+		return m.withoutRecord()
 	}
-	return look(p, f)
+	record := &f.Record.Value
+	if m.seen.Ending != nil {
+		if m.written(m.seen.Ending) {
+			return m.over(m.seen.Ending)
+		}
+		m.seen.Ending = nil // its end is not in the ledger, so the incident has not ended
+	}
+	open := record.Open
+	if open != nil && open.Owner == f.Owner {
+		return m.hold(open)
+	}
+	if m.seen.Incident != nil {
+		if step, done := m.gone(); done {
+			return step
+		}
+		m.seen.Incident, m.seen.Claim = nil, nil
+	}
+	return m.look(open)
 }
 
 // dismiss answers alarms that no restart could be an answer to, from the alarm alone.
@@ -67,6 +91,8 @@ func dismiss(p *Policy, f *Facts) (Step, bool) {
 		return ignore(ReasonPlaceholder, a.Note)
 	case a.Problem != "" || a.Instance == "":
 		return ignore(ReasonNoInstance, "it names no instance")
+	case a.State == events.StateResolved && elsewhere(f):
+		return ignore(ReasonResolved, "state "+a.RawState)
 	case a.State == events.StateResolved:
 		return Step{}, false // an open incident wants to know
 	}
@@ -80,10 +106,20 @@ func dismiss(p *Policy, f *Facts) (Step, bool) {
 	if a.State == events.StateInsufficientData && !fromAgent(a.Metric) {
 		return ignore(ReasonNotRestartable, "no data of "+a.Metric+", which does not come from inside the guest")
 	}
+	if elsewhere(f) {
+		return answer(VerdictRefused, ReasonWrongRegion, "the alarm is about "+a.Region+
+			", and this function serves "+f.Region+" only"), true
+	}
 	if a.State != events.StateFiring && a.State != events.StateInsufficientData {
 		return Step{Verdict: VerdictRefused, Reason: ReasonUnreadable, Why: "its state is " + quoted(a.RawState)}, true
 	}
 	return Step{}, false
+}
+
+// elsewhere reports whether the alarm is about another region than the function's. The role ends at the
+// region's border, and so does the program: no alarm chooses where signed requests go.
+func elsewhere(f *Facts) bool {
+	return f.Alarm.Region != "" && f.Region != "" && f.Alarm.Region != f.Region
 }
 
 // concerns reports whether the alarm is about something that a restart can cure, whatever its state.
@@ -112,61 +148,94 @@ func subject(a events.Alarm) string {
 	return "an alarm of no known metric"
 }
 
-// look turns to the ledger: an open incident of the instance is resumed, and only without one is the alarm judged.
-func look(p *Policy, f *Facts) Step {
-	switch {
-	case !f.Record.Read():
-		return Step{Do: DoRead, Sources: SourceRecord}
-	case !f.Record.OK() && p.off():
-		return Step{Verdict: VerdictRefused, Reason: ReasonPaused, Why: "mode " + string(p.Mode)}
-	case f.Record.Failure == FailureUnreadable:
-		return Step{Verdict: VerdictRefused, Reason: ReasonUnreadable, Why: "the ledger: " + f.Record.Note}
-	case !f.Record.OK():
-		return Step{Verdict: VerdictPending, Reason: ReasonDependencyUnavailable, Why: "the ledger: " + f.Record.Note}
-	}
-	open := f.Record.Value.Open
+// look is for an invocation that holds no incident: an open one of the instance is taken up if nobody
+// looks after it, and only without one is the alarm judged.
+func (m *machine) look(open *Incident) Step {
+	f := m.f
 	switch {
 	case !f.Swept && f.Alarm.State == events.StateResolved:
-		return resolve(f, open)
+		return m.resolve(open)
 	case open == nil && f.Swept:
-		return Step{} // it ended meanwhile
+		return m.lookAfterSlot()
 	case open == nil:
-		return judge(p, f)
-	case open.heldFrom(f.Owner, p, f.Now):
-		if f.Swept {
+		return m.judge()
+	case open.heldFrom(f.Owner, m.p, f.Now):
+		switch {
+		case f.Swept:
 			return Step{} // somebody looks after it
+		case f.Redelivered && (f.Alarm.Key == open.Alarm.Key || len(open.Attempts) == 0):
+			// Its owner, or whoever is just opening it, may have died: then nobody else will come.
+			return answer(VerdictPending, ReasonLeaseHeld, "its handler's lease has not run out yet")
 		}
-		if f.Redelivered && f.Alarm.Key == open.Alarm.Key {
-			return Step{Verdict: VerdictPending, Reason: ReasonLeaseHeld, Why: "its handler's lease has not run out yet", Incident: open}
-		}
-		return Step{Verdict: VerdictRefused, Reason: ReasonInProgress, Why: "incident " + open.ID + " is being handled", Incident: open}
-	case f.Followed:
-		return Step{Verdict: VerdictRefused, Reason: ReasonInProgress, Why: "another alarm of this batch leads", Incident: open}
+		return answer(VerdictRefused, ReasonInProgress, "incident "+open.ID+" is being handled")
+	case f.Leader.leads():
+		return followed
+	case f.passed(f.StopAt):
+		return outOfTime
+	case len(open.Attempts) == 0: // an opening is void when its lease is over
+		return m.write(Write{Record: ptr(f.Record.Value.voided(open, f.Now, m.p))})
 	}
-	return resume(p, f, open.clone())
+	return m.write(Write{Record: ptr(f.Record.Value.takenOver(open, f.Owner, m.p, f.Now))})
 }
 
-// resolve answers a resolved alarm. The Step carries the open incident where it must be told: the loop writes its ResolvedAt.
-func resolve(f *Facts, open *Incident) Step {
-	step := Step{Verdict: VerdictIgnored, Reason: ReasonResolved, Why: "state " + f.Alarm.RawState}
-	a := &f.Alarm
-	if open != nil && open.ResolvedAt.IsZero() && open.Alarm.Rule == a.Rule && open.Account == a.Account &&
-		!a.Time.Before(open.Alarm.Time) && a.Time.Sub(f.Now) <= MaxSkew {
-		told := open.clone()
-		told.ResolvedAt = f.Now
-		step.Incident = told
-	}
-	return step
+// followed is the answer to an alarm of a batch whose instance another one leads for.
+var followed = answer(VerdictRefused, ReasonInProgress,
+	"another alarm of this batch leads for the same instance")
+
+// leads reports whether a leader's alarm leads anywhere: where only its own weakness refused it, the
+// next alarm of the same instance is judged for itself.
+func (l Leader) leads() bool {
+	return l.Leads && !(l.Verdict == VerdictRefused && l.Reason == ReasonUnconfirmedHang)
 }
 
-// retries is how many rounds of reading may find a source unavailable before the event is asked for again.
-const retries = 3
+// resolve answers a resolved alarm. An open incident that it is about is told, whoever owns it.
+func (m *machine) resolve(open *Incident) Step {
+	f, a := m.f, &m.f.Alarm
+	if open != nil && open.ResolvedAt.IsZero() && open.Alarm.Rule == a.Rule &&
+		open.Account == a.Account && !a.Time.Before(open.Alarm.Time) && a.Time.Sub(f.Now) <= MaxSkew {
+		return m.write(Write{Record: ptr(f.Record.Value.resolved(f.Now))})
+	}
+	return answer(VerdictIgnored, ReasonResolved, "state "+a.RawState)
+}
 
-// judge decides whether an alarm whose instance has no open incident opens one. The stages are ordered by what their facts
-// cost; a stage whose facts are missing is read for only while nothing has refused yet and nothing was out of reach.
-func judge(p *Policy, f *Facts) Step {
-	if f.Followed {
-		return Step{Verdict: VerdictRefused, Reason: ReasonInProgress, Why: "another alarm of this batch leads for the same instance"}
+// lookAfterSlot is for a swept slot whose instance has no open incident.
+func (m *machine) lookAfterSlot() Step {
+	f, slot := m.f, &m.f.Slot
+	if ended := f.Record.Value.Ended(slot.Incident); ended != nil {
+		return m.dropSlot(ended)
+	}
+	return m.meetLost(slot)
+}
+
+// dropSlot gives back the slot of an incident that has ended, if it still has one.
+func (m *machine) dropSlot(ended *Incident) Step {
+	f := m.f
+	switch {
+	case f.Written.Wrote == WroteUnknown && f.Written.Fleet:
+		return Step{} // the next sweep tries again
+	case !f.Fleet.Read():
+		return m.read(SourceFleet)
+	case !f.Fleet.OK() || f.Fleet.Value.slot(ended.ID) == nil:
+		return Step{}
+	}
+	return m.write(Write{Fleet: ptr(f.Fleet.Value.freed(ended, f.Now))})
+}
+
+// blindRounds is how many rounds of reading may find a source unavailable before the event is asked
+// for again.
+const blindRounds = 3
+
+// judge decides whether an alarm whose instance has no open incident opens one. The stages are
+// ordered by what their facts cost; a stage whose facts are missing is read for only while nothing has
+// refused yet and nothing was out of reach.
+func (m *machine) judge() Step {
+	p, f := m.p, m.f
+	if f.Leader.leads() {
+		return followed
+	}
+	if told := m.alreadyEnded(); told != nil {
+		m.ended = told
+		return answer(told.Verdict, told.Reason, told.Why)
 	}
 	r := ruling{p: p, f: f, findings: make([]Finding, 0, 24)}
 	if p.off() {
@@ -174,126 +243,168 @@ func judge(p *Policy, f *Facts) Step {
 	}
 	have := f.have()
 	for _, stage := range opening {
+		if step, left := m.leftSlot(); left && r.reason == "" && have.Has(SourceFleet) {
+			return step.with(r.findings)
+		}
 		if missing := stage.needs &^ have; missing != 0 {
 			if r.reason != "" || r.blind != "" {
 				break
 			}
-			return Step{Do: DoRead, Sources: missing, Findings: r.findings}
+			return m.read(missing).with(r.findings)
 		}
 		stage.rule(&r)
 	}
 	switch {
-	case r.reason == ReasonInProgress && f.Redelivered:
-		// Whoever is opening an incident may have died before it could claim, this event's own last handler perhaps: then
-		// nobody else will.
-		return Step{Verdict: VerdictPending, Reason: ReasonLeaseHeld, Why: r.why, Findings: r.findings}
+	case r.reason == ReasonNotRunning && !m.seen.Reread:
+		// It may be so by the doing of another invocation, which opened an incident since the record
+		// was read.
+		m.seen.Reread = true
+		return m.read(SourceRecord).with(r.findings)
 	case r.reason != "":
-		return Step{Verdict: VerdictRefused, Reason: r.reason, Why: r.why, Findings: r.findings}
+		return answer(VerdictRefused, r.reason, r.why).with(r.findings)
 	case r.blind != "":
-		return again(p, f, r.blind, r.findings)
+		return m.again(r.blind).with(r.findings)
 	case p.Mode == ModeObserve:
-		return rehearse(p, f, r.findings)
+		return m.rehearse().with(r.findings)
+	case f.passed(f.StopAt) || f.passed(f.ClaimBy):
+		return outOfTime.with(r.findings)
 	}
-	incident := opened(f)
-	return Step{Do: DoReboot, Attempt: attempt(f, incident, false), Incident: incident, Findings: r.findings}
+	incident := m.opening()
+	incident.Owner, incident.LeaseUntil = f.Owner, p.newLease(f.Now)
+	return m.write(Write{Record: ptr(f.Record.Value.opened(incident))}).with(r.findings)
 }
 
-// again is the answer while nothing is open and a source is unavailable: another look soon, and after some the event is asked
-// for again, for nothing has been spent yet.
-func again(p *Policy, f *Facts, blind string, findings []Finding) Step {
-	if f.Failures >= retries || !f.Fleet.OK() {
-		return Step{Verdict: VerdictPending, Reason: ReasonDependencyUnavailable, Why: blind, Findings: findings}
+// meetLost ends an incident whose slot is there and which the instance's record does not know. It was
+// opened before its slot was reserved, so the record must have been read after the slot was.
+func (m *machine) meetLost(slot *Slot) Step {
+	if m.f.Record.At.Before(m.f.Fleet.At) {
+		return m.read(SourceRecord)
 	}
-	return Step{Do: DoWait, Until: f.Now.Add(p.Poll), Findings: findings}
+	return m.lost(slot.incident())
 }
 
-// rehearse asks ECS with DryRun, and takes only its exact yes for one.
-func rehearse(p *Policy, f *Facts, findings []Finding) Step {
-	if f.Dry.At.IsZero() {
-		return Step{Do: DoRead, Sources: SourceRehearsal, Findings: findings}
+// alreadyEnded is the incident that this very event opened, where it has ended and the platform
+// delivers the event again: its verdict may have been lost with the process that reached it.
+func (m *machine) alreadyEnded() *Incident {
+	if !m.f.Redelivered {
+		return nil
 	}
-	switch f.Dry.Outcome {
-	case OutcomeAccepted:
-		incident := opened(f)
-		incident.EndedAt, incident.Verdict, incident.Reason = f.Now, VerdictObserved, ReasonWouldRestart
-		return Step{Do: DoSettle, Verdict: VerdictObserved, Reason: ReasonWouldRestart, Incident: incident, Findings: findings,
-			Why: "every guard passed, and ECS would accept the reboot"}
-	case OutcomeRejected:
-		return Step{Verdict: VerdictRefused, Reason: f.Dry.Reason, Findings: findings,
-			Why: strings.TrimSpace("ECS would refuse the reboot: " + f.Dry.Code + " " + f.Dry.Note)}
+	for i := range m.f.Record.Value.Recent {
+		e := &m.f.Record.Value.Recent[i]
+		if e.Alarm.Key == m.f.Alarm.Key && e.Alarm.Key != "" && !e.Void() {
+			return e
+		}
 	}
-	return again(p, f, "the rehearsal (DryRun) had no answer: "+f.Dry.Code+" "+f.Dry.Note, findings)
+	return nil
 }
 
-// opened is the incident that the alarm opens now.
-func opened(f *Facts) *Incident {
-	a := f.Alarm
-	id := IncidentID(a.Instance, f.Now)
-	for at := f.Now; f.Record.Value.Ended(id); { // without a cool-down two may begin in one second
+// leftSlot is for a slot that the alarm's instance still has though no incident of it is open. One of an
+// incident that has ended is given back, so that it does not stand in its own instance's way. One of an
+// incident that the record does not know means that the ledger has lost the incident.
+func (m *machine) leftSlot() (Step, bool) {
+	f := m.f
+	if !f.Fleet.OK() {
+		return Step{}, false
+	}
+	slot := f.Fleet.Value.slotOf(f.Alarm.Instance)
+	if slot == nil {
+		return Step{}, false
+	}
+	ended := f.Record.Value.Ended(slot.Incident)
+	switch {
+	case ended == nil:
+		return m.meetLost(slot), true
+	case f.Written.Wrote == WroteUnknown && f.Written.Fleet:
+		return Step{}, false // the sweep tries again
+	}
+	return m.write(Write{Fleet: ptr(f.Fleet.Value.freed(ended, f.Now))}), true
+}
+
+// again is the answer while nothing is claimed and a source is unavailable: another look soon, and
+// after some the event is asked for again, for nothing has been spent yet.
+func (m *machine) again(blind string) Step {
+	if m.seen.Blind+1 >= blindRounds || !m.f.Fleet.OK() {
+		return answer(VerdictPending, ReasonDependencyUnavailable, blind)
+	}
+	m.seen.Blind++
+	return m.wait(m.f.Now.Add(m.p.Poll))
+}
+
+// rehearse asks ECS with DryRun, and takes only its exact yes for one. What would have been an
+// incident is written down as one that has ended: it counts for cool-down, budget and limits.
+func (m *machine) rehearse() Step {
+	f := m.f
+	if f.Rehearsal.At.IsZero() {
+		return m.read(SourceRehearsal)
+	}
+	switch f.Rehearsal.Answer {
+	case AnswerAccepted:
+		incident := m.opening()
+		incident.end(VerdictObserved, ReasonWouldRestart,
+			"every guard passed, and ECS would accept the reboot", f.Now)
+		return m.settle(incident)
+	case AnswerRejected:
+		return answer(VerdictRefused, f.Rehearsal.Reason, strings.TrimSpace(
+			"ECS would refuse the reboot: "+f.Rehearsal.Code+" "+f.Rehearsal.Note))
+	}
+	return m.again("the rehearsal (DryRun) had no answer: " + f.Rehearsal.Code + " " + f.Rehearsal.Note)
+}
+
+// opening is the incident that the alarm opens now.
+func (m *machine) opening() *Incident {
+	f, a := m.f, &m.f.Alarm
+	at := f.Now
+	for { // without a cool-down two may begin in one second
+		if f.Record.Value.Ended(IncidentID(a.Instance, at)) == nil {
+			break
+		}
 		at = at.Add(time.Second)
-		id = IncidentID(a.Instance, at)
 	}
 	return &Incident{
-		ID:       id,
+		ID:       IncidentID(a.Instance, at),
 		Instance: a.Instance,
-		Region:   f.region(),
+		Region:   f.InstanceRegion(),
 		Account:  a.Account,
-		Alarm: AlarmRef{Format: string(a.Format), Name: a.Name, Rule: a.Rule, State: string(a.State), Level: a.Level,
-			Key: a.Key, Time: a.Time},
+		Alarm: AlarmRef{Format: string(a.Format), Name: a.Name, Rule: a.Rule, State: string(a.State),
+			Level: a.Level, Key: a.Key, Time: a.Time},
 		OpenedAt: f.Now.UTC(),
+		Attempts: []Attempt{},
 	}
 }
 
-// region is where the alarm's instance lives; an alarm that does not say is about the region we run in.
-func (f *Facts) region() string {
-	if f.Alarm.Region != "" {
-		return f.Alarm.Region
+// withoutRecord is for an instance's record that cannot be read.
+func (m *machine) withoutRecord() Step {
+	f, known := m.f, m.seen.Incident
+	note := "the ledger: " + f.Record.Note
+	switch {
+	case known != nil && len(known.Attempts) > 0 && !f.Now.After(known.LeaseUntil):
+		return m.withoutLedger(known)
+	case known != nil:
+		return answer(VerdictPending, ReasonDependencyUnavailable, note)
+	case m.p.off():
+		return answer(VerdictRefused, ReasonPaused, "mode "+string(m.p.Mode))
+	case f.Record.Failure == FailureUnreadable:
+		return answer(VerdictRefused, ReasonUnreadable, note)
 	}
-	return f.Region
+	return answer(VerdictPending, ReasonDependencyUnavailable, note)
 }
 
-// attempt is the incident's next attempt, with the readings it is measured against. The ledger stamps its times.
-func attempt(f *Facts, incident *Incident, force bool) Attempt {
-	return Attempt{
-		N: len(incident.Attempts) + 1, Force: force, Outcome: OutcomeClaimed,
-		Before: Baseline{Status: f.Machine.Value.Status, StartTime: f.Machine.Value.StartTime, Heartbeat: f.Vitals.Value.Heartbeat},
+// Superseded reports which alarms of a batch are over because a resolved alarm of the same rule and
+// instance, and not older, came with them.
+func Superseded(alarms []events.Alarm) []bool {
+	resolved := map[[2]string]time.Time{} // the latest resolved alarm by rule and instance
+	for i := range alarms {
+		a := &alarms[i]
+		key := [2]string{a.Rule, a.Instance}
+		if a.State == events.StateResolved && a.Rule != "" && !a.Time.Before(resolved[key]) {
+			resolved[key] = a.Time
+		}
 	}
+	over := make([]bool, len(alarms))
+	for i := range alarms {
+		a := &alarms[i]
+		at, known := resolved[[2]string{a.Rule, a.Instance}]
+		over[i] = known && a.State != events.StateResolved && !a.Time.IsZero() && !a.Time.After(at)
+	}
+	return over
 }
-
-// have is the set of sources that have been read.
-func (f *Facts) have() Source {
-	var s Source
-	if f.Record.Read() {
-		s |= SourceRecord
-	}
-	if f.Fleet.Read() {
-		s |= SourceFleet
-	}
-	if f.Machine.Read() {
-		s |= SourceInstance
-	}
-	if f.Vitals.Read() {
-		s |= SourceVitals
-	}
-	if f.Events.Read() {
-		s |= SourcePlatform
-	}
-	if !f.Dry.At.IsZero() {
-		s |= SourceRehearsal
-	}
-	return s
-}
-
-func (i *Incident) clone() *Incident {
-	c := *i
-	c.Attempts = append(make([]Attempt, 0, len(i.Attempts)+1), i.Attempts...)
-	return &c
-}
-
-// heldFrom reports whether another owner than the given one is alive, as far as its lease tells.
-func (i *Incident) heldFrom(owner string, p *Policy, now time.Time) bool {
-	return i.Owner != owner && now.Before(p.Takeover(i.LeaseUntil))
-}
-
-// limit is the last moment at which the incident may claim an attempt.
-func (i *Incident) limit(p *Policy) time.Time { return i.OpenedAt.Add(p.IncidentLimit) }

@@ -26,6 +26,24 @@ const (
 	GrantFull     Grant = "true"     // the whole ladder
 )
 
+// Book says whose records an incident stands in: observe mode keeps its own, so that a rehearsal never
+// blocks the real thing.
+type Book string
+
+// The books. The strings begin the ledger's keys.
+const (
+	BookEnforce Book = ""
+	BookObserve Book = "observe/"
+)
+
+// Book is where the mode keeps its records.
+func (p Policy) Book() Book {
+	if p.Mode == ModeObserve {
+		return BookObserve
+	}
+	return BookEnforce
+}
+
 // Policy is what the operator allows. Every field has the meaning of the environment variable that README.md lists
 // under the same name; durations and counts are positive. The current policy applies to incidents that are resumed.
 type Policy struct {
@@ -56,15 +74,31 @@ type Policy struct {
 // off reports whether the mode refuses everything.
 func (p *Policy) off() bool { return p.Mode != ModeEnforce && p.Mode != ModeObserve }
 
-// CallLimit is the longest that one call to ECS or to the ledger may take, so that a lease cannot run out unnoticed in one.
+// CallLimit is the longest that one call to ECS or to the ledger may take, so that a lease cannot run
+// out unnoticed in one. A claim may be sent for as long, and a reading may be as old at a claim.
 func (p Policy) CallLimit() time.Duration { return min(10*time.Second, p.Lease/3) }
 
 // Gap is the longest pause between two readings of an instance that still counts as having watched it all the time.
 func (p Policy) Gap() time.Duration { return max(3*p.Poll, 30*time.Second) }
 
-// Takeover is when an incident whose lease ends at leaseUntil may be taken over: a tenth of a lease later, so that two
-// clocks that disagree a little do not make two owners.
+// Takeover is when an incident whose lease ends at leaseUntil may be taken over: a tenth of a lease
+// later, so that two clocks that disagree a little do not make two owners.
 func (p Policy) Takeover(leaseUntil time.Time) time.Time { return leaseUntil.Add(p.Lease / 10) }
+
+// retryAfter is how long nothing is written after a write whose fate is not known.
+func (p *Policy) retryAfter() time.Duration { return p.Lease / 10 }
+
+// newLease is the lease of an owner that is alive at the given time.
+func (p *Policy) newLease(now time.Time) time.Time { return now.Add(p.Lease).UTC() }
+
+// longest is how long an incident can be under way: its last attempt may be claimed at the incident's
+// limit, takes its time, and the guest has the boot grace to report.
+func (p *Policy) longest() time.Duration {
+	return p.IncidentLimit + p.AttemptTimeout + p.BootGrace
+}
+
+// Retention is how long an incident that has ended counts for anything.
+func (p Policy) Retention() time.Duration { return max(p.KeyRetention(), p.Cooldown) }
 
 // KeyRetention is how long the key of an alarm that opened an incident is remembered.
 func (p Policy) KeyRetention() time.Duration { return max(24*time.Hour, p.IncidentWindow) }

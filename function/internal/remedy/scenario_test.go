@@ -1,4 +1,4 @@
-package remedy
+package remedy_test
 
 import (
 	"flag"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	. "ecs-remedy/function/internal/remedy"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden output in testdata: only if you can explain every difference")
@@ -30,6 +32,9 @@ var update = flag.Bool("update", false, "rewrite the golden output in testdata: 
 //	crash                          it dies
 //	wait 2m                        time passes
 //	ledger                         shows the instance's record
+//	search GUEST, SECOND           begins as the search does: two processes, first and second, in the
+//	                               search's policy; then come the commands of searched.command, as the
+//	                               search prints them when a law is broken
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -58,7 +63,6 @@ func TestScenarios(t *testing.T) {
 // play runs a scenario and returns its text with the output as it is now.
 func play(t *testing.T, text string) string {
 	s := scenario{w: hung()}
-	s.w.laws.twice = true
 	var out strings.Builder
 	golden := false // within a block's old output
 	for line := range strings.Lines(text) {
@@ -85,8 +89,8 @@ func play(t *testing.T, text string) string {
 			}
 		}
 	}
-	if s.w.laws.broken != "" {
-		t.Error(s.w.laws.broken)
+	if s.w.laws.Broken != "" {
+		t.Error(s.w.laws.Broken)
 	}
 	return out.String()
 }
@@ -101,13 +105,27 @@ func (h *history) said() string {
 // scenario is a world and the invocation that the commands are about.
 type scenario struct {
 	w     *world
-	d     *delivery
+	p     *process
 	count int
+	x     *searched // of a search's scenario
 }
 
 func (s *scenario) do(words []string) error {
 	verb, args := words[0], words[1:]
 	switch verb {
+	case "search":
+		name, second, _ := cutLast(strings.Join(args, " "), ", ")
+		x, err := origin(name, second)
+		if err != nil {
+			return err
+		}
+		s.x, x.w.log = x, s.w.log
+		s.w = &x.w
+	case "move", "freeze", "somebody", "lose", "timer", "time", "end":
+		if s.x == nil {
+			return fmt.Errorf("it goes with search")
+		}
+		return s.x.command(strings.Join(words, " "))
 	case "policy", "guest":
 		for _, arg := range args {
 			key, value, _ := strings.Cut(arg, "=")
@@ -128,18 +146,18 @@ func (s *scenario) do(words []string) error {
 	case "alarm", "sweep":
 		s.count++
 		owner := fmt.Sprint("invocation ", s.count)
-		alarm := hangs()
+		alarm := Hangs()
 		switch {
 		case verb == "sweep":
-			s.d = sweep(owner)
+			s.p = sweep(owner)
 			return nil
 		case len(args) > 0 && args[0] == "metric":
-			alarm = busy()
+			alarm = Busy()
 		case len(args) > 0 && args[0] == "agent":
-			alarm = quiet()
+			alarm = Quiet()
 		}
-		s.d = deliver(owner, alarm)
-		s.d.facts.Redelivered = s.count > 1
+		s.p = alarmed(owner, alarm)
+		s.p.facts.Redelivered = s.count > 1
 	case "moves", "run":
 		moves := 10_000
 		if len(args) > 0 {
@@ -148,10 +166,13 @@ func (s *scenario) do(words []string) error {
 				return err
 			}
 		}
-		s.w.run(s.d, moves)
+		s.w.run(s.p, moves)
 	case "crash":
-		s.w.logf("%s crashes", s.d.facts.Owner)
-		s.d.phase = done
+		if s.x != nil {
+			return s.x.command(strings.Join(words, " "))
+		}
+		s.w.logf("%s crashes", s.p.facts.Owner)
+		s.p.done = true
 	case "wait":
 		d, err := time.ParseDuration(args[0])
 		s.w.until(s.w.now.Add(d))
@@ -164,41 +185,53 @@ func (s *scenario) do(words []string) error {
 	return nil
 }
 
-func (s *scenario) set(verb, key, value string) error {
+func (s *scenario) set(verb, key, value string) (err error) {
 	p, g := &s.w.policy, &s.w.machine.guest
-	duration, _ := time.ParseDuration(value)
-	number, _ := strconv.Atoi(value)
+	duration := func(at *time.Duration) { *at, err = time.ParseDuration(value) }
+	number := func(at *int) { *at, err = strconv.Atoi(value) }
+	flag := func(at *bool) {
+		if *at = true; value != "" {
+			err = fmt.Errorf("it takes no value")
+		}
+	}
 	switch verb + " " + key {
 	case "policy force":
 		p.Force = value != "never"
 	case "policy max-attempts":
-		p.MaxAttempts = number
+		number(&p.MaxAttempts)
 	case "policy poll":
-		p.Poll = duration
+		duration(&p.Poll)
 	case "policy limit":
-		p.IncidentLimit = duration
+		duration(&p.IncidentLimit)
 	case "policy second-check":
 		p.SecondCheck = value != "none"
 	case "policy mode":
 		p.Mode = Mode(value)
 	case "guest ignores":
-		g.ignores = number
+		number(&g.ignores)
 	case "guest ignores-force":
-		g.ignoresForce = number
+		number(&g.ignoresForce)
 	case "guest sticks":
 		g.sticks = value
 	case "guest sticks-forced":
-		g.sticksForced = true
+		flag(&g.sticksForced)
 	case "guest shrugs":
-		g.shrugs = true
+		flag(&g.shrugs)
 	case "guest mute":
-		g.mute = true
+		flag(&g.mute)
 	case "guest delay":
-		g.delay = duration
+		duration(&g.delay)
+	case "guest shutdown":
+		duration(&g.shutdown)
 	case "guest agentless":
-		g.agentless, s.w.machine.lastBeat = true, time.Time{}
+		flag(&g.agentless)
+		s.w.machine.lastBeat = time.Time{}
 	default:
-		return fmt.Errorf("no %s %q", verb, key)
+		err = fmt.Errorf("no such setting")
+	}
+	s.w.laws.Policy = *p
+	if err != nil {
+		return fmt.Errorf("%s %s=%s: %w", verb, key, value, err)
 	}
 	return nil
 }
@@ -215,17 +248,15 @@ func (s *scenario) other(args []string) error {
 		"status":   func(w *world) { w.machine.Status, w.machine.turns = value, nil },
 		"platform": func(w *world) { w.machine.platform = []PlatformEvent{{Type: value, Status: "Executing"}} },
 		"beat":     func(w *world) { w.machine.beatFrom = w.now },
-		"pause":    func(w *world) { w.fleet.Paused = Pause{Since: w.now, Reason: value} },
-		"resolve": func(w *world) {
-			told := w.record.Open.clone()
-			told.ResolvedAt = w.now
-			w.record.Open, w.record.Revision = told, w.record.Revision+1
-		},
+		"pause":    func(w *world) { w.pause(value) },
+		"resolve":  (*world).resolve,
+		"close":    (*world).close,
+		"lose":     (*world).lose,
 	}
 	if does[key] == nil {
 		return fmt.Errorf("nobody does %q", key)
 	}
-	s.w.others = append(s.w.others, other{start.Add(after), func(w *world) {
+	s.w.others = append(s.w.others, other{Start.Add(after), func(w *world) {
 		w.logf("somebody: %s", args[1])
 		does[key](w)
 	}})
@@ -243,7 +274,7 @@ func (s *scenario) outage(args []string) error {
 	if err != nil || sources[args[2]] == 0 {
 		return fmt.Errorf("no such time or source: %v", err)
 	}
-	s.w.outages = append(s.w.outages, outage{start.Add(from), start.Add(until), sources[args[2]], Failure(args[3])})
+	s.w.outages = append(s.w.outages, outage{Start.Add(from), Start.Add(until), sources[args[2]], Failure(args[3])})
 	return nil
 }
 
@@ -251,11 +282,11 @@ func (s *scenario) show() {
 	if open := s.w.record.Open; open != nil {
 		s.w.logf("open, owner %q, %d attempts", open.Owner, len(open.Attempts))
 		for _, a := range open.Attempts {
-			s.w.logf("  attempt %d, %s, %s, code %q", a.N, manner(a.Force), a.Outcome, a.Code)
+			s.w.logf("  attempt %d, %s, %s, code %q", a.N, manner(a.Force), a.Outcome(), a.Code)
 		}
 	}
 	for _, i := range s.w.record.Recent {
-		s.w.logf("ended %v after the alarm, %s %s, %d attempts", i.EndedAt.Sub(start), i.Verdict, i.Reason, len(i.Attempts))
+		s.w.logf("ended %v after the alarm, %s %s, %d attempts", i.EndedAt.Sub(Start), i.Verdict, i.Reason, len(i.Attempts))
 	}
 	s.w.logf("%d of %d slots taken, %d begun", len(s.w.fleet.Open), s.w.policy.FleetConcurrent, len(s.w.fleet.Begun))
 }

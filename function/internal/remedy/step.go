@@ -1,9 +1,3 @@
-// Package remedy decides. Next is the only place where anything is decided about an alarm, an incident or an instance: it
-// takes a policy and the facts, and returns the next thing to do as data. It does no I/O, reads no clock, and is total: every
-// input has an answer, and the zero Step refuses.
-//
-// The rest of the package is the vocabulary: what can be read (facts.go), what is remembered (incident.go), what the operator
-// allows (policy.go), and how an answer is worded (Verdict, Reason, Finding).
 package remedy
 
 import "time"
@@ -11,30 +5,54 @@ import "time"
 // Do is what the loop does next.
 type Do uint8
 
-// The things to do. The zero Do refuses.
+// The verbs of the loop. The zero one only reports: it sends nothing and writes nothing.
 const (
-	DoRefuse Do = iota // report why, and do nothing
-	DoRead             // read Step.Sources in parallel, and ask again
-	DoReboot           // claim Step.Attempt in the ledger, then call RebootInstance with ForceStop=false
-	DoForce            // the same with ForceStop=true
-	DoWait             // sleep until Step.Until, forget the live readings, and ask again
-	DoSettle           // write the incident's end to the ledger and report it
+	DoAnswer Do = iota // report Step.Result, and end
+	DoRead             // read Step.Sources in parallel
+	DoWrite            // put Step.Write into the ledger, at the revision that it carries
+	DoSend             // call RebootInstance as Step.Order says
+	DoWait             // sleep until Step.Until, and drop the live readings
 )
 
 // Step is what to do next, and why.
 type Step struct {
-	Do       Do
-	Sources  Source    // of Read
-	Until    time.Time // of Wait
-	Attempt  Attempt   // of Reboot and Force: the attempt to claim
-	Verdict  Verdict   // of Settle and Refuse
+	Do      Do
+	Sources Source    // of DoRead
+	Write   Write     // of DoWrite
+	Order   Order     // of DoSend
+	Until   time.Time // of DoWait
+	Result  *Result   // of DoAnswer; nil: there is nothing to tell
+	Seen    Seen      // for the facts of the next step
+
+	// For those who watch. Verdict, Reason and Why belong to an answer, and to the write of an
+	// incident's end; Incident is the incident as the facts leave it; Findings are of every rule
+	// that was asked in this step, in order.
+	Verdict  Verdict
 	Reason   Reason
-	Why      string    // what the reason rests on, for a human
-	Findings []Finding // every rule that had its facts, in order
-	// Incident is the incident as the facts leave it, attempts updated; nil where none is open. The loop goes on from it
-	// and writes it down.
+	Why      string
 	Incident *Incident
+	Findings []Finding
 }
+
+// Claims is the attempt that the step claims; nil where it claims none.
+func (s *Step) Claims() *Attempt {
+	if s.Do != DoWrite || s.Write.Record == nil {
+		return nil
+	}
+	return s.Seen.Claim
+}
+
+// Opens reports whether the step opens an incident.
+func (s *Step) Opens() bool {
+	if s.Do != DoWrite || s.Write.Record == nil || s.Write.Record.Open == nil {
+		return false
+	}
+	open := s.Write.Record.Open
+	return len(open.Attempts) == 0 && open.ResolvedAt.IsZero() && s.Seen.Incident == nil
+}
+
+// Ends reports whether the step writes an incident's end.
+func (s *Step) Ends() bool { return s.Do == DoWrite && s.Seen.Ending != nil && s.Write.Record != nil }
 
 // Verdict is how the handling of an alarm ended. The strings are part of the output and stored.
 type Verdict string
@@ -62,6 +80,7 @@ const (
 	ReasonStaleAlarm      Reason = "stale-alarm"
 	ReasonWrongAccount    Reason = "wrong-account"
 	ReasonOutsideWindow   Reason = "outside-window"
+	ReasonWrongRegion     Reason = "wrong-region"
 	ReasonDuplicateAlarm  Reason = "duplicate-alarm"
 	ReasonInProgress      Reason = "in-progress"
 	ReasonCoolingDown     Reason = "cooling-down"
@@ -94,6 +113,7 @@ const (
 	ReasonUnconfirmed     Reason = "unconfirmed"
 	ReasonForceNotAllowed Reason = "force-not-allowed"
 	ReasonAbandoned       Reason = "abandoned"
+	ReasonLedgerLost      Reason = "ledger-lost"
 
 	ReasonOutOfTime             Reason = "out-of-time"
 	ReasonLeaseHeld             Reason = "lease-held"
@@ -103,7 +123,7 @@ const (
 
 // Finding is one rule's answer, kept so that a refusal can be explained.
 type Finding struct {
-	Rule string `json:"rule"`
+	Rule Rule   `json:"rule"`
 	OK   bool   `json:"ok"`
 	Saw  string `json:"saw"` // the value that the answer rests on
 }

@@ -1,68 +1,19 @@
-package remedy
+package remedy_test
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"ecs-remedy/events"
+	"ecs-remedy/function/internal/lawtest"
+	. "ecs-remedy/function/internal/remedy"
 )
 
-// This file is the world of the tests: one simulated instance with its guest, a ledger of one record, and deliveries that do
-// what Next says. It is pure, knows only virtual time, and every move of it is one decision with its one effect, so that
-// laws_test.go can put moves in any order. It is much smaller than the real ledger and ECS: it holds what the laws speak of.
-
-// start is when the alarms of the tests fire: a Monday.
-var start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-
-const (
-	instanceID = "i-bp1a2b3c4d5e6f7g8h9j"
-	account    = "1234567890123456"
-)
-
-// armed is the contract's default policy in mode enforce.
-func armed() Policy {
-	return Policy{
-		Mode: ModeEnforce, Force: true, OptInTag: "auto-restart",
-		Metrics: []string{"CPUUtilization", "cpu_total"}, Rules: []string{"*"}, Levels: []string{"CRITICAL"},
-		SecondCheck: true, HeartbeatFresh: 3 * time.Minute, AlarmMaxAge: 15 * time.Minute,
-		AttemptTimeout: 5 * time.Minute, BootGrace: 15 * time.Minute, MaxAttempts: 5, IncidentLimit: 45 * time.Minute,
-		Poll: 5 * time.Second, Lease: time.Minute, Cooldown: 30 * time.Minute, MaxIncidents: 3,
-		IncidentWindow:  24 * time.Hour,
-		FleetConcurrent: 3, FleetHourly: 20,
-	}
-}
-
-// hangs is the platform's event that the instance's kernel hangs.
-func hangs() events.Alarm {
-	return events.Alarm{
-		Format: events.FormatSystemEvent, Name: "Instance:InstanceFailure.PerformanceImpact:Executing", State: events.StateFiring,
-		Rule: "Instance:InstanceFailure.PerformanceImpact", Event: "Instance:InstanceFailure.PerformanceImpact",
-		EventStatus: "Executing", RawState: "Executing", Product: "ECS", Level: "CRITICAL", Key: "e-1|Executing",
-		Time: start, Account: account, Region: "cn-hangzhou", Instance: instanceID,
-	}
-}
-
-// busy is a metric alarm: the CPU is at 100 %.
-func busy() events.Alarm {
-	return events.Alarm{
-		Format: events.FormatThreshold, Name: "ecs/cpu/stuck", Rule: "rule-1", State: events.StateFiring, RawState: "ALERT",
-		Level: "CRITICAL", Metric: "CPUUtilization", Key: "t-1|1", Time: start, Account: account, Region: "cn-hangzhou",
-		Instance: instanceID,
-	}
-}
-
-// quiet is the weak alarm that CloudMonitor's agent fell silent.
-func quiet() events.Alarm {
-	return events.Alarm{
-		Format: events.FormatSystemEvent, Name: "Agent_Status_Stopped", Rule: "Agent_Status_Stopped",
-		Event:       "Agent_Status_Stopped",
-		EventStatus: "stopped", RawState: "stopped", State: events.StateFiring, Product: "CloudMonitor", Level: "CRITICAL",
-		Key: "e-2|stopped", Time: start, Account: account, Region: "cn-hangzhou", Instance: instanceID,
-	}
-}
+// This file is the world of the tests: one simulated instance with its guest, a store with the two keys
+// of the ledger, and processes that do what Next says. It decides nothing: a process is the loop of
+// package handle, cut into moves, so that they can be put in any order. Every read, write, send and
+// answer is one move.
 
 // guest is how the instance takes a reboot. The zero guest restarts within 30 seconds and reports again.
 type guest struct {
@@ -72,6 +23,7 @@ type guest struct {
 	sticksForced          bool          // and a forced one, too
 	delay                 time.Duration // until a reboot shows
 	boot                  time.Duration // how long it is Starting; 0: 20 seconds
+	shutdown              time.Duration // how long it is Stopping; 0: 10 seconds. A forced one cuts it short
 	mute                  bool          // restarts, but does not report again
 	agentless             bool          // never reported
 }
@@ -133,9 +85,14 @@ func (m *machine) reboot(now time.Time, force bool) {
 		}
 	case m.sticks != "" && (!force || m.sticksForced):
 		m.turns = []turn{{at, "Stopping", false}, {at.Add(10 * time.Second), m.sticks, false}}
+	case !force && m.shutdown > 0 && m.Status == "Stopping": // it is on its way down already
 	default:
-		m.turns = []turn{{at, "Stopping", false}, {at.Add(10 * time.Second), "Starting", false},
-			{at.Add(10*time.Second + max(m.boot, 20*time.Second)), "Running", true}}
+		down := 10 * time.Second
+		if m.shutdown > 0 && !force {
+			down = m.shutdown
+		}
+		m.turns = []turn{{at, "Stopping", false}, {at.Add(down), "Starting", false},
+			{at.Add(down + max(m.boot, 20*time.Second)), "Running", true}}
 	}
 }
 
@@ -152,24 +109,23 @@ type outage struct {
 	failure     Failure
 }
 
-// flaws are mutants of the ledger: what a law must notice.
-type flaws struct{ noClaim, anyLease, lateSend bool }
-
-// world is everything but Next.
+// world is everything but Next and the changes of the records.
 type world struct {
-	now     time.Time
-	policy  Policy
-	next    func(Policy, Facts) Step
-	machine machine
-	record  Record // the ledger's; values in it are replaced, never changed
-	fleet   Fleet
-	answers []string // of the coming RebootInstance calls; none left: as a healthy API
-	refuses bool     // the API refuses reboots of an instance that is Stopping or Starting
-	others  []other  // in order
-	outages []outage
-	flaws   flaws
-	laws    laws
-	log     *history // nil: nothing is written down
+	now      time.Time
+	policy   Policy
+	next     func(Policy, Facts) Step
+	machine  machine
+	record   Record // the store's two keys; what they hold is replaced, never changed
+	fleet    Fleet
+	revision uint64   // of the last write
+	answers  []string // of the coming RebootInstance calls; none left: as a healthy API
+	refuses  bool     // the API refuses reboots of an instance that is Stopping or Starting
+	others   []other  // in order
+	outages  []outage
+	laws     lawtest.Checker
+	sent     string   // the calls that left: G graceful, F forced
+	trips    int      // to the ledger
+	log      *history // nil: nothing is written down
 }
 
 // history is what happened, newest first: worlds that part share what happened before.
@@ -187,19 +143,22 @@ func (h *history) String() string {
 
 // hung is a world whose instance hangs since ten minutes ago.
 func hung() *world {
+	p := Armed()
 	return &world{
-		now: start.Add(30 * time.Second), policy: armed(), next: Next,
+		now: Start.Add(30 * time.Second), policy: p, next: Next,
 		machine: machine{
-			Instance: Instance{ID: instanceID, Region: "cn-hangzhou", Name: "web-1", Status: "Running", LocksKnown: true,
-				ChargeType: "PostPaid", StartTime: "2026-11-01T00:00Z", Tags: map[string]string{"auto-restart": "true"}},
-			lastBeat: start.Add(-10 * time.Minute),
+			Instance: Instance{ID: InstanceID, Region: "cn-hangzhou", Name: "web-1", Status: "Running",
+				LocksKnown: true, ChargeType: "PostPaid", StartTime: "2026-11-01T00:00Z",
+				Tags: map[string]string{"auto-restart": "true"}},
+			lastBeat: Start.Add(-10 * time.Minute),
 		},
+		laws: lawtest.Checker{Policy: p},
 	}
 }
 
 func (w *world) logf(format string, values ...any) {
 	if w.log != nil {
-		w.log = &history{w.log, fmt.Sprintf("+%v ", w.now.Sub(start)) + fmt.Sprintf(format, values...)}
+		w.log = &history{w.log, fmt.Sprintf("+%v ", w.now.Sub(Start)) + fmt.Sprintf(format, values...)}
 	}
 }
 
@@ -216,154 +175,128 @@ func (w *world) until(t time.Time) {
 	w.machine.pass(t)
 }
 
-// phase is what a delivery does with its next move.
-type phase uint8
+// process is one invocation that handles an alarm, or the sweep.
+type process struct {
+	facts Facts
+	step  Step      // what Next says, not done yet
+	looks bool      // it is a sweep that has not read the fleet's record yet
+	ready bool      // step is to be done; false: Next has to be asked
+	wake  time.Time // when the next move is due
+	done  bool
+	// What this process itself saw of an open incident, for the laws: never what Next makes of it.
+	left, came bool
+	old        Source // what it has not read since it took an incident over
+	basis      *lawtest.Basis
+	result     *Result
+}
 
+// alarmed is a process that gets an alarm.
+func alarmed(owner string, a events.Alarm) *process {
+	return &process{facts: Facts{Owner: owner, Account: Account, Region: "cn-hangzhou", Alarm: a}}
+}
+
+// sweep is a process that gets the timer.
+func sweep(owner string) *process {
+	p := alarmed(owner, events.Alarm{})
+	p.looks = true
+	return p
+}
+
+// run makes moves until the process has ended, or until the given number of moves.
+func (w *world) run(p *process, moves int) {
+	for ; moves > 0 && !p.done; moves-- {
+		if p.wake.After(w.now) {
+			w.until(p.wake)
+		}
+		w.move(p, "")
+	}
+}
+
+// effects are what a fault may make of a move, by the names that the scripts use.
 const (
-	deciding phase = iota
-	waiting        // asleep until wake
-	sending        // an attempt is claimed
-	noting         // ECS answered
-	done
+	faultLost = "lost" // done, and the answer is lost
+	faultVoid = "void" // not done, and no answer comes
 )
 
-// delivery is one invocation that handles an alarm, or the sweep when the alarm only names the instance.
-type delivery struct {
-	facts   Facts
-	stored  Record // as last read or written
-	phase   phase
-	until   time.Time // of Wait
-	wake    time.Time // when the next move is due
-	reply   Reply
-	verdict Verdict
-	reason  Reason
-	reads   []Source
-	// What this delivery itself saw of an open incident, for the laws.
-	left, cameBack bool
-}
-
-func deliver(owner string, a events.Alarm) *delivery {
-	return &delivery{facts: Facts{Owner: owner, Account: account, Region: "cn-hangzhou", Alarm: a}}
-}
-
-func sweep(owner string) *delivery {
-	d := deliver(owner, events.Alarm{Instance: instanceID})
-	d.facts.Swept = true
-	return d
-}
-
-// run makes moves until the delivery has ended, or until the given number of moves.
-func (w *world) run(d *delivery, moves int) {
-	for ; moves > 0 && d.phase != done; moves-- {
-		if d.wake.After(w.now) {
-			w.until(d.wake)
-		}
-		w.move(d)
-	}
-}
-
-func (w *world) move(d *delivery) {
-	switch d.phase {
-	case deciding:
-		w.decide(d)
-	case waiting:
-		w.wait(d)
-	case sending:
-		w.send(d)
-	case noting:
-		w.note(d)
-	}
-}
-
-// decide asks Next, and does what it says up to the first effect.
-func (w *world) decide(d *delivery) {
-	d.facts.Now = w.now
-	step := w.next(w.policy, d.facts)
-	w.laws.again(w, &d.facts, &step)
-	if step.Incident != nil && d.facts.Record.Value.Open != nil && (step.Do != DoRefuse || step.Reason == ReasonOutOfTime) {
-		w.noticed(d.facts.Record.Value.Open, step.Incident)
-		d.facts.Record.Value.Open = step.Incident
-	}
-	if !w.hold(d, step.Do) {
-		return
-	}
-	switch step.Do {
-	case DoRead:
-		d.reads = append(d.reads, step.Sources)
-		w.read(d, step.Sources)
-	case DoWait:
-		d.phase, d.until = waiting, step.Until
-		w.wait(d)
-	case DoReboot, DoForce:
-		w.claim(d, &step)
-	case DoSettle:
-		if w.write(d, step.Incident, true) {
-			w.end(d, step.Verdict, step.Reason, step.Why)
-		}
-	default:
-		if open := w.record.Open; step.Reason == ReasonResolved && step.Incident != nil && open != nil && open.ResolvedAt.IsZero() {
-			told := open.clone()
-			told.ResolvedAt = step.Incident.ResolvedAt
-			w.record.Open = told
-			w.record.Revision++
-		}
-		w.release(d)
-		w.end(d, step.Verdict, step.Reason, step.Why)
-	}
-}
-
-// noticed logs what changed about the last attempts.
-func (w *world) noticed(before, after *Incident) {
-	for i := range after.Attempts {
-		if a := &after.Attempts[i]; i < len(before.Attempts) && before.Attempts[i].Outcome != a.Outcome {
-			w.logf("attempt %d %s", a.N, a.Outcome)
-		}
-	}
-}
-
-// hold takes over, renews, and writes down that the instance is back. It reports whether the step still stands.
-func (w *world) hold(d *delivery, do Do) bool {
-	stored, known := d.stored.Open, d.facts.Record.Value.Open
-	if stored == nil || do == DoRefuse {
-		return true
-	}
-	lapsed := stored.Owner != d.facts.Owner || w.now.After(stored.LeaseUntil)
-	back := known.Attempts[len(known.Attempts)-1].BackAt.Equal(stored.Attempts[len(stored.Attempts)-1].BackAt)
-	if !lapsed && w.now.Before(renewal(stored, &w.policy)) && (back || do == DoSettle) {
-		return true
-	}
-	held := w.write(d, known, false)
-	if lapsed {
-		d.forget()
-		return false
-	}
-	return held
-}
-
-func renewal(i *Incident, p *Policy) time.Time { return i.LeaseUntil.Add(-p.Lease * 2 / 3) }
-
-func (w *world) wait(d *delivery) {
-	d.wake = d.until
-	if open := d.stored.Open; open != nil {
-		if !w.now.Before(renewal(open, &w.policy)) && !w.write(d, d.facts.Record.Value.Open, false) {
-			d.forget()
-			d.phase, d.wake = deciding, w.now
+// move makes the process's next move: the effect that Next asked for, with a fault if one is named. Next
+// is asked again at once, for that has no effect on anybody.
+func (w *world) move(p *process, fault string) {
+	if !p.ready && !p.looks {
+		w.decide(p)
+		if p.done || p.wake.After(w.now) {
 			return
 		}
-		if renew := renewal(d.stored.Open, &w.policy); renew.Before(d.until) {
-			d.wake = renew
-		}
 	}
-	if !w.now.Before(d.until) {
-		d.forget()
-		d.phase = deciding
+	w.effect(p, fault)
+	if !p.done {
+		w.decide(p)
 	}
 }
 
-func (d *delivery) forget() {
-	f := &d.facts
-	f.Fleet, f.Machine, f.Vitals, f.Events, f.Dry = Reading[Fleet]{}, Reading[Instance]{}, Reading[Vitals]{},
-		Reading[[]PlatformEvent]{}, Reply{}
+// effect does what Next asked for.
+func (w *world) effect(p *process, fault string) {
+	p.ready = false
+	step, f := &p.step, &p.facts
+	switch {
+	case p.looks:
+		w.look(p, fault)
+	case step.Do == DoRead:
+		w.read(p, step.Sources, fault)
+	case step.Do == DoWrite:
+		f.Wrote(step.Write, w.write(p, step.Write, fault))
+	case step.Do == DoSend:
+		f.Replied(step.Order, w.send(p, step.Order, fault))
+	case step.Do == DoWait:
+		f.Waited()
+	default:
+		p.done, p.result = true, step.Result
+		w.laws.Reported(step.Result)
+		w.logf("%s", strings.TrimSpace(fmt.Sprintf("%s %s: %s", step.Verdict, step.Reason, step.Why)))
+	}
+}
+
+// decide asks Next.
+func (w *world) decide(p *process) {
+	f := &p.facts
+	f.Now = w.now
+	before, sent := f.Seen.Incident, p.step.Do == DoSend
+	p.step = w.next(w.policy, *f)
+	f.Decided(&p.step)
+	if p.ready = true; !sent { // what was answered is told where it was sent
+		w.noticed(before, p.step.Incident)
+	}
+	if claim := p.step.Claims(); claim != nil {
+		p.basis = &lawtest.Basis{At: w.now, Mode: w.policy.Mode, Instance: f.Instance, Vitals: f.Vitals,
+			Platform: f.Platform, Fleet: f.Fleet, Came: p.came, Old: p.old != 0}
+	}
+	if p.step.Do == DoWait {
+		p.wake = p.step.Until
+	}
+}
+
+// noticed logs what became of attempts.
+func (w *world) noticed(before, after *Incident) {
+	if w.log == nil || before == nil || after == nil {
+		return
+	}
+	for i := range after.Attempts {
+		a := &after.Attempts[i]
+		if i < len(before.Attempts) && before.Attempts[i].Outcome() != a.Outcome() {
+			w.logf("attempt %d %s", a.N, a.Outcome())
+		}
+	}
+}
+
+// look is the sweep's first move: it reads the fleet's record, and takes up the first slot in it.
+func (w *world) look(p *process, fault string) {
+	f := &p.facts
+	f.Fleet = answered(w, SourceFleet, w.fleet, fault)
+	slots := f.Fleet.Value.Sweepable(w.policy, f.Book, f.Region, w.now)
+	if p.looks = false; len(slots) == 0 {
+		p.done = true
+		return
+	}
+	f.Swept, f.Slot, f.Alarm.Instance = true, slots[0], slots[0].Instance
 }
 
 func (w *world) failure(source Source) Failure {
@@ -376,8 +309,11 @@ func (w *world) failure(source Source) Failure {
 }
 
 // answered is a reading as it arrives now.
-func answered[T any](w *world, source Source, value T) Reading[T] {
+func answered[T any](w *world, source Source, value T, fault string) Reading[T] {
 	r := Reading[T]{At: w.now, Date: w.now.Truncate(time.Second), Failure: w.failure(source)}
+	if fault != "" {
+		r.Failure = FailureUnavailable
+	}
 	if r.Failure == "" {
 		r.Value = value
 	} else {
@@ -386,64 +322,110 @@ func answered[T any](w *world, source Source, value T) Reading[T] {
 	return r
 }
 
-func (w *world) read(d *delivery, sources Source) {
-	f := &d.facts
+func (w *world) read(p *process, sources Source, fault string) {
+	f := &p.facts
+	p.old &^= sources
 	if sources.Has(SourceRecord) {
-		f.Record = answered(w, SourceRecord, w.record)
-		d.stored = f.Record.Value
+		w.trips++
+		f.Record = answered(w, SourceRecord, w.record, fault)
 	}
 	if sources.Has(SourceFleet) {
-		f.Fleet = answered(w, SourceFleet, w.fleet)
+		w.trips++
+		f.Fleet = answered(w, SourceFleet, w.fleet, fault)
 	}
 	if sources.Has(SourceInstance) {
-		f.Machine = answered(w, SourceInstance, w.machine.Instance)
-		w.laws.read(w, d)
+		f.Instance = answered(w, SourceInstance, w.machine.Instance, fault)
+		if f.Instance.OK() {
+			w.laws.Looked(w.now, InstanceID)
+			p.watch(f.Instance.Value)
+		}
 	}
 	if sources.Has(SourceVitals) {
-		f.Vitals = answered(w, SourceVitals, Vitals{w.machine.heartbeat(w.now)})
+		f.Vitals = answered(w, SourceVitals, Vitals{Heartbeat: w.machine.heartbeat(w.now)}, fault)
 	}
 	if sources.Has(SourcePlatform) {
-		f.Events = answered(w, SourcePlatform, w.machine.platform)
+		f.Platform = answered(w, SourcePlatform, w.machine.platform, fault)
 	}
 	if sources.Has(SourceRehearsal) {
-		f.Dry = Reply{At: w.now, Outcome: OutcomeAccepted}
-	}
-	if f.Machine.Failure == FailureUnavailable || f.Vitals.Failure == FailureUnavailable || f.Events.Failure == FailureUnavailable {
-		f.Failures++
+		f.Rehearsal = Reply{At: w.now, Answer: AnswerAccepted}
 	}
 }
 
-// claim writes the attempt, by compare-and-swap on the instance's and the fleet's record.
-func (w *world) claim(d *delivery, step *Step) {
-	first := d.stored.Open == nil
-	stale := w.record.Revision != d.stored.Revision || first && w.fleet.Revision != d.facts.Fleet.Value.Revision
-	lapsed := !first && (d.stored.Open.Owner != d.facts.Owner || w.now.After(d.stored.Open.LeaseUntil))
-	if (stale || lapsed) && !w.flaws.anyLease {
-		d.reread(w)
+// watch keeps what the process itself has seen of an incident that it holds.
+func (p *process) watch(i Instance) {
+	open := p.facts.Record.Value.Open
+	if open == nil || open.Owner != p.facts.Owner || len(open.Attempts) == 0 {
 		return
 	}
-	claimed := step.Incident.clone()
-	attempt := step.Attempt
-	attempt.ClaimedAt, attempt.SendBefore = w.now, w.now.Add(w.policy.CallLimit())
-	claimed.Attempts = append(claimed.Attempts, attempt)
-	claimed.Owner, claimed.LeaseUntil = d.facts.Owner, w.policy.NewLease(w.now)
-	w.laws.claim(w, d, claimed, first)
-	if !w.flaws.noClaim {
-		if first {
-			w.fleet.Open = append(slices.Clone(w.fleet.Open),
-				Slot{Incident: claimed.ID, Instance: claimed.Instance, OpenedAt: claimed.OpenedAt})
-			w.fleet.Begun = append(slices.Clone(w.fleet.Begun), Begun{At: w.now, Instance: claimed.Instance})
-			w.fleet.Revision++
-		}
-		w.record.Open = claimed
-		w.record.Revision++
-		d.stored = w.record
-	} else {
-		d.stored.Open = claimed
+	switch before := open.Attempts[0].Before.StartTime; {
+	case i.Status == "Starting" || i.Status == "Stopped":
+		p.left = true
+	case i.Status == "Running" && (p.left || i.StartTime != before):
+		p.came = true
 	}
-	d.facts.Record.Value = d.stored
-	d.phase = sending
-	w.logf("claims %d, %s", attempt.N, manner(attempt.Force))
+}
+
+// write puts one record into the store, by a compare-and-swap on its key.
+func (w *world) write(p *process, write Write, fault string) Written {
+	w.trips++
+	written := Written{At: w.now, Wrote: WroteUnknown, Note: "scripted"}
+	source, stored := SourceRecord, w.record.Revision
+	if write.Fleet != nil {
+		source, stored = SourceFleet, w.fleet.Revision
+	}
+	if fault == faultVoid || w.failure(source) != "" {
+		w.logf("a write is lost")
+		return written
+	}
+	expected := uint64(0)
+	if write.Fleet != nil {
+		expected = write.Fleet.Revision
+	} else {
+		expected = write.Record.Revision
+	}
+	if expected != stored {
+		written.Wrote, written.Note = WroteConflict, ""
+		if fault != faultLost {
+			return written
+		}
+		return Written{At: w.now, Wrote: WroteUnknown, Note: "scripted"}
+	}
+	w.revision++
+	if write.Fleet != nil {
+		w.laws.StoredFleet(w.now, &w.fleet, write.Fleet, &w.record)
+		w.fleet = *write.Fleet
+		w.fleet.Revision = w.revision
+	} else {
+		w.laws.Stored(w.now, p.facts.Owner, &w.record, write.Record)
+		w.wrote(write.Record)
+		if open, was := write.Record.Open, w.record.Open; open != nil && was != nil &&
+			!open.TakenOverAt.Equal(was.TakenOverAt) {
+			p.old = SourceInstance | SourceVitals | SourcePlatform
+		}
+		w.record = *write.Record
+		w.record.Revision = w.revision
+	}
+	if fault == faultLost {
+		w.logf("the answer to a write is lost")
+		return written
+	}
+	return Written{At: w.now, Wrote: WroteDone, Revision: w.revision}
+}
+
+// wrote logs what a write of the instance's record means.
+func (w *world) wrote(record *Record) {
+	if w.log == nil {
+		return
+	}
+	if open := record.Open; open != nil {
+		known := 0
+		if w.record.Open != nil && w.record.Open.ID == open.ID {
+			known = len(w.record.Open.Attempts)
+		}
+		for n := known; n < len(open.Attempts); n++ {
+			w.logf("claims %d, %s", n+1, manner(open.Attempts[n].Force))
+		}
+	}
 }
 
 func manner(force bool) string {
@@ -455,30 +437,24 @@ func manner(force bool) string {
 
 // codes are the API's refusals, by the names that the scripts use.
 var codes = map[string]Reply{
-	"throttled": {Outcome: OutcomeNotExecuted, Code: "Throttling.User", Throttled: true},
-	"conflict":  {Outcome: OutcomeNotExecuted, Code: "OperationConflict"},
-	"not-sent":  {Outcome: OutcomeNotExecuted, Code: "not-sent"},
-	"void":      {Outcome: OutcomeUnknown, Code: "InternalError"},
-	"status":    {Outcome: OutcomeRejected, Code: "IncorrectInstanceStatus", Reason: ReasonNotRunning},
-	"locked":    {Outcome: OutcomeRejected, Code: "InstanceLockedForSecurity", Reason: ReasonSecurityLocked},
-	"gone":      {Outcome: OutcomeRejected, Code: "InvalidInstanceId.NotFound", Reason: ReasonNotFound},
-	"expired":   {Outcome: OutcomeRejected, Code: "InstanceExpiredOrInArrears", Reason: ReasonExpired},
-	"disk":      {Outcome: OutcomeRejected, Code: "DiskError", Reason: ReasonDiskError},
-	"forbidden": {Outcome: OutcomeRejected, Code: "Forbidden.RAM", Reason: ReasonForbidden},
-	"odd":       {Outcome: OutcomeRejected, Code: "InvalidParameter", Reason: ReasonRejected},
+	"throttled": {Answer: AnswerNotExecuted, Code: "Throttling.User", Throttled: true},
+	"conflict":  {Answer: AnswerNotExecuted, Code: "OperationConflict"},
+	"not-sent":  {Answer: AnswerNotExecuted, Code: "not-sent"},
+	"void":      {Answer: AnswerUnknown, Code: "InternalError"},
+	"status":    {Answer: AnswerRejected, Code: "IncorrectInstanceStatus", Reason: ReasonNotRunning},
+	"locked":    {Answer: AnswerRejected, Code: "InstanceLockedForSecurity", Reason: ReasonSecurityLocked},
+	"gone":      {Answer: AnswerRejected, Code: "InvalidInstanceId.NotFound", Reason: ReasonNotFound},
+	"expired":   {Answer: AnswerRejected, Code: "InstanceExpiredOrInArrears", Reason: ReasonExpired},
+	"disk":      {Answer: AnswerRejected, Code: "DiskError", Reason: ReasonDiskError},
+	"forbidden": {Answer: AnswerRejected, Code: "Forbidden.RAM", Reason: ReasonForbidden},
+	"odd":       {Answer: AnswerRejected, Code: "InvalidParameter", Reason: ReasonRejected},
 }
 
 // send calls RebootInstance, unless it is too late for that.
-func (w *world) send(d *delivery) {
-	open := d.facts.Record.Value.Open
-	attempt := &open.Attempts[len(open.Attempts)-1]
-	d.phase = noting
-	if w.now.After(attempt.SendBefore) && !w.flaws.lateSend {
-		d.reply = codes["not-sent"]
-		d.reply.At = w.now
-		w.laws.answer(d.facts.Owner, attempt.N, "not-sent")
+func (w *world) send(p *process, order Order, fault string) Reply {
+	if w.now.After(order.SendBefore) { // the adapter's own check
 		w.logf("sends nothing: it is past the claim's time")
-		return
+		return Reply{At: w.now, Answer: AnswerNotExecuted, Code: "not-sent"}
 	}
 	answer := "accepted"
 	transition := w.machine.Status == "Stopping" || w.machine.Status == "Starting"
@@ -491,89 +467,85 @@ func (w *world) send(d *delivery) {
 		}
 		w.answers = w.answers[1:]
 	}
-	w.laws.send(w, d, attempt, answer)
-	if answer == "accepted" || answer == "lost" {
-		w.machine.reboot(w.now, attempt.Force)
+	if fault != "" {
+		answer = fault
 	}
+	call := lawtest.Call{At: w.now, By: p.facts.Owner, Instance: order.Instance, Force: order.Force,
+		Answer: lawtest.Refused, Status: w.machine.Status, Basis: p.basis}
+	reply := codes[answer]
 	switch answer {
 	case "accepted":
-		d.reply = Reply{Outcome: OutcomeAccepted, RequestID: fmt.Sprint("R-", attempt.N)}
+		call.Answer, reply = lawtest.Accepted, Reply{Answer: AnswerAccepted, RequestID: "R"}
 	case "lost":
-		d.reply = codes["void"]
-	default:
-		d.reply = codes[answer]
+		call.Answer, call.Unknown, reply = lawtest.Accepted, true, codes["void"]
+	case "void":
+		call.Answer, call.Unknown = lawtest.Nothing, true
+	case "status":
+		call.Answer = lawtest.WrongStatus
+	case "not-sent":
+		call.Answer = lawtest.Nothing
 	}
-	d.reply.At = w.now
+	w.laws.Called(call)
+	if call.Answer == lawtest.Accepted {
+		w.machine.reboot(w.now, order.Force)
+	}
+	w.sent += map[bool]string{false: "G", true: "F"}[order.Force]
+	w.logf("sends %d, %s: %s", p.facts.Seen.Claim.N, manner(order.Force), answer)
 	w.machine.pass(w.now)
-	w.logf("sends %d, %s: %s", attempt.N, manner(attempt.Force), answer)
+	reply.At = w.now
+	return reply
 }
 
-// note writes down what came back.
-func (w *world) note(d *delivery) {
-	d.forget()
-	open := d.facts.Record.Value.Open.clone()
-	a := &open.Attempts[len(open.Attempts)-1]
-	a.AnsweredAt, a.Outcome, a.RequestID, a.Code = d.reply.At, d.reply.Outcome, d.reply.RequestID, d.reply.Code
-	a.Reason, a.Throttled = d.reply.Reason, d.reply.Throttled
-	d.facts.Record.Value.Open = open
-	d.phase = deciding
-	w.write(d, open, false)
+// Somebody else's changes of the store, each a compare-and-swap that went through.
+
+func (w *world) changeRecord(by string, change func(Record) Record) {
+	after := change(w.record)
+	w.laws.Stored(w.now, by, &w.record, &after)
+	w.revision++
+	w.record, w.record.Revision = after, w.revision
 }
 
-// write keeps or ends the incident, for its owner or whoever takes it over. It reports whether that was possible; if not, the
-// record was read again.
-func (w *world) write(d *delivery, incident *Incident, ends bool) bool {
-	mine := *incident
-	mine.Owner = d.facts.Owner
-	if w.record.Revision != d.stored.Revision {
-		now := w.record.Open
-		if now == nil || now.ID != mine.ID || now.Owner != mine.Owner {
-			d.reread(w)
-			return false
-		}
-		mine.ResolvedAt = now.ResolvedAt // nothing else can have been added
+func (w *world) changeFleet(change func(Fleet) Fleet) {
+	w.revision++
+	w.fleet = change(w.fleet)
+	w.fleet.Revision = w.revision
+}
+
+// pause is the operator's.
+func (w *world) pause(reason string) {
+	w.changeFleet(func(f Fleet) Fleet { return f.WithPause(time.Time{}, reason, w.now) })
+	w.laws.Paused(w.fleet.Paused)
+}
+
+// close is the operator's: the incident's record first, then its slot.
+func (w *world) close() {
+	if w.record.Open == nil {
+		return
 	}
-	switch {
-	case ends:
-		mine.Owner, mine.LeaseUntil = "", time.Time{}
-		w.record.Open = nil
-		w.record.Recent = append(slices.Clone(w.record.Recent), mine)
-		w.record.Keys = maps.Clone(w.record.Keys)
-		if w.record.Keys == nil {
-			w.record.Keys = map[string]time.Time{}
-		}
-		w.record.Keys[mine.Alarm.Key] = w.now
-		w.fleet.Open = slices.DeleteFunc(slices.Clone(w.fleet.Open), func(s Slot) bool { return s.Incident == mine.ID })
-		w.fleet.Revision++
-	default:
-		mine.LeaseUntil = w.policy.NewLease(w.now)
-		w.record.Open = &mine
+	var ended Incident
+	w.changeRecord("operator", func(r Record) Record {
+		r, ended, _ = r.Closed(r.Open.ID, w.policy, w.now)
+		return r
+	})
+	w.changeFleet(func(f Fleet) Fleet {
+		f, _ = f.Freed(&ended, w.now)
+		return f
+	})
+}
+
+// resolve notes that the open incident's alarm is over, as another invocation does it.
+func (w *world) resolve() {
+	if w.record.Open == nil {
+		return
 	}
-	w.record.Revision++
-	d.stored = w.record
-	d.facts.Record.Value = w.record
-	return true
+	a := Hangs()
+	a.State, a.RawState, a.Key = events.StateResolved, "Executed", "e-1|Executed"
+	a.Time = w.now
+	w.run(alarmed("resolver", a), 10)
 }
 
-// release gives the incident free for the next delivery.
-func (w *world) release(d *delivery) {
-	if open := w.record.Open; open != nil && open.Owner == d.facts.Owner && w.record.Revision == d.stored.Revision {
-		free := d.facts.Record.Value.Open.clone()
-		free.Owner, free.LeaseUntil = d.facts.Owner, time.Time{}
-		w.record.Open = free
-		w.record.Revision++
-	}
-}
-
-// reread looks at the ledger again after somebody else wrote to it; what was read of the instance may be old by now.
-func (d *delivery) reread(w *world) {
-	d.forget()
-	d.facts.Record = Reading[Record]{}
-	d.stored = Record{}
-	d.phase, d.wake = deciding, w.now
-}
-
-func (w *world) end(d *delivery, verdict Verdict, reason Reason, why string) {
-	d.phase, d.verdict, d.reason = done, verdict, reason
-	w.logf("%s", strings.TrimSpace(fmt.Sprintf("%s %s: %s", verdict, reason, why)))
+// lose is a ledger that lost everything.
+func (w *world) lose() {
+	w.record, w.fleet = Record{}, Fleet{}
+	w.laws.Lost(w.now)
 }

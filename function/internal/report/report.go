@@ -66,7 +66,7 @@ func attempts(r *remedy.Result) string {
 		switch {
 		case a.Outcome == remedy.OutcomeNotExecuted:
 			nothing++
-		case a.Outcome == remedy.OutcomeRejected, a.Outcome == remedy.OutcomeFailed && a.Code != "":
+		case a.Outcome == remedy.OutcomeRejected:
 			rejected++
 		case a.Force:
 			forced++
@@ -108,7 +108,8 @@ var refusals = map[remedy.Reason]string{
 	remedy.ReasonPaused:          "restarting is switched off or paused",
 	remedy.ReasonRuleNotAllowed:  "this alarm rule or level may not restart anything",
 	remedy.ReasonStaleAlarm:      "the alarm is old news",
-	remedy.ReasonWrongAccount:    "the alarm is not about this account",
+	remedy.ReasonWrongAccount:    "nothing says that it is this account's",
+	remedy.ReasonWrongRegion:     "it is in another region than this function",
 	remedy.ReasonOutsideWindow:   "no incident may open at this time of the week",
 	remedy.ReasonDuplicateAlarm:  "this alarm was dealt with before",
 	remedy.ReasonInProgress:      "it is being handled already",
@@ -140,6 +141,7 @@ var failures = map[remedy.Reason]string{
 	remedy.ReasonResolved:        "its alarm was resolved before it was seen to restart, so nothing more was sent",
 	remedy.ReasonPaused:          "restarting was paused or switched off before it recovered",
 	remedy.ReasonAbandoned:       "its incident was ended by hand",
+	remedy.ReasonLedgerLost:      "nobody knows what was sent for it, so nothing more is",
 }
 
 var pending = map[remedy.Reason]string{

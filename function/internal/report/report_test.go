@@ -18,7 +18,7 @@ var reasons = map[remedy.Verdict]string{
 		"incidents-spent fleet-concurrent fleet-hourly not-found not-running security-locked locked expired not-opted-in " +
 		"platform-acting guest-alive unconfirmed-hang unreadable forbidden disk-error rejected",
 	remedy.VerdictIgnored: "resolved not-ecs no-instance not-restartable placeholder not-an-alarm",
-	remedy.VerdictFailed: "not-recovered stuck unconfirmed force-not-allowed not-running resolved paused abandoned security-locked locked " +
+	remedy.VerdictFailed: "not-recovered stuck unconfirmed force-not-allowed not-running resolved paused abandoned ledger-lost security-locked locked " +
 		"expired not-opted-in platform-acting guest-alive unreadable forbidden not-found disk-error rejected",
 	remedy.VerdictPending:   "out-of-time lease-held dependency-unavailable",
 	remedy.VerdictMalformed: "malformed",

@@ -1,0 +1,552 @@
+// Package lawtest checks histories against the laws that package remedy states. It is the one checker:
+// the exhaustive search, the generated histories, the whole-path tests and the tests of the built
+// processes all tell it what happened, each as far as it knows, and no law is written anywhere else.
+//
+// A history is told in the order of time: what was written (Stored, or Opened, Claimed and Ended where
+// only the final records are known), what was read (Looked), what was sent (Called), what was reported
+// (Reported). A Checker is a value: a copy goes its own way, so that a search can fork it.
+package lawtest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ecs-remedy/function/internal/remedy"
+)
+
+// The laws, by the words that a broken one is named with.
+const (
+	S1       = "S1: no reboot without an earlier claim by the owner of the lease, none after sendBefore"
+	S2       = "S2: at most one unsettled attempt per instance"
+	S3       = "S3: no force unless two graceful attempts were accepted and seen to fail"
+	S4       = "S4: no reboot on readings that are old, or that forbid it"
+	S5       = "S5: no incident for an alarm that is too old, or older than the last recovery"
+	S6       = "S6: cool-down, budget, incident limit and fleet limits hold across processes"
+	S7       = "S7: an attempt whose outcome is unknown is never sent again"
+	S8       = "S8: in observe mode, off, or paused nothing is rebooted"
+	S10      = "S10: after an attempt worked, the incident sends nothing more"
+	S11      = "S11: an owner whose incident is gone from the ledger sends nothing more"
+	Liveness = "LIVENESS: every attempt is settled, every incident ends, every verdict is reported"
+)
+
+// Answers of ECS as they truly were, whatever arrived.
+const (
+	Accepted    = "accepted"     // it took effect
+	Refused     = "refused"      // with any code: no effect
+	WrongStatus = "wrong-status" // refused with IncorrectInstanceStatus
+	Nothing     = "nothing"      // it never reached ECS, or ECS failed before it did anything
+)
+
+// Call is a RebootInstance that left a process.
+type Call struct {
+	At       time.Time
+	By       string // the owner that sent it; empty: not known
+	Instance string
+	Force    bool
+	Answer   string // Accepted, Refused, WrongStatus or Nothing, as it truly was
+	// Unknown: the sender got no answer that it can trust.
+	Unknown bool
+	// Status is the instance's true status when the call arrived; empty: not known.
+	Status string
+	// Basis is what the sender had read; nil: not known.
+	Basis *Basis
+}
+
+// Basis is what an attempt rests on, at its claim.
+type Basis struct {
+	At       time.Time // of the decision to claim
+	Mode     remedy.Mode
+	Instance remedy.Reading[remedy.Instance]
+	Vitals   remedy.Reading[remedy.Vitals]
+	Platform remedy.Reading[[]remedy.PlatformEvent]
+	Fleet    remedy.Reading[remedy.Fleet]
+	// Came: the sender itself has seen the instance leave Running and come back, or a new StartTime.
+	Came bool
+	// Old: some of this was read before the sender took the incident over from another owner.
+	Old bool
+}
+
+// Checker is what of a history the laws need. Set Policy before the first event.
+type Checker struct {
+	Policy remedy.Policy
+	// Lag is how much later than it left a call may be written down as arrived: a process test shares
+	// a busy machine with the processes.
+	Lag time.Duration
+	// Unwatched: the history does not tell what was read, so gaps in the watch are not known.
+	Unwatched bool
+
+	Broken string // the first law that was broken, and how; empty: none
+
+	attempts []attempt // of all instances, in the order of their claims
+	open     []opened  // incidents between their first claim and their end
+	begun    []time.Time
+	ended    []remedy.Incident
+	losses   []time.Time
+	reported []string // incidents whose verdict was reported
+	pauses   []remedy.Pause
+}
+
+// attempt is one claim, and what truly became of it.
+type attempt struct {
+	incident, instance, by string
+	n                      int
+	force                  bool
+	claimed, sendBefore    time.Time
+	start                  string // StartTime before it
+
+	called   bool
+	at       time.Time // of the call
+	answer   string
+	unknown  bool
+	status   string
+	lastRead time.Time
+	gap      bool // nobody looked for longer than Policy.Gap before its time was over
+}
+
+type opened struct {
+	id, instance string
+	at           time.Time
+}
+
+// violate notes the first broken law.
+func (c *Checker) violate(law, format string, values ...any) {
+	if c.Broken == "" {
+		c.Broken = law + ": " + fmt.Sprintf(format, values...)
+	}
+}
+
+// Stored tells that an instance's record was written, and derives what that means. Held is the lease
+// under which it was written, by the process that wrote.
+func (c *Checker) Stored(at time.Time, by string, before, after *remedy.Record) {
+	old, now := before.Open, after.Open
+	if now != nil {
+		known := 0
+		if old != nil && old.ID == now.ID {
+			known = len(old.Attempts)
+		} else if old != nil && len(old.Attempts) > 0 && after.Ended(old.ID) == nil {
+			c.violate(S2, "%s opens while %s is open", now.ID, old.ID)
+		}
+		for n := known; n < len(now.Attempts); n++ {
+			held := old != nil && old.ID == now.ID && old.Owner == by &&
+				!now.Attempts[n].ClaimedAt.After(old.LeaseUntil)
+			if !held {
+				c.violate(S1, "attempt %d of %s is claimed by %s without a lease", n+1, now.ID, by)
+			}
+			c.Claimed(by, now, &now.Attempts[n], before)
+		}
+	}
+	for i := range after.Recent {
+		if e := &after.Recent[i]; before.Ended(e.ID) == nil {
+			c.Ended(e)
+		}
+	}
+}
+
+// StoredFleet tells that the fleet's record was written, while the instance's record was as given.
+func (c *Checker) StoredFleet(at time.Time, before, after *remedy.Fleet, record *remedy.Record) {
+	open := record.Open
+	if open == nil || len(open.Attempts) == 0 {
+		return
+	}
+	has := func(f *remedy.Fleet) bool {
+		return slices.ContainsFunc(f.Open, func(s remedy.Slot) bool { return s.Incident == open.ID })
+	}
+	if has(before) && !has(after) {
+		c.violate(S6, "the slot of %s is given back before its end is written", open.ID)
+	}
+}
+
+// Claimed tells that an attempt was claimed. Before is the instance's record before it; nil: not known.
+func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attempt,
+	before *remedy.Record) {
+	p := &c.Policy
+	for i := range c.attempts {
+		e := &c.attempts[i]
+		if e.instance != incident.Instance || !e.mayWork() || c.lost(e.claimed) {
+			continue
+		}
+		switch end := e.end(p); {
+		case !a.ClaimedAt.Before(end):
+		case e.unknown || !e.called:
+			c.violate(S7, "attempt %d of %s may have been executed, and another is claimed", e.n,
+				e.incident)
+		default:
+			c.violate(S2, "attempt %d of %s has %v left when another is claimed", e.n, e.incident,
+				end.Sub(a.ClaimedAt))
+		}
+	}
+	if a.ClaimedAt.After(incident.OpenedAt.Add(p.IncidentLimit)) {
+		c.violate(S6, "attempt %d of %s is claimed %v after it opened", a.N, incident.ID,
+			a.ClaimedAt.Sub(incident.OpenedAt))
+	}
+	if a.N == 1 {
+		c.opens(incident, a.ClaimedAt)
+	}
+	c.attempts = append(slices.Clip(c.attempts), attempt{incident: incident.ID,
+		instance: incident.Instance, by: by, n: a.N, force: a.Force, claimed: a.ClaimedAt,
+		sendBefore: a.SendBefore, lastRead: a.SendBefore, start: a.Before.StartTime})
+}
+
+// mayWork reports whether the attempt may still take effect: it was not called yet, or ECS took it.
+func (a *attempt) mayWork() bool { return !a.called || a.answer == Accepted || a.unknown }
+
+// end is when the attempt's time is over, counted from the call, or from when it may have been sent.
+func (a *attempt) end(p *remedy.Policy) time.Time {
+	if a.called && !a.unknown {
+		return a.at.Add(p.AttemptTimeout)
+	}
+	if a.called {
+		return a.claimed.Add(p.AttemptTimeout)
+	}
+	return a.sendBefore
+}
+
+// opens checks what holds when an incident has its first claim.
+func (c *Checker) opens(incident *remedy.Incident, at time.Time) {
+	p := &c.Policy
+	if age := incident.OpenedAt.Sub(incident.Alarm.Time); age > p.AlarmMaxAge || age < -remedy.MaxSkew {
+		c.violate(S5, "%s was opened for an alarm %v old", incident.ID, age)
+	}
+	lately, hour, busy := 0, 0, 0
+	for i := range c.ended {
+		e := &c.ended[i]
+		if e.Instance != incident.Instance || c.lost(e.OpenedAt) || e.Forgiven {
+			continue
+		}
+		if e.Verdict == remedy.VerdictRestarted && incident.Alarm.Time.Before(e.EndedAt.Truncate(time.Second)) {
+			c.violate(S5, "%s was opened for an alarm from before the recovery at %v", incident.ID,
+				e.EndedAt)
+		}
+		if incident.OpenedAt.Before(e.EndedAt.Add(p.Cooldown)) {
+			c.violate(S6, "%s opened %v after %s ended", incident.ID, incident.OpenedAt.Sub(e.EndedAt), e.ID)
+		}
+		if incident.Alarm.Key != "" && e.Alarm.Key == incident.Alarm.Key {
+			c.violate(S6, "the alarm of %s opened %s, too", incident.ID, e.ID)
+		}
+		if e.OpenedAt.After(incident.OpenedAt.Add(-p.IncidentWindow)) {
+			lately++
+		}
+	}
+	for _, o := range c.open {
+		if !c.lost(o.at) {
+			busy++
+			if o.instance == incident.Instance {
+				c.violate(S2, "%s opens while %s is open", incident.ID, o.id)
+			}
+		}
+	}
+	for _, t := range c.begun {
+		if !c.lost(t) && at.Sub(t) < time.Hour {
+			hour++
+		}
+	}
+	if lately >= p.MaxIncidents {
+		c.violate(S6, "%s is number %d of its instance", incident.ID, lately+1)
+	}
+	if busy >= p.FleetConcurrent {
+		c.violate(S6, "%s is number %d at once", incident.ID, busy+1)
+	}
+	if hour >= p.FleetHourly {
+		c.violate(S6, "%s is number %d within the hour", incident.ID, hour+1)
+	}
+	c.open = append(slices.Clip(c.open), opened{incident.ID, incident.Instance, at})
+	c.begun = append(slices.Clip(c.begun), at)
+}
+
+// Busy tells of incidents of other instances that are under way or began before, so that limits can be
+// reached by a history of few instances.
+func (c *Checker) Busy(began time.Time, underWay bool) {
+	if underWay {
+		c.open = append(slices.Clip(c.open), opened{at: began})
+	}
+	c.begun = append(slices.Clip(c.begun), began)
+}
+
+// Past tells of an incident that ended before the history begins.
+func (c *Checker) Past(e remedy.Incident) { c.ended = append(slices.Clip(c.ended), e) }
+
+// Ended tells that an incident's end was written.
+func (c *Checker) Ended(e *remedy.Incident) {
+	if e.Void() {
+		return
+	}
+	c.ended = append(slices.Clip(c.ended), *e)
+	c.open = slices.DeleteFunc(slices.Clone(c.open), func(o opened) bool { return o.id == e.ID })
+	if e.Reason == remedy.ReasonLedgerLost && len(c.losses) == 0 {
+		c.violate(Liveness, "%s ended as ledger-lost, and nothing was lost", e.ID)
+	}
+}
+
+// Looked tells that the instance was read, and what it showed.
+func (c *Checker) Looked(at time.Time, instance string) {
+	for i := len(c.attempts) - 1; i >= 0; i-- {
+		if c.attempts[i].instance != instance {
+			continue
+		}
+		a := c.attempts[i]
+		if at.Sub(a.lastRead) > c.Policy.Gap() && a.lastRead.Before(a.end(&c.Policy)) {
+			a.gap = true
+		}
+		a.lastRead = at
+		c.attempts = slices.Clone(c.attempts)
+		c.attempts[i] = a
+		return
+	}
+}
+
+// Called tells that a RebootInstance left a process.
+func (c *Checker) Called(call Call) {
+	i := c.claimOf(&call)
+	if i < 0 {
+		c.violate(S1, "a reboot of %s at %v (force %v) has no claim that still holds", call.Instance,
+			call.At, call.Force)
+		return
+	}
+	c.attempts = slices.Clone(c.attempts)
+	a := &c.attempts[i]
+	a.called, a.at, a.answer, a.unknown, a.status = true, call.At, call.Answer, call.Unknown, call.Status
+	if a.lastRead.Before(call.At) {
+		a.lastRead = call.At
+	}
+	if call.Basis != nil && call.Basis.Instance.OK() {
+		a.status = call.Basis.Instance.Value.Status // what came after that reading nobody could know
+	}
+	c.ladder(a)
+	if call.Basis != nil {
+		c.basis(a, call.Basis)
+	}
+	for _, pause := range c.pauses {
+		if a.claimed.Sub(pause.Since) > c.Policy.CallLimit() && pause.On(a.claimed) {
+			c.violate(S8, "attempt %d of %s is claimed %v after a pause", a.n, a.incident,
+				a.claimed.Sub(pause.Since))
+		}
+	}
+	for _, at := range c.losses {
+		if a.claimed.Before(at) && call.At.Sub(at) > c.Policy.CallLimit()+c.Lag {
+			c.violate(S11, "attempt %d of %s is sent %v after its incident was lost", a.n, a.incident,
+				call.At.Sub(at))
+		}
+	}
+}
+
+// claimOf finds the claim that the call belongs to, which no other call has used; -1: none.
+func (c *Checker) claimOf(call *Call) int {
+	for i := range c.attempts {
+		a := &c.attempts[i]
+		inTime := !call.At.Before(a.claimed) && !call.At.After(a.sendBefore.Add(c.Lag))
+		if !a.called && a.instance == call.Instance && a.force == call.Force && inTime &&
+			(call.By == "" || a.by == call.By) {
+			return i
+		}
+	}
+	return -1
+}
+
+// ladder checks the order of an incident's attempts as they truly went.
+func (c *Checker) ladder(a *attempt) {
+	failed, accepted := 0, false
+	for i := range c.attempts {
+		e := &c.attempts[i]
+		if e.incident != a.incident || e.n >= a.n || !e.called {
+			continue
+		}
+		over := !a.claimed.Before(e.at.Add(c.Policy.AttemptTimeout))
+		watched := c.Unwatched || !e.gap
+		stuck := e.answer == WrongStatus && accepted
+		if !e.force && !e.unknown && (e.answer == Accepted || stuck) && over && watched {
+			failed++
+		}
+		accepted = accepted || e.answer == Accepted
+	}
+	if a.force && failed < 2 {
+		c.violate(S3, "attempt %d of %s is forced after %d graceful failures", a.n, a.incident, failed)
+	}
+	if a.status == "" || a.status == "Running" || len(c.losses) > 0 {
+		return // what two owners do who cannot know of each other is no doing of ours
+	}
+	if a.answer == Accepted && (a.status != "Stopping" || !accepted) {
+		c.violate(S4, "attempt %d of %s is sent to an instance that is %s", a.n, a.incident, a.status)
+	}
+}
+
+// basis checks what the sender had read.
+func (c *Checker) basis(a *attempt, b *Basis) {
+	old := b.At.Add(-c.Policy.CallLimit())
+	for _, at := range []time.Time{b.Instance.At, b.Vitals.At, b.Platform.At} {
+		if at.Before(old) {
+			c.violate(S4, "attempt %d of %s rests on a reading %v old", a.n, a.incident, b.At.Sub(at))
+		}
+	}
+	if bad := Unfit(&c.Policy, b, a.force); bad != "" {
+		c.violate(S4, "attempt %d of %s is sent, and the last reading was %s", a.n, a.incident, bad)
+	}
+	if b.Mode != remedy.ModeEnforce {
+		c.violate(S8, "attempt %d of %s is sent in mode %q", a.n, a.incident, b.Mode)
+	}
+	if !b.Fleet.OK() || b.Fleet.Value.Paused.On(b.At) {
+		c.violate(S8, "attempt %d of %s is sent while paused, or without looking", a.n, a.incident)
+	}
+	if b.Old {
+		c.violate(S4, "attempt %d of %s rests on a reading from before its owner held the incident",
+			a.n, a.incident)
+	}
+	if b.Came {
+		c.violate(S10, "attempt %d of %s is sent after an earlier one was seen to work", a.n, a.incident)
+	}
+}
+
+// Unfit says why an instance must not be rebooted, by its last readings; empty: it may.
+func Unfit(p *remedy.Policy, b *Basis, force bool) string {
+	i := &b.Instance.Value
+	grant := i.Tags[p.OptInTag]
+	switch {
+	case !b.Instance.OK() || !i.LocksKnown || !b.Platform.OK() || p.SecondCheck && !b.Vitals.OK():
+		return "unreadable"
+	case i.Status != "Running" && i.Status != "Stopping":
+		return "of an instance that is " + i.Status
+	case len(i.Locks) > 0:
+		return "locked"
+	case i.ChargeType == "PrePaid" && !b.Instance.Date.Before(i.ExpiredTime):
+		return "expired"
+	case grant != "true" && (grant != "graceful" || force):
+		return "not opted in"
+	case p.SecondCheck && b.Vitals.Date.Sub(b.Vitals.Value.Heartbeat) < p.HeartbeatFresh:
+		return "alive"
+	}
+	for _, e := range b.Platform.Value {
+		if e.Status == "Executing" && e.Type != "InstanceFailure.PerformanceImpact" {
+			return "under the platform's hands"
+		}
+	}
+	return ""
+}
+
+// Paused tells that the operator paused everything.
+func (c *Checker) Paused(pause remedy.Pause) { c.pauses = append(slices.Clip(c.pauses), pause) }
+
+// Lost tells that the ledger lost its data. What was written before that binds nobody who did not see
+// it; whoever owned an incident sends nothing more for it.
+func (c *Checker) Lost(at time.Time) {
+	c.losses = append(slices.Clip(c.losses), at)
+	c.open = slices.DeleteFunc(slices.Clone(c.open), func(o opened) bool { return o.id != "" })
+}
+
+// lost reports whether the ledger has lost what was written at the given time.
+func (c *Checker) lost(at time.Time) bool {
+	return slices.ContainsFunc(c.losses, func(loss time.Time) bool { return !at.After(loss) })
+}
+
+// Reported tells that a result was reported. The end of an incident is written before it is reported.
+func (c *Checker) Reported(r *remedy.Result) {
+	if r == nil || r.Incident == "" || r.Verdict == remedy.VerdictPending {
+		return
+	}
+	c.reported = append(slices.Clip(c.reported), r.Incident)
+	if !slices.ContainsFunc(c.ended, func(e remedy.Incident) bool {
+		return e.ID == r.Incident && e.Verdict == r.Verdict && e.Reason == r.Reason
+	}) {
+		c.violate(Liveness, "%s is reported as %s/%s before that is written", r.Incident, r.Verdict,
+			r.Reason)
+	}
+}
+
+// Unreported are the incidents that have ended, and whose verdict nobody has reported.
+func (c *Checker) Unreported() []remedy.Incident {
+	var silent []remedy.Incident
+	for _, e := range c.ended {
+		told := slices.Contains(c.reported, e.ID) || e.Reason == remedy.ReasonAbandoned
+		if !told && len(e.Attempts) > 0 && !c.lost(e.EndedAt) {
+			silent = append(silent, e)
+		}
+	}
+	return silent
+}
+
+// Over tells that the history is over: nothing may be left under way.
+func (c *Checker) Over() {
+	for _, o := range c.open {
+		if o.id != "" {
+			c.violate(Liveness, "%s never ended", o.id)
+		}
+	}
+	for _, e := range c.Unreported() {
+		c.violate(Liveness, "nobody was told that %s ended %s/%s", e.ID, e.Verdict, e.Reason)
+	}
+}
+
+// Incidents tells a history of which only the final records are known, in the order of time.
+func (c *Checker) Incidents(all []remedy.Incident, calls []Call) {
+	type event struct {
+		at   time.Time
+		rank int // of what happens at one instant: ends, claims, calls
+		tell func()
+	}
+	var events []event
+	for i := range all {
+		incident := &all[i]
+		for n := range incident.Attempts {
+			a := &incident.Attempts[n]
+			events = append(events, event{a.ClaimedAt, 1, func() { c.Claimed("", incident, a, nil) }})
+			if n > 0 {
+				c.order(incident, &incident.Attempts[n-1], a)
+			}
+		}
+		if incident.EndedAt.IsZero() {
+			c.violate(Liveness, "%s never ended", incident.ID)
+			continue
+		}
+		events = append(events, event{incident.EndedAt, 0, func() { c.Ended(incident) }})
+	}
+	for i := range calls {
+		events = append(events, event{calls[i].At, 2, func() { c.Called(calls[i]) }})
+	}
+	slices.SortStableFunc(events, func(a, b event) int {
+		if d := a.at.Compare(b.at); d != 0 {
+			return d
+		}
+		return a.rank - b.rank
+	})
+	for _, e := range events {
+		e.tell()
+	}
+}
+
+// order checks two attempts of one incident as the ledger has them.
+func (c *Checker) order(incident *remedy.Incident, before, a *remedy.Attempt) {
+	switch before.Outcome() {
+	case remedy.OutcomeClaimed, remedy.OutcomeAccepted, remedy.OutcomeUnknown:
+		c.violate(S2, "%s: attempt %d was claimed while the one before was %s", incident.ID, a.N,
+			before.Outcome())
+	case remedy.OutcomeWorked:
+		c.violate(S10, "%s: attempt %d was claimed after one that worked", incident.ID, a.N)
+	}
+}
+
+// Digest tells two checkers apart that may judge the same future differently. It is for a search that
+// remembers where it has been.
+func (c *Checker) Digest() string {
+	b := make([]byte, 0, 256)
+	when := func(t time.Time) { b = t.AppendFormat(b, "150405.000") }
+	flag := func(set bool) {
+		if set {
+			b = append(b, '1')
+		} else {
+			b = append(b, '0')
+		}
+	}
+	for i := range c.attempts {
+		a := &c.attempts[i]
+		b = append(b, a.answer...)
+		when(a.claimed)
+		when(a.lastRead)
+		when(a.at)
+		flag(a.gap)
+		flag(a.called)
+	}
+	b = append(b, byte(len(c.open)), byte(len(c.ended)), byte(len(c.losses)), byte(len(c.pauses)))
+	for _, id := range c.reported {
+		b = append(b, id...)
+	}
+	return string(b)
+}

@@ -1,0 +1,90 @@
+package ledger
+
+import (
+	"fmt"
+
+	"ecs-remedy/function/internal/remedy"
+)
+
+// What is read back is checked against what was asked for: a ledger is a place where others can write,
+// and a record of another instance under this one's key would reboot the wrong machine, or for ever.
+
+// wrongRecord says what a record of the instance cannot be; empty: nothing.
+func wrongRecord(s *storedRecord, instance string) string {
+	if s.Open != nil {
+		if wrong := wrongIncident(s.Open, instance); wrong != "" {
+			return "its open incident " + wrong
+		}
+		if !s.Open.EndedAt.IsZero() || s.Open.Verdict != "" {
+			return "its open incident has an end"
+		}
+	}
+	seen := map[string]bool{}
+	for i := range s.Recent {
+		if wrong := wrongIncident(&s.Recent[i], instance); wrong != "" {
+			return fmt.Sprintf("its past incident %d %s", i+1, wrong)
+		}
+		if s.Recent[i].EndedAt.IsZero() || s.Recent[i].Verdict == "" {
+			return fmt.Sprintf("its past incident %d has no end", i+1)
+		}
+		if seen[s.Recent[i].ID] || s.Open != nil && s.Open.ID == s.Recent[i].ID {
+			return fmt.Sprintf("its past incident %d stands there twice", i+1)
+		}
+		seen[s.Recent[i].ID] = true
+	}
+	return ""
+}
+
+func wrongIncident(i *remedy.Incident, instance string) string {
+	switch {
+	case i.Instance != instance:
+		return "is of another instance"
+	case !isOf(i.ID, instance):
+		return "has the id of another instance's"
+	case i.OpenedAt.IsZero():
+		return "has no time of opening"
+	case !i.EndedAt.IsZero() && i.EndedAt.Before(i.OpenedAt):
+		return "ended before it opened"
+	}
+	for n := range i.Attempts {
+		a := &i.Attempts[n]
+		switch {
+		case a.N != n+1:
+			return "has attempts out of order"
+		case a.ClaimedAt.IsZero() || a.SendBefore.Before(a.ClaimedAt):
+			return "has an attempt without a time"
+		case n > 0 && a.ClaimedAt.Before(i.Attempts[n-1].ClaimedAt):
+			return "has attempts out of order"
+		}
+	}
+	return ""
+}
+
+// wrongFleet says what the fleet's record cannot be; empty: nothing. A slot that contradicts itself
+// would have the incident of one instance ended in the record of another.
+func wrongFleet(s *storedFleet) string {
+	seen := map[string]bool{}
+	for i := range s.Open {
+		slot := &s.Open[i]
+		switch {
+		case !isOf(slot.Incident, slot.Instance):
+			return fmt.Sprintf("its slot %d has the id of another instance's", i+1)
+		case slot.OpenedAt.IsZero():
+			return fmt.Sprintf("its slot %d has no time of opening", i+1)
+		case seen[slot.Incident]:
+			return fmt.Sprintf("its slot %d stands there twice", i+1)
+		}
+		seen[slot.Incident] = true
+	}
+	for i := range s.Begun {
+		if !isOf(s.Begun[i].Incident, s.Begun[i].Instance) {
+			return fmt.Sprintf("its beginning %d has the id of another instance's", i+1)
+		}
+	}
+	return ""
+}
+
+// isOf reports whether the incident's id is one of the instance's.
+func isOf(incident, instance string) bool {
+	return instance != "" && incident != instance && remedy.InstanceOf(incident) == instance
+}

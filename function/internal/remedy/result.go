@@ -1,0 +1,75 @@
+package remedy
+
+// answer is a step that reports.
+func answer(verdict Verdict, reason Reason, why string) Step {
+	return Step{Do: DoAnswer, Verdict: verdict, Reason: reason, Why: why}
+}
+
+// with adds the findings of the rules that the step rests on.
+func (s Step) with(findings []Finding) Step {
+	s.Findings = findings
+	return s
+}
+
+// merged keeps the newest finding of every rule, in the order in which the rules were first asked.
+func merged(old, now []Finding) []Finding {
+	if len(now) == 0 {
+		return old
+	}
+	if len(old) == 0 {
+		return now
+	}
+	all := append(make([]Finding, 0, len(old)+len(now)), old...)
+next:
+	for _, finding := range now {
+		for i := range all {
+			if all[i].Rule == finding.Rule {
+				all[i] = finding
+				continue next
+			}
+		}
+		all = append(all, finding)
+	}
+	return all
+}
+
+// result is the program's output for an answer.
+func (m *machine) result(step *Step) *Result {
+	a := &m.f.Alarm
+	r := &Result{
+		Verdict: step.Verdict, Reason: step.Reason, Why: step.Why, InstanceID: a.Instance,
+		Alarm: AlarmView{Format: string(a.Format), Name: a.Name, State: string(a.State), Level: a.Level,
+			ID: a.Key, Time: a.Time},
+		Attempts: []AttemptView{}, Findings: m.seen.Findings,
+	}
+	if a.Instance != "" {
+		r.Region = m.f.InstanceRegion()
+	}
+	if r.Findings == nil {
+		r.Findings = []Finding{}
+	}
+	incident := m.ended
+	if incident == nil && m.incident != nil && len(m.incident.Attempts) > 0 {
+		incident = m.incident
+	}
+	if incident == nil {
+		return r
+	}
+	if m.f.Swept {
+		r.Alarm = incident.Alarm.view()
+	}
+	r.Incident, r.Forced = incident.ID, incident.Forced()
+	r.Attempts = incident.Views()
+	return r
+}
+
+// Views are the incident's attempts as results show them.
+func (i *Incident) Views() []AttemptView {
+	views := make([]AttemptView, len(i.Attempts))
+	for n := range i.Attempts {
+		a := &i.Attempts[n]
+		views[n] = AttemptView{N: a.N, Force: a.Force, At: a.ClaimedAt, RequestID: a.RequestID,
+			Outcome: a.Outcome(), Code: a.Code}
+	}
+	return views
+}

@@ -1,0 +1,510 @@
+package remedy_test
+
+import (
+	"flag"
+	"fmt"
+	"hash/maphash"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ecs-remedy/events"
+	"ecs-remedy/function/internal/lawtest"
+	. "ecs-remedy/function/internal/remedy"
+)
+
+// The search visits every history of a small world: several processes, each the loop of package handle
+// around Next, interleaved move by move over one store. It proves what ships, for it runs nothing else:
+// the rules are Next's, the records' changes are package remedy's, and the laws are lawtest's.
+
+var deep = flag.Int("deep", 0, "how many more faults, crashes, freezes and changes than usual one "+
+	"history of the search may hold")
+
+// budget is how many things may go wrong in one history, of each kind.
+type budget struct {
+	faults  int // a read that fails, a write whose answer is lost (done or not), an answer of ECS
+	crashes int // a process dies between two moves
+	freezes int // a process stands still between two moves
+	changes int // somebody else does something: an operator, the instance's owner, the guest
+	sweeps  int // the timer comes by while somebody is at work
+	losses  int // the ledger loses everything
+}
+
+// searched is one state: a world, its processes, and what may still go wrong.
+type searched struct {
+	w world
+	p [2]process
+	budget
+	still time.Duration // how long a freeze is; 0: longer than any lease
+	over  bool          // settled
+	trace *history      // the commands that led here, as a scenario file has them; nil: not kept
+}
+
+// command carries out one command of a search's scenario file:
+//
+//	move NAME [FAULT]   the process's next effect; a fault is one of a read (down), of a write (lost:
+//	                    done, and the answer is lost; void: not done, no answer) or of a send
+//	crash NAME          it dies
+//	freeze NAME [11s]   it stands still for so long, or for two leases, with what it was about to do
+//	somebody CHANGE     see changes
+//	lose                the ledger loses everything
+//	timer               the sweep comes by
+//	time                time passes, until somebody has something to do
+//	end                 nobody else comes but the sweep, until nothing is under way
+func (x *searched) command(line string) error {
+	words := strings.Fields(line)
+	name := strings.Join(words[1:], " ")
+	named := func() *process {
+		for i := range x.p {
+			if len(words) > 1 && x.p[i].facts.Owner == words[1] {
+				return &x.p[i]
+			}
+		}
+		return nil
+	}
+	switch p := named(); words[0] {
+	case "move", "crash", "freeze":
+		if p == nil || p.done {
+			return fmt.Errorf("%s: no such process is alive", line)
+		}
+		switch words[0] {
+		case "move":
+			x.w.move(p, strings.Join(words[2:], " "))
+		case "crash":
+			p.done = true
+		case "freeze":
+			still := 2 * x.w.policy.Lease
+			if len(words) > 2 {
+				var err error
+				if still, err = time.ParseDuration(words[2]); err != nil {
+					return err
+				}
+			}
+			p.wake = x.w.now.Add(still)
+		}
+	case "somebody":
+		i := slices.IndexFunc(changes, func(c change) bool { return c.name == name })
+		if i < 0 {
+			return fmt.Errorf("%s: nobody does that", line)
+		}
+		changes[i].do(&x.w)
+	case "lose":
+		x.w.lose()
+	case "timer":
+		i := slices.IndexFunc(x.p[:], func(p process) bool { return p.done })
+		if i < 0 {
+			return fmt.Errorf("%s: both processes are alive", line)
+		}
+		x.p[i] = *sweep("timer")
+	case "time":
+		x.w.until(x.wake())
+	case "end":
+		if broken := x.settle(); broken != "" && x.w.laws.Broken == "" {
+			x.w.laws.Broken = broken
+		}
+	default:
+		return fmt.Errorf("%s: no such command", line)
+	}
+	return nil
+}
+
+// wake is when the next process has something to do.
+func (x *searched) wake() time.Time {
+	var wake time.Time
+	for i := range x.p {
+		if p := &x.p[i]; !p.done && (wake.IsZero() || p.wake.Before(wake)) {
+			wake = p.wake
+		}
+	}
+	return wake
+}
+
+// search visits every state that can be reached from one.
+type search struct {
+	seen    map[uint64]struct{}
+	seed    maphash.Seed
+	buf     []byte // of key
+	moves   int
+	limit   int
+	broken  string
+	trace   *history // of the state that broke a law
+	partial bool
+	free    []*searched // states that are done with, to be used again
+}
+
+// copied is a copy of a state, in the place of one that is done with.
+func (s *search) copied(x *searched) *searched {
+	y := new(searched)
+	if n := len(s.free); n > 0 {
+		y, s.free = s.free[n-1], s.free[:n-1]
+	}
+	*y = *x
+	return y
+}
+
+// change is what other people may do at any moment.
+type change struct {
+	name string
+	do   func(*world)
+}
+
+var changes = []change{
+	{"lock", func(w *world) { w.machine.Locks = []string{"security"} }},
+	{"untag", func(w *world) { w.machine.Tags = map[string]string{} }},
+	{"pause", func(w *world) { w.pause("now") }},
+	{"beat", func(w *world) { w.machine.beatFrom = w.now }},
+	{"stop", func(w *world) { w.machine.Status, w.machine.turns = "Stopped", nil }},
+	{"close", (*world).close},
+	{"resolve", (*world).resolve},
+	{"write", func(w *world) { w.changeFleet(func(f Fleet) Fleet { return f }) }}, // of another instance
+}
+
+// visit goes on from a state in every way. The state is done with then.
+func (s *search) visit(x *searched) {
+	if s.broken == "" && s.enter(x) {
+		s.next(x, s.visit)
+	}
+	s.free = append(s.free, x)
+}
+
+// enter reports whether the state is a new one. A broken law ends the search.
+func (s *search) enter(x *searched) bool {
+	if x.w.laws.Broken != "" {
+		s.broken, s.trace = x.w.laws.Broken, x.trace
+		return false
+	}
+	key := s.key(x)
+	if _, known := s.seen[key]; known {
+		return false
+	}
+	if len(s.seen) >= s.limit {
+		s.partial = true
+		return false
+	}
+	s.seen[key] = struct{}{}
+	return true
+}
+
+// next makes every state that follows.
+func (s *search) next(x *searched, visit func(*searched)) {
+	to := func(spend func(*budget), command string) {
+		if s.broken != "" {
+			return
+		}
+		s.moves++
+		y := s.copied(x)
+		if y.trace != nil {
+			y.trace = &history{y.trace, command}
+		}
+		if spend != nil {
+			spend(&y.budget)
+		}
+		if err := y.command(command); err != nil {
+			panic(err) // unreachable: the search makes its commands itself
+		}
+		visit(y)
+	}
+	alive, runnable := 0, 0
+	for i := range x.p {
+		p := &x.p[i]
+		if p.done {
+			continue
+		}
+		alive++
+		if p.wake.After(x.w.now) {
+			continue
+		}
+		runnable++
+		to(nil, "move "+p.facts.Owner)
+		for _, fault := range faultsOf(p) {
+			if x.faults > 0 {
+				to(func(b *budget) { b.faults-- }, "move "+p.facts.Owner+" "+fault)
+			}
+		}
+		// Before it has done anything, a process that dies or stands still is one that comes later.
+		acts := p.ready && (p.step.Do == DoWrite || p.step.Do == DoSend)
+		begun := acts || p.facts.Seen.Incident != nil
+		if x.crashes > 0 && begun {
+			to(func(b *budget) { b.crashes-- }, "crash "+p.facts.Owner)
+		}
+		switch {
+		case x.freezes == 0:
+		case x.still == 0 && begun:
+			to(func(b *budget) { b.freezes-- }, "freeze "+p.facts.Owner)
+		case x.still > 0: // what it has read by then is still good
+			to(func(b *budget) { b.freezes-- }, "freeze "+p.facts.Owner+" "+x.still.String())
+		}
+	}
+	if x.changes > 0 && runnable > 0 {
+		for _, change := range changes {
+			to(func(b *budget) { b.changes-- }, "somebody "+change.name)
+		}
+	}
+	known := x.w.record.Open != nil || len(x.w.fleet.Open) > 0
+	if x.losses > 0 && runnable > 0 && known {
+		to(func(b *budget) { b.losses-- }, "lose")
+	}
+	if x.sweeps > 0 && len(x.w.fleet.Open) > 0 && alive < len(x.p) && runnable == 0 {
+		to(func(b *budget) { b.sweeps-- }, "timer")
+	}
+	switch {
+	case alive == 0 && !x.over:
+		to(nil, "end")
+	case alive > 0 && runnable == 0:
+		to(nil, "time")
+	}
+}
+
+// faultsOf are what may become of the effect that the process is about to have.
+func faultsOf(p *process) []string {
+	switch {
+	case !p.ready:
+		return nil
+	case p.step.Do == DoSend:
+		return []string{"lost", "void", "throttled", "conflict", "status", "locked"}
+	case p.step.Do == DoWrite:
+		return []string{faultLost, faultVoid}
+	case p.step.Do == DoRead:
+		return []string{"down"}
+	}
+	return nil
+}
+
+// longest is how long an incident may be looked after.
+func longest(p *Policy) time.Duration {
+	return p.IncidentLimit + p.AttemptTimeout + p.BootGrace + 2*p.Lease
+}
+
+// settle checks LIVENESS at the end of a history: with nobody else about, the sweep ends every incident
+// in a bounded time, and every verdict is reported: one that was lost with its process, to the next
+// delivery of its event. It returns what does not hold.
+func (x *searched) settle() string {
+	w := &x.w
+	x.over = true
+	w.others, w.outages, w.answers = nil, nil, nil
+	from := w.now
+	for round := 0; len(w.fleet.Open) > 0; round++ {
+		if open := w.record.Open; open != nil {
+			if due := w.policy.Takeover(open.LeaseUntil); due.After(w.now) {
+				w.until(due)
+			}
+		}
+		p := sweep(fmt.Sprint("sweep-", round))
+		for moves := 0; !p.done; moves++ {
+			if p.wake.After(w.now) {
+				w.until(p.wake)
+			}
+			w.move(p, "")
+			if w.now.Sub(from) > 2*longest(&w.policy) || moves > 5000 {
+				return lawtest.Liveness + ": a sweep never ends"
+			}
+		}
+		if round == 4 {
+			return fmt.Sprintf("%s: a slot is left: %+v", lawtest.Liveness, w.fleet.Open)
+		}
+	}
+	if open := w.record.Open; open != nil && len(open.Attempts) > 0 {
+		return lawtest.Liveness + ": " + open.ID + " is open, and has no slot"
+	}
+	for _, e := range w.laws.Unreported() {
+		a := Hangs()
+		if e.Alarm.Key != a.Key {
+			a = Busy()
+		}
+		p := alarmed("again", a)
+		p.facts.Redelivered = true
+		w.run(p, 100)
+		if p.result == nil || p.result.Verdict != e.Verdict || p.result.Reason != e.Reason {
+			return fmt.Sprintf("%s: nobody is told that %s ended %s/%s", lawtest.Liveness, e.ID,
+				e.Verdict, e.Reason)
+		}
+	}
+	return ""
+}
+
+// coarse is a policy with few polls in a ladder, so that the search is short.
+func coarse() Policy {
+	p := Armed()
+	p.Poll, p.AttemptTimeout, p.BootGrace = time.Minute, 2*time.Minute, 3*time.Minute
+	p.Lease, p.MaxAttempts, p.IncidentLimit = 6*time.Minute, 4, 20*time.Minute
+	return p
+}
+
+type namedGuest struct {
+	name string
+	guest
+}
+
+// guests are the behaviours that the search starts from.
+var guests = []namedGuest{
+	{"obeys", guest{}},
+	{"ignores one", guest{ignores: 1}},
+	{"ignores every graceful one", guest{ignores: 9}},
+	{"ignores everything", guest{ignores: 9, ignoresForce: 9}},
+	{"shrugs", guest{ignores: 9, shrugs: true}},
+	{"sticks in Stopping", guest{sticks: "Stopping"}},
+	{"sticks in Starting, forced, too", guest{sticks: "Starting", sticksForced: true}},
+	{"shuts down slowly", guest{shutdown: 5 * time.Minute}},
+	{"stays off", guest{sticks: "Stopped"}},
+	{"obeys after the attempt's time", guest{delay: 150 * time.Second}},
+	{"comes back mute", guest{mute: true}},
+	{"never reported, ignores every one", guest{agentless: true, ignores: 9}},
+}
+
+// origin is where a search starts: two deliveries at once, the second of them a repetition.
+func origin(name, second string) (*searched, error) {
+	w := hung()
+	i := slices.IndexFunc(guests, func(g namedGuest) bool { return g.name == name })
+	if i < 0 || seconds[second] == nil {
+		return nil, fmt.Errorf("no guest %q, or no second alarm %q", name, second)
+	}
+	g := guests[i].guest
+	w.policy, w.machine.guest = coarse(), g
+	w.laws.Policy = w.policy
+	w.refuses = g.sticksForced || g.shutdown > 0
+	if g.agentless {
+		w.machine.lastBeat = time.Time{}
+	}
+	x := &searched{w: *w}
+	x.p[0], x.p[1] = *alarmed("first", Hangs()), *alarmed("second", seconds[second]())
+	x.p[1].facts.Redelivered = true
+	if second == "hurried" {
+		// Its time is over before the minute is, and with that what ECS's throttling tells it to wait.
+		x.w.now = Start.Add(55 * time.Second)
+		x.p[1].facts.StopAt = x.w.now.Add(4 * time.Second)
+	}
+	return x, nil
+}
+
+// seconds are the alarms of the second delivery.
+var seconds = map[string]func() events.Alarm{
+	"same":     Hangs,
+	"another":  Busy,
+	"resolved": resolvedAlarm,
+	"hurried":  Hangs, // the same, in an invocation whose time is nearly over
+}
+
+// explore searches from an origin in depth.
+func explore(x *searched) *search {
+	s := &search{seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(), limit: 1 << 24}
+	s.visit(x)
+	return s
+}
+
+// shortest finds a shortest history in which a law is broken, and returns it as a scenario file.
+func shortest(x *searched, header string) string {
+	s := &search{seen: map[uint64]struct{}{}, seed: maphash.MakeSeed(), limit: 1 << 18}
+	x.trace = &history{}
+	for row := []*searched{x}; len(row) > 0 && s.broken == ""; {
+		var next []*searched
+		for _, y := range row {
+			if s.enter(y) {
+				s.next(y, func(z *searched) { next = append(next, z) })
+			}
+		}
+		row = next
+	}
+	return "# " + s.broken + "\n" + header + "\n" + s.trace.String() + "----\n"
+}
+
+// depth is what one search allows to go wrong, and with which second alarm.
+type depth struct {
+	name string
+	budget
+	second string
+	still  time.Duration // see searched
+}
+
+// resolved says that the hang is over.
+func resolvedAlarm() events.Alarm {
+	a := Hangs()
+	a.State, a.Key, a.Time = events.StateResolved, "e-1|Executed", Start.Add(time.Second)
+	return a
+}
+
+var depths = []depth{
+	{"faults", budget{faults: 2}, "same", 0},
+	{"crash and fault", budget{crashes: 1, faults: 1, sweeps: 1}, "same", 0},
+	{"crash, resolved", budget{crashes: 1}, "resolved", 0},
+	{"freeze and sweep", budget{freezes: 1, sweeps: 1}, "same", 0},
+	{"freeze and crash", budget{freezes: 1, crashes: 1}, "another", 0},
+	{"change", budget{changes: 1, sweeps: 1}, "another", 0},
+	{"change and crash", budget{changes: 1, crashes: 1}, "same", 0},
+	{"loss", budget{losses: 1, crashes: 1}, "same", 0},
+	{"stall", budget{freezes: 1, changes: 1}, "another", 11 * time.Second},
+	{"hurry", budget{freezes: 1, faults: 1}, "hurried", 6 * time.Second},
+}
+
+// TestEveryHistory visits every interleaving of two deliveries, with every fault, crash, freeze, sweep,
+// loss and change by somebody else between any two moves, to the stated depth: that many of them in one
+// history. A crash may fall between the writes of the two records.
+func TestEveryHistory(t *testing.T) {
+	// The states that are in use at once are few and short-lived.
+	defer debug.SetGCPercent(debug.SetGCPercent(1000))
+	var states, moves atomic.Int64
+	var broken atomic.Bool
+	begun := time.Now()
+	t.Run("of", func(t *testing.T) {
+		for _, g := range guests {
+			for _, d := range depths {
+				t.Run(g.name+", "+d.name, func(t *testing.T) {
+					t.Parallel()
+					if broken.Load() {
+						return // one broken law is enough
+					}
+					s := d.search(t, g.name)
+					states.Add(int64(len(s.seen)))
+					moves.Add(int64(s.moves))
+					if t.Failed() {
+						broken.Store(true)
+					}
+				})
+			}
+		}
+	})
+	t.Logf("%d states, %d moves in %v", states.Load(), moves.Load(),
+		time.Since(begun).Round(time.Millisecond))
+}
+
+// search visits every history of a guest to the given depth. Without -short it finds a shortest one in
+// which a law is broken.
+func (d depth) search(t *testing.T, guest string) *search {
+	for _, n := range []*int{&d.faults, &d.crashes, &d.freezes, &d.changes, &d.losses} {
+		if *n > 0 {
+			*n += *deep
+		}
+	}
+	start := func() *searched {
+		x, err := origin(guest, d.second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.budget, x.still = d.budget, d.still
+		return x
+	}
+	header := "search " + guest + ", " + d.second
+	s := explore(start())
+	if testing.Verbose() && *deep > 0 {
+		t.Logf("%s, %+v: %d states", header, d.budget, len(s.seen))
+	}
+	switch {
+	case s.broken != "" && testing.Short():
+		t.Errorf("%s: %s", header, s.broken)
+	case s.broken != "":
+		t.Errorf("%s\n%s", s.broken, shortest(start(), header))
+	case s.partial:
+		t.Errorf("%s: more states than the search's limit", header)
+	}
+	return s
+}
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
