@@ -33,6 +33,10 @@ type Instance struct {
 	HealthStatus string // of DescribeInstancesFullStatus; default: Ok
 	Tags         map[string]string
 	Events       []Event
+	Windows      bool // the guest's system; otherwise Linux
+
+	Screenshot    []byte // what GetInstanceScreenshot shows; nil: a picture of the guest's state
+	ConsoleOutput []byte // what GetInstanceConsoleOutput holds; nil: what such a guest would have written
 
 	Locks        []string // reasons, such as security, financial or recycling
 	LocksMissing bool     // DescribeInstances leaves out OperationLocks
@@ -92,6 +96,10 @@ type Guest struct {
 	Ignored        Reaction      // what is seen of one that does nothing
 	IgnoredFor     time.Duration // how long it sticks; zero: 10 minutes; negative: for ever
 
+	// ShutdownTakes is how long a graceful reboot that works shows Stopping, in place of Stop: a guest with much to put away.
+	// A forced one that is accepted meanwhile cuts it short at once; a graceful one changes nothing.
+	ShutdownTakes time.Duration
+
 	Stop               time.Duration // how long a reboot that works shows Stopping; zero: 20 s
 	Start              time.Duration // how long it shows Starting; zero: 20 s
 	SkipsStopping      bool          // it goes straight to Starting
@@ -129,6 +137,7 @@ func (i Instance) clone() Instance {
 	i.Tags = maps.Clone(i.Tags)
 	i.Events = slices.Clone(i.Events)
 	i.Locks = slices.Clone(i.Locks)
+	i.Screenshot, i.ConsoleOutput = slices.Clone(i.Screenshot), slices.Clone(i.ConsoleOutput)
 	i.Raw = maps.Clone(i.Raw)
 	for action, fields := range i.Raw {
 		i.Raw[action] = maps.Clone(fields)

@@ -201,13 +201,20 @@ func (m *machine) reboot(force bool, now time.Time) bool {
 		m.settle(now)
 		return false
 	}
-	at := now
+	if !force && m.shuttingDown() {
+		return true // what is under way goes on
+	}
+	at, cut := now, force && m.shuttingDown()
 	m.ahead = nil
 	show := func(status string, d time.Duration) {
 		m.ahead = append(m.ahead, transition{at: at, status: status})
 		at = at.Add(d)
 	}
-	if !m.Guest.SkipsStopping {
+	switch {
+	case m.Guest.SkipsStopping || cut:
+	case !force && m.Guest.ShutdownTakes > 0:
+		show(StatusStopping, m.Guest.ShutdownTakes)
+	default:
 		show(StatusStopping, m.Guest.Stop)
 	}
 	if m.Guest.ViaStopped || m.Guest.NeverComesBack {
@@ -221,6 +228,12 @@ func (m *machine) reboot(force bool, now time.Time) bool {
 	}
 	m.settle(now)
 	return true
+}
+
+// shuttingDown reports whether the guest is putting away what it has to, for as long as Guest.ShutdownTakes.
+func (m *machine) shuttingDown() bool {
+	return m.Guest.ShutdownTakes > 0 && m.Status == StatusStopping &&
+		slices.ContainsFunc(m.ahead, func(t transition) bool { return !t.ignored })
 }
 
 // ignores decides whether the guest ignores this reboot, and counts it if it does.
