@@ -28,9 +28,9 @@ type caller struct {
 	now   time.Time
 }
 
-// actions are the operations that the World knows. StopInstance and StartInstance are there to be seen in Calls: nobody may
+// operations are those that the World knows. StopInstance and StartInstance are there to be seen in Calls: nobody may
 // call them.
-var actions = map[string]func(caller) (object, *apiError){
+var operations = map[string]func(caller) (object, *apiError){
 	"DescribeInstances":             caller.describeInstances,
 	"DescribeInstanceStatus":        caller.describeInstanceStatus,
 	"DescribeInstancesFullStatus":   caller.describeInstancesFullStatus,
@@ -46,16 +46,14 @@ var actions = map[string]func(caller) (object, *apiError){
 // act carries out an action.
 func (w *World) act(key *Key, c *Call, q query) *reply {
 	now := w.settle()
-	action := actions[c.Action]
+	action := operations[c.Action]
 	if action == nil {
 		unknown := refuse(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
 		return w.errorReply(c, unknown, now)
 	}
 	call := caller{w: w, c: c, key: key, query: q, now: now}
-	// DescribeInstances alone does not say that it is forbidden, unless it is asked with DryRun.
-	if !key.may(c.Action) && (c.Action != "DescribeInstances" || c.DryRun) {
-		_, denied := call.denied()
-		return w.errorReply(c, denied, now)
+	if refused := call.unauthorized(); refused != nil {
+		return w.errorReply(c, refused, now)
 	}
 	answer, refused := action(call)
 	if refused != nil {
@@ -66,12 +64,7 @@ func (w *World) act(key *Key, c *Call, q query) *reply {
 	return w.plainReply(c, 200, encode(answer), now)
 }
 
-func (a caller) denied() (object, *apiError) {
-	e := refuse(403, "Forbidden.RAM",
-		"User not authorized to operate on the specified resource, or this API doesn't support RAM.")
-	e.denied = "ecs:" + a.c.Action
-	return nil, e
-}
+func (a caller) denied() (object, *apiError) { return nil, a.denial(ungranted) }
 
 // find gives an instance that the caller can see; nil where there is none.
 func (a caller) find(id string) *machine {
@@ -193,10 +186,9 @@ func (a caller) describeInstances() (object, *apiError) {
 	if a.c.DryRun {
 		return nil, dryRun()
 	}
-	found := slices.DeleteFunc(a.found(ids), func(m *machine) bool { return !a.tagged(m) })
-	if !a.key.may(a.c.Action) {
-		found = nil
-	}
+	found := slices.DeleteFunc(a.found(ids), func(m *machine) bool {
+		return !a.tagged(m) || !a.key.may(a.c.Action) || a.decide(m.ID) != allowed
+	})
 	p, bad := a.tokenPage(len(found))
 	if bad != nil {
 		return nil, bad
@@ -267,7 +259,7 @@ func (a caller) describe(m *machine) object {
 		"InstanceChargeType": m.ChargeType, "ExpiredTime": m.ExpiredTime, "AutoReleaseTime": "",
 		"SpotStrategy": m.SpotStrategy, "Recyclable": false, "DeletionProtection": false, "DeviceAvailable": true,
 		"InstanceType": "ecs.g7.large", "InstanceTypeFamily": "ecs.g7", "Cpu": 2, "CPU": 2, "Memory": 8192,
-		"OSType": "linux", "OSName": "Alibaba Cloud Linux  3.2104 LTS 64", "OSNameEn": "Alibaba Cloud Linux  3.2104 LTS 64",
+		"OSType": strings.ToLower(m.system()), "OSName": m.system(), "OSNameEn": m.system(),
 		"InstanceNetworkType": "vpc", "ImageId": "aliyun_3_x64_20G_alibase_20240819.vhd",
 		"OperationLocks": object{"LockReason": locks},
 		"Tags":           object{"Tag": tags},
@@ -444,9 +436,10 @@ func (a caller) describeCloudAssistantStatus() (object, *apiError) {
 			version = ""
 		}
 		list = append(list, a.entry(m, object{
-			"InstanceId": m.ID, "OSType": "Linux", "CloudAssistantVersion": version, "SupportSessionManager": !last.IsZero(),
-			"CloudAssistantStatus": strconv.FormatBool(!last.IsZero() && a.now.Sub(last) <= freshBeat),
-			"LastHeartbeatTime":    second(last), "LastInvokedTime": "", "InvocationCount": 0, "ActiveTaskCount": 0,
+			"InstanceId": m.ID, "OSType": m.system(), "CloudAssistantVersion": version,
+			"SupportSessionManager": !last.IsZero(),
+			"CloudAssistantStatus":  strconv.FormatBool(!last.IsZero() && a.now.Sub(last) <= freshBeat),
+			"LastHeartbeatTime":     second(last), "LastInvokedTime": "", "InvocationCount": 0, "ActiveTaskCount": 0,
 		}))
 	}
 	p.fields["InstanceCloudAssistantStatusSet"] = object{"InstanceCloudAssistantStatus": list}
@@ -473,22 +466,35 @@ func (a caller) getInstanceScreenshot() (object, *apiError) {
 	if bad != nil {
 		return nil, bad
 	}
-	picture := base64.StdEncoding.EncodeToString(screenshot(m.hung(a.now)))
-	return a.entry(m, object{"InstanceId": m.ID, "Screenshot": picture}), nil
+	picture := m.Screenshot
+	if picture == nil {
+		picture = screenshot(m.hung(a.now))
+	}
+	return a.entry(m, object{"InstanceId": m.ID, "Screenshot": base64.StdEncoding.EncodeToString(picture)}), nil
 }
 
 func (a caller) getInstanceConsoleOutput() (object, *apiError) {
 	m, bad := a.one()
+	if bad == nil && m.Windows {
+		bad = refuse(405, "NotSupported", "The specified resource does not support this operation.")
+	}
 	if bad == nil {
 		bad = a.console(m, &m.consoleReadAt)
 	}
 	if bad != nil {
 		return nil, bad
 	}
+	log := m.ConsoleOutput
+	if log == nil {
+		log = consoleLog(m, a.now)
+	}
+	if a.query.flag("RemoveSymbols") {
+		log = removeSymbols(log)
+	}
 	beijing := time.FixedZone("UTC+8", 8*60*60) // this one time is not in UTC
 	return a.entry(m, object{
 		"InstanceId": m.ID, "LastUpdateTime": a.now.In(beijing).Format(time.DateTime),
-		"ConsoleOutput": base64.StdEncoding.EncodeToString(consoleLog(m, a.now)),
+		"ConsoleOutput": base64.StdEncoding.EncodeToString(log),
 	}), nil
 }
 
@@ -525,6 +531,14 @@ func (a caller) rebootInstance() (object, *apiError) {
 	a.c.Effect = true
 	a.c.Works = m.reboot(a.c.Force, a.now)
 	return object{}, nil
+}
+
+// system is the kind of the instance's operating system.
+func (m *machine) system() string {
+	if m.Windows {
+		return "Windows"
+	}
+	return "Linux"
 }
 
 func (m *machine) locked(reason string) bool {

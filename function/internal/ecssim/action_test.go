@@ -1,7 +1,9 @@
 package ecssim
 
 import (
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -200,6 +202,54 @@ func TestHistoryEvents(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, row.want) {
 			t.Errorf("%s: got %v, want %v", row.why, got, row.want)
+		}
+	}
+}
+
+// What an instance is given to show, it shows; without that, what such a guest would.
+func TestConsoleContents(t *testing.T) {
+	const log = "\x1b[1;31mpanic\x1b[0m: attempted to kill init\r\n"
+	for _, row := range []struct {
+		why      string
+		instance Instance
+		action   string
+		params   map[string]string
+		status   int
+		code     string
+		want     string
+	}{
+		{"a picture of its own", Instance{Screenshot: []byte("\x89PNG...")}, "GetInstanceScreenshot", nil, 200, "", "\x89PNG..."},
+		{"an empty picture of its own", Instance{Screenshot: []byte{}}, "GetInstanceScreenshot", nil, 200, "", ""},
+		{"a log of its own, as it is", Instance{ConsoleOutput: []byte(log)}, "GetInstanceConsoleOutput", nil, 200, "", log},
+		{"a log without escape sequences", Instance{ConsoleOutput: []byte(log)}, "GetInstanceConsoleOutput",
+			map[string]string{"RemoveSymbols": "true"}, 200, "", "panic: attempted to kill init\r\n"},
+		{"Windows has a screen", Instance{Windows: true, Screenshot: []byte("x")}, "GetInstanceScreenshot", nil, 200, "", "x"},
+		{"and no serial console", Instance{Windows: true}, "GetInstanceConsoleOutput", nil, 405, "NotSupported", ""},
+		{"nothing while it is Stopping", Instance{Status: StatusStopping}, "GetInstanceScreenshot", nil, 405, "IncorrectInstanceStatus", ""},
+		{"nor a log", Instance{Status: StatusStopped}, "GetInstanceConsoleOutput", nil, 405, "IncorrectInstanceStatus", ""},
+	} {
+		w := New(Real())
+		row.instance.ID = "i-1"
+		w.Add(row.instance)
+		params := map[string]string{"InstanceId": "i-1"}
+		maps.Copy(params, row.params)
+		a := call(t, w, row.action, params)
+		if a.status != row.status || a.code() != row.code {
+			t.Errorf("%s: %d %s, want %d %s", row.why, a.status, a.code(), row.status, row.code)
+		}
+		if a.status != 200 {
+			continue
+		}
+		field := "Screenshot"
+		if row.action == "GetInstanceConsoleOutput" {
+			field = "ConsoleOutput"
+			at, err := time.Parse(time.DateTime, a.body["LastUpdateTime"].(string))
+			if err != nil || at.Sub(w.now().UTC()).Round(time.Minute) != 8*time.Hour {
+				t.Errorf("%s: updated at %v, want a time of UTC+8 (%v)", row.why, a.body["LastUpdateTime"], err)
+			}
+		}
+		if got, err := base64.StdEncoding.DecodeString(a.body[field].(string)); err != nil || string(got) != row.want {
+			t.Errorf("%s: %q (%v), want %q", row.why, got, err, row.want)
 		}
 	}
 }

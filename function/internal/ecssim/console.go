@@ -6,7 +6,9 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -38,6 +40,14 @@ func consoleLog(m *machine, now time.Time) []byte {
 	line(at+2*time.Minute, "rcu: INFO: rcu_sched self-detected stall on CPU")
 	return []byte(log.String())
 }
+
+// symbols are the escape sequences of a terminal.
+var symbols = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("\x1b(\\[[0-?]*[ -/]*[@-~]|[@-Z\\\\^_])")
+})
+
+// removeSymbols is a console log without escape sequences.
+func removeSymbols(log []byte) []byte { return symbols().ReplaceAll(log, nil) }
 
 // screenshot is a picture of the console, a JPEG: lines of text as far as 320 by 200 points allow, and red ones where the
 // guest hangs.

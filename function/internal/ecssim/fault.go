@@ -207,7 +207,7 @@ func (w *World) errorReply(c *Call, e *apiError, now time.Time) *reply {
 		body["AccessDeniedDetail"] = object{
 			"AuthAction": e.denied, "AuthPrincipalType": "AssumedRoleUser", "AuthPrincipalOwnerId": DefaultAccount,
 			"AuthPrincipalDisplayName": "simulated-role:session", "PolicyType": "ResourceGroupLevelIdentityBasedPolicy",
-			"NoPermissionType": "ImplicitDeny",
+			"NoPermissionType": e.kind,
 		}
 	}
 	return w.plainReply(c, e.status, encode(body), now)

@@ -99,7 +99,7 @@ func readRequest(r *http.Request) (request, error) {
 type apiError struct {
 	status        int
 	code, message string
-	denied        string // the action that RAM denied
+	denied, kind  string // the action that RAM denied, and how
 }
 
 func refuse(status int, code, format string, args ...any) *apiError {

@@ -36,6 +36,7 @@ type World struct {
 	ids    []string // in the order of Add
 	by     map[string]*machine
 	keys   map[string]*Key
+	policy *Policy // nil: everything is allowed
 	nonces map[string]bool
 	faults []*fault
 	calls  []*Call
