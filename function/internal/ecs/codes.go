@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	notSent      = "not-sent"        // the code of a reboot that provably never left
+	notSent      = "not-sent"        // the code of a call that provably never left
+	badRegion    = "InvalidRegionId" // ours: a region that is not called
 	dryRunPassed = "DryRunOperation" // a dry run's success comes as an error (ECS API document RebootInstance)
 )
 
@@ -84,8 +85,7 @@ var codes = []struct {
 	{"InvalidAccessKeySecret", denied},
 	{"InvalidSecurityToken*", denied},
 	{"MissingSecurityToken", denied},
-	// Ours: a region's name that cannot be part of a host name is not asked about.
-	{"InvalidRegionId", misasked},
+	{badRegion, misasked},
 	// RAM's refusals, as the ECS API documents list them.
 	{"Forbidden.InstanceNotFound", gone},
 	{"Forbidden*", denied},
@@ -98,7 +98,23 @@ type trouble struct {
 	status    int    // of an answer that says it is an error; 0: there is none
 	code      string // of that answer; empty: it has none that looks like one
 	requestID string
-	text      string // for a human; safe to show
+	text      string         // for a human; safe to show
+	failure   remedy.Failure // what a read makes of it, where no code says so
+}
+
+// machineCode is what a program can tell t by: ECS's code, "not-sent", or nothing.
+func (t *trouble) machineCode() string {
+	if !t.sent {
+		return notSent
+	}
+	return t.code
+}
+
+// blames reports whether ECS refused a call for what was asked in it.
+func (t *trouble) blames() bool {
+	failure := t.class().failure
+	return t.sent && t.code != "" &&
+		(failure == remedy.FailureMissing || failure == remedy.FailureUnreadable)
 }
 
 // class classifies t. An answer without a code is not from ECS but from something on the way, whatever its status.
@@ -110,9 +126,13 @@ func (t *trouble) class() class {
 		}
 	}
 	switch {
+	case t.failure != "":
+		return class{failure: t.failure, outcome: remedy.OutcomeUnknown}
+	case t.code == "":
+		return doubtful
 	case t.status == http.StatusTooManyRequests:
 		return throttled
-	case t.code == "" || t.status < 400 || t.status >= 500 || t.status == http.StatusRequestTimeout:
+	case t.status < 400 || t.status >= 500 || t.status == http.StatusRequestTimeout:
 		return doubtful
 	case t.status == http.StatusUnauthorized || t.status == http.StatusForbidden:
 		return unentitled
@@ -163,9 +183,14 @@ func (k Credentials) in(text string) bool {
 		k.SecurityToken != "" && strings.Contains(text, k.SecurityToken)
 }
 
-// safe returns a server's message as one line, cut at 200 characters, or nothing when it may quote the request.
+// safe returns a server's message as one line, cut at 200 characters, or nothing when it may quote the request. What lies
+// beyond its first 4 KiB is not shown, so only a whole credential is looked for there.
 func (k Credentials) safe(text string) string {
-	if k.in(text) || unsafeText().MatchString(text) {
+	if k.in(text) {
+		return ""
+	}
+	text = text[:min(len(text), 4<<10)]
+	if unsafeText().MatchString(text) {
 		return ""
 	}
 	printable := strings.Map(func(r rune) rune {

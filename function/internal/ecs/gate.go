@@ -63,7 +63,10 @@ func (c *Client) behind(g *gate) http.RoundTripper {
 			return gatedConn{conn, g}, nil
 		}
 	}
-	return &http.Transport{DialContext: gated(c.dial), DialTLSContext: gated(c.dialTLS), DisableKeepAlives: true}
+	return &http.Transport{
+		DialContext: gated(c.dial), DialTLSContext: gated(c.dialTLS), DisableKeepAlives: true,
+		MaxResponseHeaderBytes: maxHeader,
+	}
 }
 
 type gatedBase struct {

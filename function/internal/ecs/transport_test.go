@@ -140,12 +140,16 @@ func TestFailures(t *testing.T) {
 		{"a redirect", serve(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://evil.example/", http.StatusTemporaryRedirect)
 		}), true},
-		{"5 MiB, though it makes sense", serve(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, answerAll(r.URL.Query())+strings.Repeat(" ", 5<<20))
+		{"2 MiB, though it makes sense", serve(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, answerAll(r.URL.Query())+strings.Repeat(" ", 2<<20))
 		}), true},
-		{"5 MiB of an error", serve(func(w http.ResponseWriter, _ *http.Request) {
+		{"2 MiB of an error", serve(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(500)
-			io.WriteString(w, strings.Repeat(" ", 5<<20))
+			io.WriteString(w, strings.Repeat(" ", 2<<20))
+		}), true},
+		{"a header of 100 KiB", serve(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Filler", strings.Repeat("x", 100<<10))
+			io.WriteString(w, answerAll(r.URL.Query()))
 		}), true},
 		{"a code that is a number, at which the SDK panics", serve(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(502)
@@ -460,6 +464,24 @@ func TestLargestAnswer(t *testing.T) {
 	}
 }
 
+// TestLargestHeader: a header of exactly the cap is read, of the given transport, too.
+func TestLargestHeader(t *testing.T) {
+	for _, tt := range []struct {
+		size int
+		want remedy.Outcome
+	}{{maxHeader, remedy.OutcomeAccepted}, {maxHeader + 1, remedy.OutcomeUnknown}} {
+		c := carried(t, func(*http.Request) (*http.Response, error) {
+			resp := reply(200, `{"RequestId":"R"}`)
+			left := tt.size - headerSize(resp.Header)
+			resp.Header.Set("X-Filler", strings.Repeat("x", left-len("X-Filler: \r\n")))
+			return resp, nil
+		})
+		if got := c.Reboot(t.Context(), order()); got.Outcome != tt.want {
+			t.Errorf("%d bytes: %+v, want %s", tt.size, got, tt.want)
+		}
+	}
+}
+
 // TestNoDialOutlivesItsClient: http.Transport would go on with a dial or a handshake that nobody waits for any more.
 func TestNoDialOutlivesItsClient(t *testing.T) {
 	hangingDial := func(ctx context.Context, ended chan struct{}) (net.Conn, error) {
@@ -515,15 +537,16 @@ func TestLateInTheMiddle(t *testing.T) {
 	clock := newClock()
 	var arrived atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived.Add(1) }))
-	c := newClient(t, func(o *Options) { o.Endpoint, o.Now = server.URL, clock.now })
+	c := newClient(t, func(o *Options) {
+		o.Endpoint, o.Now = server.URL, clock.now
+		o.Credentials.SecurityToken = strings.Repeat("t", 10_000) // a request longer than net/http writes at once
+	})
 	connect := c.connect
 	c.connect = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := connect(ctx, network, address)
 		return freezingConn{conn, func() { clock.set(order().SendBefore.Add(time.Second)) }}, err
 	}
-	o := order()
-	o.Instance = strings.Repeat("i", 10_000) // more than net/http writes at once
-	got := c.Reboot(t.Context(), o)
+	got := c.Reboot(t.Context(), order())
 	c.Close()
 	server.Close()
 	if got.Outcome != remedy.OutcomeNotExecuted || got.Code != "not-sent" || arrived.Load() != 0 {
