@@ -13,24 +13,28 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// The SDK's decoding of an answer is not used: it cannot tell a missing list of locks from an empty one, one odd field of
-// one instance makes it refuse a whole batch, and a hostile answer costs it gigabytes. What is decoded here is decoded
-// strictly, and no list is taken further than it can be meant.
+// The SDK's decoding of an answer is not used: it cannot tell a missing list of locks from an empty
+// one, one odd field of one instance makes it refuse a whole batch, and a hostile answer costs it
+// gigabytes. What is decoded here is decoded strictly, and no list is taken further than it can be
+// meant.
 
 const (
-	maxBatch = 100      // instances or events a call, and so elements of a list: the API documents' limit for each read
+	// instances or events a call, and so elements of a list: the API documents' limit for each read
+	maxBatch = 100
 	maxPages = 10       // of one read; more are no answer to what was asked
 	maxEntry = 64 << 10 // bytes of an instance or an event; real ones have a tenth of it
 )
 
-// page is what every answer of ECS has: a RequestId, a NextToken where there is more, and a Code only in an error.
+// page is what every answer of ECS has: a RequestId, a NextToken where there is more, and a Code
+// only in an error.
 type page struct {
 	RequestID string `json:"RequestId"`
 	NextToken string
 	Code      string
 }
 
-// list is a list of an answer. Its decoding ends at the first element too many, so that what it costs is bounded.
+// list is a list of an answer. Its decoding ends at the first element too many, so that what it
+// costs is bounded.
 type list[T any] struct {
 	elements []T
 	met      bool // it was in the answer, as a list or as null
@@ -40,7 +44,8 @@ type list[T any] struct {
 var (
 	errTwice = errors.New("a list is in the answer twice")
 	errMany  = errors.New("a list has more elements than can be meant")
-	// errShape is all that is said of a value of the wrong JSON type: the decoder's own words could quote the answer.
+	// errShape is all that is said of a value of the wrong JSON type: the decoder's own words could
+	// quote the answer.
 	errShape = errors.New("an entry has a value of the wrong type")
 )
 
@@ -71,7 +76,8 @@ func (l *list[T]) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// entries are the elements of the list that an answer is about, undecoded, so that one that makes no sense spoils no other.
+// entries are the elements of the list that an answer is about, undecoded, so that one that makes
+// no sense spoils no other.
 type entries = list[json.RawMessage]
 
 // question is a read: a request, and what may be believed of its answer.
@@ -122,7 +128,8 @@ func (c *Client) read(ctx context.Context, region string, q question) answers {
 	return all
 }
 
-// ended makes an answer that has more pages than were to be read a trouble: a part would pass for the whole.
+// ended makes an answer that has more pages than were to be read a trouble: a part would pass for
+// the whole.
 func (a answers) ended() answers {
 	if a.more {
 		a.entries, a.trouble = nil, unusable("an answer without an end")
@@ -133,7 +140,8 @@ func (a answers) ended() answers {
 // unusable is an answer that is none: another one may make sense.
 func unusable(text string) *trouble { return &trouble{sent: true, text: text} }
 
-// garbled is an answer, or a part of one, that cannot be understood, and would not be the next time.
+// garbled is an answer, or a part of one, that cannot be understood, and would not be the next
+// time.
 func garbled(text string) *trouble {
 	return &trouble{sent: true, text: text, failure: remedy.FailureUnreadable}
 }
@@ -164,7 +172,8 @@ func unasked[T any](c *Client, request requests.AcsRequest, text string) remedy.
 }
 
 // entriesByID reads the entries of an answer. One that cannot be understood spoils no other.
-func entriesByID[T any](all answers, parse func([]byte) (string, T, error)) map[string]remedy.Reading[T] {
+func entriesByID[T any](all answers,
+	parse func(entry []byte) (string, T, error)) map[string]remedy.Reading[T] {
 	found := make(map[string]remedy.Reading[T], len(all.entries))
 	for _, entry := range all.entries {
 		id, value, err := parse(entry)
@@ -180,8 +189,8 @@ func entriesByID[T any](all answers, parse func([]byte) (string, T, error)) map[
 	return found
 }
 
-// decode takes the body of a 2xx apart. Without a RequestId, with an error's code, or without the list that must be there,
-// it is no answer.
+// decode takes the body of a 2xx apart. Without a RequestId, with an error's code, or without the
+// list that must be there, it is no answer.
 func decode(body []byte, list func([]byte) (entries, error)) (page, []json.RawMessage, *trouble) {
 	var head page
 	if json.Unmarshal(body, &head) != nil || !isToken(head.RequestID) || head.Code != "" {
@@ -301,8 +310,10 @@ func parseVitals(entry []byte) (string, remedy.Vitals, error) {
 		return e.InstanceID, remedy.Vitals{}, err
 	}
 	if e.LastHeartbeatTime == "" {
-		if e.CloudAssistantStatus == "true" { // connected, yet it never reported: a live guest would pass for a silent one
-			return e.InstanceID, remedy.Vitals{}, errors.New("a Cloud Assistant that is connected and never reported")
+		// connected, yet it never reported: a live guest would pass for a silent one
+		if e.CloudAssistantStatus == "true" {
+			return e.InstanceID, remedy.Vitals{},
+				errors.New("a Cloud Assistant that is connected and never reported")
 		}
 		return e.InstanceID, remedy.Vitals{}, nil
 	}
@@ -333,7 +344,8 @@ func parseEvent(entry []byte, id string) (remedy.PlatformEvent, error) {
 	}, nil
 }
 
-// parseTime reads a time of ECS, which is UTC, with seconds or without (the API documents have both for the same field).
+// parseTime reads a time of ECS, which is UTC, with seconds or without (the API documents have both
+// for the same field).
 func parseTime(s string) (time.Time, error) {
 	for _, layout := range []string{"2006-01-02T15:04Z", "2006-01-02T15:04:05Z"} {
 		if t, err := time.Parse(layout, s); err == nil {

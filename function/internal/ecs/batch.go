@@ -18,11 +18,13 @@ type batch[T any] struct {
 	parse  func(entry []byte) (id string, value T, err error)
 }
 
-// readEach asks for groups of ids, all at once. When ECS refuses a group for what is asked, one bad id may be why: the
-// halves are asked apart, again at once, so that it does not hide the others, and neither ages them. A group of n ids has
-// its answers after log2(n)+1 rounds, or a few more when so many are bad that maxParallel holds them up. Every reading
-// carries the times of the call that it came with. Returned too are the ids that ECS said it does not know.
-func readEach[T any](c *Client, groups [][]string, b batch[T]) (readings map[string]remedy.Reading[T], unknown []string) {
+// readEach asks for groups of ids, all at once. When ECS refuses a group for what is asked, one bad
+// id may be why: the halves are asked apart, again at once, so that it does not hide the others,
+// and neither ages them. A group of n ids has its answers after log2(n)+1 rounds, or a few more
+// when so many are bad that maxParallel holds them up. Every reading carries the times of the call
+// that it came with. Returned too are the ids that ECS said it does not know.
+func readEach[T any](c *Client, groups [][]string,
+	b batch[T]) (readings map[string]remedy.Reading[T], unknown []string) {
 	readings = make(map[string]remedy.Reading[T])
 	for len(groups) > 0 {
 		round := make([]answers, len(groups))
@@ -65,8 +67,8 @@ func readEach[T any](c *Client, groups [][]string, b batch[T]) (readings map[str
 	return readings, unknown
 }
 
-// sortOut returns the ids to ask for, each once and in order, and calls bad with those that are none. A list of ids that
-// were all left out would ask for every instance of the region.
+// sortOut returns the ids to ask for, each once and in order, and calls bad with those that are
+// none. A list of ids that were all left out would ask for every instance of the region.
 func sortOut(ids []string, bad func(id string)) (good []string) {
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
 		if validID(id) {
@@ -78,14 +80,16 @@ func sortOut(ids []string, bad func(id string)) (good []string) {
 	return good
 }
 
-// strangers remembers what was last said of instances that DescribeCloudAssistantStatus did not know. One of them has the
-// whole call refused, so they are asked about apart from the others, and not at all while the last answer is young.
+// strangers remembers what was last said of instances that DescribeCloudAssistantStatus did not
+// know. One of them has the whole call refused, so they are asked about apart from the others, and
+// not at all while the last answer is young.
 type strangers struct {
 	mu   sync.Mutex
 	said map[string]remedy.Reading[remedy.Vitals] // by region and id
 }
 
-// ask divides ids into those to ask for together, those to ask for each apart, and those whose answer is there already.
+// ask divides ids into those to ask for together, those to ask for each apart, and those whose
+// answer is there already.
 func (s *strangers) ask(c *Client, region string, ids []string) (
 	groups [][]string, known map[string]remedy.Reading[remedy.Vitals]) {
 	s.mu.Lock()
@@ -107,7 +111,8 @@ func (s *strangers) ask(c *Client, region string, ids []string) (
 }
 
 // learn remembers what was said of ids that ECS does not know, and forgets those of the others.
-func (s *strangers) learn(region string, readings map[string]remedy.Reading[remedy.Vitals], unknown []string) {
+func (s *strangers) learn(region string, readings map[string]remedy.Reading[remedy.Vitals],
+	unknown []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, r := range readings {

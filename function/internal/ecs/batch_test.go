@@ -13,7 +13,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// crowd returns n ids, and a world whose calls each take a second and which does not know the strangers among them.
+// crowd returns n ids, and a world whose calls each take a second and which does not know the
+// strangers among them.
 func crowd(clock ecssim.Clock, n int, strangers ...int) (*ecssim.World, []string) {
 	w := ecssim.New(clock)
 	w.Latency = time.Second
@@ -44,7 +45,8 @@ func upTo(n int) (all []int) {
 	return all
 }
 
-// TestRounds counts how many calls stand one behind the other: in the world's time, in which each takes a second.
+// TestRounds counts how many calls stand one behind the other: in the world's time, in which each
+// takes a second.
 func TestRounds(t *testing.T) {
 	for _, row := range []struct {
 		why       string
@@ -84,8 +86,10 @@ func TestRounds(t *testing.T) {
 					if got.Failure != want {
 						t.Errorf("%s: %q (%s), want %q", id, got.Failure, got.Note, want)
 					}
-					if !got.Date.Equal(got.At.Truncate(time.Second)) || got.At.Before(start.Add(time.Second)) {
-						t.Errorf("%s: at %v, answered at %v: the times are not of one answer", id, got.At, got.Date)
+					if !got.Date.Equal(got.At.Truncate(time.Second)) ||
+						got.At.Before(start.Add(time.Second)) {
+						t.Errorf("%s: at %v, answered at %v: the times are not of one answer", id,
+							got.At, got.Date)
 					}
 				}
 			})
@@ -93,7 +97,8 @@ func TestRounds(t *testing.T) {
 	}
 }
 
-// TestAges: an id that shares no call with a stranger any more has its answer's age, not that of the whole batch.
+// TestAges: an id that shares no call with a stranger any more has its answer's age, not that of
+// the whole batch.
 func TestAges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, ids := crowd(ecssim.Real(), 64, 0)
@@ -135,14 +140,16 @@ func TestAgeOfPages(t *testing.T) {
 		})
 		start := time.Now()
 		got := c.PlatformEvents(t.Context(), region, instanceID)
-		if want := start.Add(time.Second); pages != 3 || !got.OK() || !got.At.Equal(want) || !got.Date.Equal(want) {
+		if want := start.Add(time.Second); pages != 3 || !got.OK() || !got.At.Equal(want) ||
+			!got.Date.Equal(want) {
 			t.Errorf("%d pages: %+v, want the times of the first, %v", pages, got, want)
 		}
 	})
 }
 
-// TestStrangersAreRemembered: an id that ECS does not know costs the others of its batch their halving once. It is not asked
-// about again while its answer is young, and apart from the others after that.
+// TestStrangersAreRemembered: an id that ECS does not know costs the others of its batch their
+// halving once. It is not asked about again while its answer is young, and apart from the others
+// after that.
 func TestStrangersAreRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, ids := crowd(ecssim.Real(), 64, 5, 40)
@@ -189,7 +196,8 @@ func TestStrangersAreRemembered(t *testing.T) {
 			t.Errorf("when the answer is old %d rounds, want 1: asked apart, at the same time", got)
 		}
 		if got := asked(); got[ids[5]] != before[ids[5]]+1 || got[ids[40]] != before[ids[40]]+1 {
-			t.Errorf("the strangers were asked about %d and %d times, want once more each", got[ids[5]], got[ids[40]])
+			t.Errorf("the strangers were asked about %d and %d times, want once more each",
+				got[ids[5]], got[ids[40]])
 		}
 		// One that ECS knows from now on is one of the others again.
 		w.Add(ecssim.Instance{ID: ids[40], Region: region})
@@ -200,7 +208,8 @@ func TestStrangersAreRemembered(t *testing.T) {
 			t.Errorf("an instance that came to be: %+v", r)
 		}
 		calls := len(w.Calls())
-		if r := c.Heartbeats(t.Context(), region, ids)[ids[40]]; !r.OK() || len(w.Calls()) != calls+1 {
+		if r := c.Heartbeats(t.Context(), region, ids)[ids[40]]; !r.OK() ||
+			len(w.Calls()) != calls+1 {
 			t.Errorf("%d calls for all that are known: %+v", len(w.Calls())-calls, r)
 		}
 	})
@@ -211,7 +220,8 @@ func TestStrangersOfOneRegion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, ids := crowd(ecssim.Real(), 1)
 		c := inCrowd(t, w, func(*Options) {})
-		if r := c.Heartbeats(t.Context(), "cn-shanghai", ids)[ids[0]]; r.Failure != remedy.FailureMissing {
+		if r := c.Heartbeats(t.Context(), "cn-shanghai",
+			ids)[ids[0]]; r.Failure != remedy.FailureMissing {
 			t.Errorf("in another region: %+v", r)
 		}
 		if r := c.Heartbeats(t.Context(), region, ids)[ids[0]]; !r.OK() {
@@ -220,7 +230,8 @@ func TestStrangersOfOneRegion(t *testing.T) {
 	})
 }
 
-// TestNoHalvingWithoutReason: a call that fails for another reason than what is asked is not made again in halves.
+// TestNoHalvingWithoutReason: a call that fails for another reason than what is asked is not made
+// again in halves.
 func TestNoHalvingWithoutReason(t *testing.T) {
 	_, ids := crowd(ecssim.Real(), 64)
 	for _, row := range []struct {
@@ -233,13 +244,15 @@ func TestNoHalvingWithoutReason(t *testing.T) {
 		{"not permitted", "Forbidden.RAM", 403, "", 1},
 		{"an error of ECS's own", "InternalError", 500, "", 1},
 		{"an error that is not ECS's", "", 404, "", 1},
-		{"more entries than were asked for", "", 200, vitals(`{},{}` + string(slices.Repeat([]byte(`,{}`), 99))), 1},
+		{"more entries than were asked for", "", 200,
+			vitals(`{},{}` + string(slices.Repeat([]byte(`,{}`), 99))), 1},
 		{"an unknown id", "InvalidInstance.NotFound", 404, "", 127},
 		{"a request that it does not like", "InvalidParameter", 400, "", 127},
 	} {
 		calls := 0
 		c := newClient(t, func(o *Options) {
-			o.Each = func(n int, do func(int)) { // one after the other, so that the count needs no lock
+			// one after the other, so that the count needs no lock
+			o.Each = func(n int, do func(int)) {
 				for i := range n {
 					do(i)
 				}
@@ -249,7 +262,8 @@ func TestNoHalvingWithoutReason(t *testing.T) {
 				if row.body != "" {
 					return reply(row.status, row.body), nil
 				}
-				return reply(row.status, fmt.Sprintf(`{"RequestId":"R","Code":%q,"Message":"x"}`, row.code)), nil
+				return reply(row.status,
+					fmt.Sprintf(`{"RequestId":"R","Code":%q,"Message":"x"}`, row.code)), nil
 			})
 		})
 		c.Heartbeats(t.Context(), region, ids)
@@ -259,7 +273,8 @@ func TestNoHalvingWithoutReason(t *testing.T) {
 	}
 }
 
-// TestVirtualTime: in a time that counts who is running, the halves are started by that time's own Each.
+// TestVirtualTime: in a time that counts who is running, the halves are started by that time's own
+// Each.
 func TestVirtualTime(t *testing.T) {
 	clock := ecssim.NewVirtual(noon)
 	w, ids := crowd(clock, 64, 3, 33)

@@ -1,5 +1,6 @@
-// Package ecs calls the ECS operations that a restart needs, through alibaba-cloud-sdk-go. An answer is a value of
-// package remedy; no call returns an error. No value that leaves the package holds a URL, a key, a token or a signature.
+// Package ecs calls the ECS operations that a restart needs, through alibaba-cloud-sdk-go. An
+// answer is a value of package remedy; no call returns an error. No value that leaves the package
+// holds a URL, a key, a token or a signature.
 package ecs
 
 import (
@@ -26,7 +27,8 @@ import (
 // Credentials sign the calls. Every usual way of printing them hides them.
 type Credentials struct {
 	AccessKeyID, AccessKeySecret string
-	SecurityToken                string // of temporary credentials; empty: a long-lived AccessKey pair
+	// of temporary credentials; empty: a long-lived AccessKey pair
+	SecurityToken string
 }
 
 const hidden = "Credentials(hidden)"
@@ -40,28 +42,32 @@ func (Credentials) GoString() string { return hidden }
 // LogValue hides the credentials from log/slog.
 func (Credentials) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// MarshalText hides the credentials from encoding/json, and so from a logged value that contains them.
+// MarshalText hides the credentials from encoding/json, and so from a logged value that contains
+// them.
 func (Credentials) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // Options are what a Client is made of.
 type Options struct {
 	Credentials Credentials
-	Endpoint    string           // "https://HOST", or "http://" and a loopback address; empty: by region
-	VPC         bool             // use the region's VPC endpoint, which answers only inside a VPC of that region
-	Region      string           // the only one that is called; empty: any that is one
-	CallLimit   time.Duration    // the longest that one call may take, connecting included
-	Now         func() time.Time // our clock
-	// Each runs do(0) to do(n-1) at once and returns when all have returned; nil: on goroutines. In a virtual time that
-	// counts who is running it has to be that time's own.
+	// "https://HOST", or "http://" and a loopback address; empty: by region
+	Endpoint string
+	// use the region's VPC endpoint, which answers only inside a VPC of that region
+	VPC       bool
+	Region    string           // the only one that is called; empty: any that is one
+	CallLimit time.Duration    // the longest that one call may take, connecting included
+	Now       func() time.Time // our clock
+	// Each runs do(0) to do(n-1) at once and returns when all have returned; nil: on goroutines. In
+	// a virtual time that counts who is running it has to be that time's own.
 	Each func(n int, do func(int))
-	Base http.RoundTripper // carries every call, and is left alone by Close; nil: connections of the Client's own
+	// carries every call, and is left alone by Close; nil: connections of the Client's own
+	Base http.RoundTripper
 }
 
 // Client calls ECS for one invocation. It is safe for concurrent use.
 //
-// Its own connections ignore HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Function Compute needs no proxy, and where one is needed
-// Options.Base can bring it. Without one, "nothing was sent" is known and not guessed: the gate stands at the connection
-// to ECS itself.
+// Its own connections ignore HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Function Compute needs no proxy,
+// and where one is needed Options.Base can bring it. Without one, "nothing was sent" is known and
+// not guessed: the gate stands at the connection to ECS itself.
 type Client struct {
 	keys   func() Credentials // a func, so that printing a Client prints no key
 	scheme string
@@ -71,8 +77,9 @@ type Client struct {
 	limit  time.Duration
 	now    func() time.Time
 	each   func(n int, do func(int))
-	base   http.RoundTripper // carries everything; nil: reads are carried by pool, reboots each by a transport of its own
-	pool   *http.Transport
+	// carries everything; nil: reads are carried by pool, reboots each by a transport of its own
+	base http.RoundTripper
+	pool *http.Transport
 
 	strangers strangers
 
@@ -83,11 +90,12 @@ type Client struct {
 	trusted *x509.CertPool // nil: the system's
 }
 
-// sdkPrints is whether the SDK prints every signed request. It looks at DEBUG once, when the program starts, so nothing
-// done later can stop it.
+// sdkPrints is whether the SDK prints every signed request. It looks at DEBUG once, when the
+// program starts, so nothing done later can stop it.
 var sdkPrints = slices.Contains(strings.Split(os.Getenv("DEBUG"), ","), "sdk")
 
-// CheckEnvironment reports what in the process's environment makes every New fail; it can be asked at start.
+// CheckEnvironment reports what in the process's environment makes every New fail; it can be asked
+// at start.
 func CheckEnvironment() error {
 	if sdkPrints {
 		return errors.New("DEBUG=sdk makes the ECS SDK print credentials: unset it")
@@ -95,15 +103,17 @@ func CheckEnvironment() error {
 	return nil
 }
 
-// New returns a Client. Its error says what is missing or wrong, and holds no secret. A Client uses the credentials it is
-// given and no others: never those of the environment, of a file or of a metadata server.
+// New returns a Client. Its error says what is missing or wrong, and holds no secret. A Client uses
+// the credentials it is given and no others: never those of the environment, of a file or of a
+// metadata server.
 func New(o Options) (*Client, error) {
 	if err := CheckEnvironment(); err != nil {
 		return nil, err
 	}
 	switch {
 	case o.Credentials.AccessKeyID == "" || o.Credentials.AccessKeySecret == "":
-		return nil, errors.New("no credentials for ECS: give the function a role, or set an AccessKey pair")
+		return nil, errors.New(
+			"no credentials for ECS: give the function a role, or set an AccessKey pair")
 	case o.CallLimit <= 0 || o.Now == nil:
 		return nil, errors.New("an ECS client needs a positive call limit and a clock")
 	case o.Region != "" && !validRegion(o.Region):
@@ -115,8 +125,9 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		keys:   func() Credentials { return o.Credentials },
-		scheme: scheme, host: host, region: o.Region, vpc: o.VPC, limit: o.CallLimit, now: o.Now, each: o.Each, base: o.Base,
-		connect: new(net.Dialer).DialContext,
+		scheme: scheme, host: host, region: o.Region, vpc: o.VPC,
+		limit: o.CallLimit, now: o.Now, each: o.Each,
+		base: o.Base, connect: new(net.Dialer).DialContext,
 	}
 	if c.each == nil {
 		c.each = atOnce
@@ -124,8 +135,8 @@ func New(o Options) (*Client, error) {
 	c.strangers.said = make(map[string]remedy.Reading[remedy.Vitals])
 	c.life, c.end = context.WithCancel(context.Background())
 	c.pool = &http.Transport{
-		DialContext: c.dial, DialTLSContext: c.dialTLS, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second,
-		MaxResponseHeaderBytes: maxHeader,
+		DialContext: c.dial, DialTLSContext: c.dialTLS, MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second,
 	}
 	return c, nil
 }
@@ -149,8 +160,9 @@ func (c *Client) Close() {
 	c.pool.CloseIdleConnections()
 }
 
-// Machines reads instances with DescribeInstances, at most 100 a call. Every id gets a reading. ECS leaves out both an
-// instance that is not there and one that the caller may not read, so either is Missing.
+// Machines reads instances with DescribeInstances, at most 100 a call. Every id gets a reading. ECS
+// leaves out both an instance that is not there and one that the caller may not read, so either is
+// Missing.
 func (c *Client) Machines(ctx context.Context, region string,
 	ids []string) map[string]remedy.Reading[remedy.Instance] {
 	spoilt := make(map[string]remedy.Reading[remedy.Instance])
@@ -158,8 +170,7 @@ func (c *Client) Machines(ctx context.Context, region string,
 		spoilt[id] = unasked[remedy.Instance](c, ecs.CreateDescribeInstancesRequest(), noID)
 	})
 	readings, _ := readEach(c, slices.Collect(slices.Chunk(good, maxBatch)), batch[remedy.Instance]{
-		absent: "not in the answer: the instance is gone or in another region, or the function's role may not read it " +
-			"(allow ecs:DescribeInstances)",
+		absent: absent + "(allow ecs:DescribeInstances)",
 		ask: func(ids []string) answers {
 			text, _ := json.Marshal(ids) // of strings, which never fails
 			request := ecs.CreateDescribeInstancesRequest()
@@ -170,25 +181,28 @@ func (c *Client) Machines(ctx context.Context, region string,
 				list: instanceEntries, most: len(ids), pages: maxPages,
 			}).ended()
 		},
-		parse: func(entry []byte) (string, remedy.Instance, error) { return parseInstance(entry, region) },
+		parse: func(entry []byte) (string, remedy.Instance, error) {
+			return parseInstance(entry, region)
+		},
 	})
 	maps.Copy(readings, spoilt)
 	return readings
 }
 
-// Heartbeats reads when Cloud Assistant last reported from each instance, with DescribeCloudAssistantStatus, at most 100 a
-// call. Every id gets a reading. ECS refuses a call that names an instance which it does not know: see readEach. Such an id
-// is not asked about again within Options.CallLimit, and apart from the others after it.
+// Heartbeats reads when Cloud Assistant last reported from each instance, with
+// DescribeCloudAssistantStatus, at most 100 a call. Every id gets a reading. ECS refuses a call
+// that names an instance which it does not know: see readEach. Such an id is not asked about again
+// within Options.CallLimit, and apart from the others after it.
 func (c *Client) Heartbeats(ctx context.Context, region string,
 	ids []string) map[string]remedy.Reading[remedy.Vitals] {
 	spoilt := make(map[string]remedy.Reading[remedy.Vitals])
 	good := sortOut(ids, func(id string) {
-		spoilt[id] = unasked[remedy.Vitals](c, ecs.CreateDescribeCloudAssistantStatusRequest(), noID)
+		request := ecs.CreateDescribeCloudAssistantStatusRequest()
+		spoilt[id] = unasked[remedy.Vitals](c, request, noID)
 	})
 	groups, known := c.strangers.ask(c, region, good)
 	readings, unknown := readEach(c, groups, batch[remedy.Vitals]{
-		absent: "not in the answer: the instance is gone or in another region, or the function's role may not read it " +
-			"(allow ecs:DescribeCloudAssistantStatus)",
+		absent: absent + "(allow ecs:DescribeCloudAssistantStatus)",
 		ask: func(ids []string) answers {
 			request := ecs.CreateDescribeCloudAssistantStatusRequest()
 			request.InstanceId = &ids
@@ -205,9 +219,11 @@ func (c *Client) Heartbeats(ctx context.Context, region string,
 	return readings
 }
 
-// PlatformEvents reads the instance's system events that are not over, with DescribeInstanceHistoryEvents. Unless it is
-// asked for them by status, it answers with those that are.
-func (c *Client) PlatformEvents(ctx context.Context, region, id string) remedy.Reading[[]remedy.PlatformEvent] {
+// PlatformEvents reads the instance's system events that are not over, with
+// DescribeInstanceHistoryEvents. Unless it is asked for them by status, it answers with those that
+// are.
+func (c *Client) PlatformEvents(ctx context.Context,
+	region, id string) remedy.Reading[[]remedy.PlatformEvent] {
 	request := ecs.CreateDescribeInstanceHistoryEventsRequest()
 	if !validID(id) { // without one, ECS would answer with the events of the whole region
 		return unasked[[]remedy.PlatformEvent](c, request, noID)
@@ -223,16 +239,17 @@ func (c *Client) PlatformEvents(ctx context.Context, region, id string) remedy.R
 	for _, entry := range all.entries {
 		event, err := parseEvent(entry, id)
 		if err != nil {
-			return failed[[]remedy.PlatformEvent](all.action, all.at, all.date, garbled(err.Error()))
+			all.trouble = garbled(err.Error())
+			return reading[[]remedy.PlatformEvent](all)
 		}
 		events.Value = append(events.Value, event)
 	}
 	return events
 }
 
-// Reboot sends one RebootInstance, once. Nothing leaves after order.SendBefore, not even when the process was frozen in
-// the middle; a zero SendBefore sends nothing, but for a dry run. A dry run that ECS would have accepted is Accepted, with
-// the code DryRunOperation.
+// Reboot sends one RebootInstance, once. Nothing leaves after order.SendBefore, not even when the
+// process was frozen in the middle; a zero SendBefore sends nothing, but for a dry run. A dry run
+// that ECS would have accepted is Accepted, with the code DryRunOperation.
 func (c *Client) Reboot(ctx context.Context, order remedy.Order) remedy.Reply {
 	g := &gate{now: c.now, before: order.SendBefore, always: order.DryRun}
 	if !validID(order.Instance) {
@@ -262,6 +279,8 @@ func (c *Client) Reboot(ctx context.Context, order remedy.Order) remedy.Reply {
 }
 
 const (
+	absent = "not in the answer: the instance is gone or in another region, or the function's " +
+		"role may not read it "
 	noID    = "not the id of an instance, so it was not asked about"
 	tooLate = "not sent: it was due before now, so another invocation may have taken over"
 )
@@ -279,7 +298,8 @@ func (c *Client) reply(order remedy.Order, head page, t *trouble) remedy.Reply {
 	case order.DryRun && t.code == dryRunPassed:
 		r.Outcome, r.Code, r.RequestID = remedy.OutcomeAccepted, t.code, t.requestID
 	case !t.sent:
-		r.Outcome, r.Code, r.Note = remedy.OutcomeNotExecuted, t.machineCode(), t.note("RebootInstance")
+		r.Outcome, r.Code = remedy.OutcomeNotExecuted, t.machineCode()
+		r.Note = t.note("RebootInstance")
 	default:
 		class := t.class()
 		r.Outcome, r.Reason, r.Throttled = class.outcome, class.reason, class.throttled

@@ -12,9 +12,10 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// Screenshot reads what the instance's console shows, with GetInstanceScreenshot: the bytes of a picture, JPEG or PNG (look
-// at them), less than 1 MiB. ECS shows it of a Running instance only, and once in 10 seconds: sooner is Unavailable, with
-// the code Throttling in the note. No key is pressed to wake the guest. The picture can show secrets.
+// Screenshot reads what the instance's console shows, with GetInstanceScreenshot: the bytes of a
+// picture, JPEG or PNG (look at them), less than 1 MiB. ECS shows it of a Running instance only,
+// and once in 10 seconds: sooner is Unavailable, with the code Throttling in the note. No key is
+// pressed to wake the guest. The picture can show secrets.
 func (c *Client) Screenshot(ctx context.Context, region, id string) remedy.Reading[[]byte] {
 	request := ecs.CreateGetInstanceScreenshotRequest()
 	request.InstanceId = id
@@ -22,9 +23,10 @@ func (c *Client) Screenshot(ctx context.Context, region, id string) remedy.Readi
 	return c.capture(ctx, region, id, request, func(k *captured) string { return k.Screenshot })
 }
 
-// Console reads the log of the instance's serial console since its last start, with GetInstanceConsoleOutput: less than
-// 1 MiB of whatever the guest wrote, without escape sequences where ECS strips them. A reboot overwrites it. It has the
-// limits of Screenshot, and there is none of Windows. It can hold secrets.
+// Console reads the log of the instance's serial console since its last start, with
+// GetInstanceConsoleOutput: less than 1 MiB of whatever the guest wrote, without escape sequences
+// where ECS strips them. A reboot overwrites it. It has the limits of Screenshot, and there is none
+// of Windows. It can hold secrets.
 func (c *Client) Console(ctx context.Context, region, id string) remedy.Reading[[]byte] {
 	request := ecs.CreateGetInstanceConsoleOutputRequest()
 	request.InstanceId = id

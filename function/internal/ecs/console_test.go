@@ -14,7 +14,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// TestConsole: what the simulated console shows arrives as it is, and what it refuses has ECS's code in the note.
+// TestConsole: what the simulated console shows arrives as it is, and what it refuses has ECS's
+// code in the note.
 func TestConsole(t *testing.T) {
 	picture, log := []byte("\x89PNG\r\n\x1a\n"), []byte("\x1b[31mKernel panic\x1b[0m\r\n")
 	for _, row := range []struct {
@@ -26,13 +27,20 @@ func TestConsole(t *testing.T) {
 		code       string
 	}{
 		{"a screen", ecssim.Instance{Screenshot: picture}, true, string(picture), "", ""},
-		{"a log, without escape sequences", ecssim.Instance{ConsoleOutput: log}, false, "Kernel panic\r\n", "", ""},
-		{"a screen of Windows", ecssim.Instance{Windows: true, Screenshot: picture}, true, string(picture), "", ""},
-		{"no log of Windows", ecssim.Instance{Windows: true}, false, "", remedy.FailureUnreadable, "NotSupported"},
-		{"no screen of what is Stopping", ecssim.Instance{Status: "Stopping"}, true, "", remedy.FailureUnreadable, "IncorrectInstanceStatus"},
-		{"no log of what is Stopped", ecssim.Instance{Status: "Stopped"}, false, "", remedy.FailureUnreadable, "IncorrectInstanceStatus"},
-		{"nothing of what is gone", ecssim.Instance{Released: true}, true, "", remedy.FailureMissing, "InvalidInstanceId.NotFound"},
-		{"an empty screen is none", ecssim.Instance{Screenshot: []byte{}}, true, "", remedy.FailureUnreadable, ""},
+		{"a log, without escape sequences", ecssim.Instance{ConsoleOutput: log}, false,
+			"Kernel panic\r\n", "", ""},
+		{"a screen of Windows", ecssim.Instance{Windows: true, Screenshot: picture}, true,
+			string(picture), "", ""},
+		{"no log of Windows", ecssim.Instance{Windows: true}, false, "", remedy.FailureUnreadable,
+			"NotSupported"},
+		{"no screen of what is Stopping", ecssim.Instance{Status: "Stopping"}, true, "",
+			remedy.FailureUnreadable, "IncorrectInstanceStatus"},
+		{"no log of what is Stopped", ecssim.Instance{Status: "Stopped"}, false, "",
+			remedy.FailureUnreadable, "IncorrectInstanceStatus"},
+		{"nothing of what is gone", ecssim.Instance{Released: true}, true, "",
+			remedy.FailureMissing, "InvalidInstanceId.NotFound"},
+		{"an empty screen is none", ecssim.Instance{Screenshot: []byte{}}, true, "",
+			remedy.FailureUnreadable, ""},
 	} {
 		c, _ := inWorld(t, row.instance)
 		read := c.Console
@@ -40,7 +48,8 @@ func TestConsole(t *testing.T) {
 			read = c.Screenshot
 		}
 		got := read(t.Context(), region, instanceID)
-		if string(got.Value) != row.want || got.Failure != row.failure || !strings.Contains(got.Note, row.code) {
+		if string(got.Value) != row.want || got.Failure != row.failure ||
+			!strings.Contains(got.Note, row.code) {
 			t.Errorf("%s: %q, failure %q (%s); want %q, %q with the code %q",
 				row.why, got.Value, got.Failure, got.Note, row.want, row.failure, row.code)
 		}
@@ -58,7 +67,8 @@ func TestConsoleTooSoon(t *testing.T) {
 		if !first.OK() || !bytes.HasPrefix(first.Value, []byte{0xff, 0xd8}) {
 			t.Errorf("the first: %d bytes, %q (%s)", len(first.Value), first.Failure, first.Note)
 		}
-		if got := c.Screenshot(t.Context(), region, instanceID); got.Failure != remedy.FailureUnavailable ||
+		if got := c.Screenshot(t.Context(), region,
+			instanceID); got.Failure != remedy.FailureUnavailable ||
 			!strings.Contains(got.Note, "Throttling") {
 			t.Errorf("at once: %q (%s), want it throttled", got.Failure, got.Note)
 		}
@@ -85,27 +95,34 @@ func TestConsoleAnswers(t *testing.T) {
 		failure   remedy.Failure
 	}{
 		{"as documented", body(instanceID, "Screenshot", text), ""},
-		{"with line ends, as some encoders write", body(instanceID, "Screenshot", text[:4]+"\n"+text[4:]), ""},
+		{"with line ends, as some encoders write",
+			body(instanceID, "Screenshot", text[:4]+"\n"+text[4:]), ""},
 		{"of another instance", body("i-other", "Screenshot", text), remedy.FailureUnreadable},
-		{"of nobody", fmt.Sprintf(`{"RequestId":%q,"Screenshot":%q}`, requestID, text), remedy.FailureUnreadable},
+		{"of nobody", fmt.Sprintf(`{"RequestId":%q,"Screenshot":%q}`, requestID, text),
+			remedy.FailureUnreadable},
 		{"the other field", body(instanceID, "ConsoleOutput", text), remedy.FailureUnreadable},
 		{"nothing", body(instanceID, "Screenshot", ""), remedy.FailureUnreadable},
 		{"not base64", body(instanceID, "Screenshot", "a%b="), remedy.FailureUnreadable},
 		{"base64 for URLs", body(instanceID, "Screenshot", "_-__"), remedy.FailureUnreadable},
-		{"a number", fmt.Sprintf(`{"RequestId":%q,"InstanceId":%q,"Screenshot":5}`, requestID, instanceID), remedy.FailureUnreadable},
-		{"no RequestId", fmt.Sprintf(`{"InstanceId":%q,"Screenshot":%q}`, instanceID, text), remedy.FailureUnavailable},
+		{"a number", fmt.Sprintf(`{"RequestId":%q,"InstanceId":%q,"Screenshot":5}`, requestID,
+			instanceID), remedy.FailureUnreadable},
+		{"no RequestId", fmt.Sprintf(`{"InstanceId":%q,"Screenshot":%q}`, instanceID, text),
+			remedy.FailureUnavailable},
 		{"not ECS", "<html>", remedy.FailureUnavailable},
 	} {
 		c := carried(t, func(r *http.Request) (*http.Response, error) {
 			q := r.URL.Query()
-			if q.Get("Action") != "GetInstanceScreenshot" || q.Get("InstanceId") != instanceID || q.Get("WakeUp") != "false" {
+			if q.Get("Action") != "GetInstanceScreenshot" || q.Get("InstanceId") != instanceID ||
+				q.Get("WakeUp") != "false" {
 				t.Errorf("%s: asked %v", row.why, q)
 			}
 			return reply(200, row.body), nil
 		})
 		got := c.Screenshot(t.Context(), region, instanceID)
-		if got.Failure != row.failure || (row.failure == "") != (string(got.Value) == "text") || (got.Note == "") != (row.failure == "") {
-			t.Errorf("%s: %q, failure %q (%s); want %q", row.why, got.Value, got.Failure, got.Note, row.failure)
+		if got.Failure != row.failure || (row.failure == "") != (string(got.Value) == "text") ||
+			(got.Note == "") != (row.failure == "") {
+			t.Errorf("%s: %q, failure %q (%s); want %q", row.why, got.Value, got.Failure, got.Note,
+				row.failure)
 		}
 	}
 }

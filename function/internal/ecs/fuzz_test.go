@@ -45,7 +45,8 @@ func (a *adversary) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer a.mu.Unlock()
 	a.calls++
 	q := r.URL.Query()
-	if r.URL.Scheme+"://"+r.URL.Host+r.URL.Path != "https://ecs.cn-beijing.aliyuncs.com/" || r.Host != r.URL.Host {
+	if r.URL.Scheme+"://"+r.URL.Host+r.URL.Path != "https://ecs.cn-beijing.aliyuncs.com/" ||
+		r.Host != r.URL.Host {
 		a.t.Errorf("a request to %s", r.URL.Redacted())
 	}
 	if q.Get("RegionId") != region || len(r.URL.RawQuery) > 16<<10 {
@@ -81,24 +82,29 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// FuzzAnswer sends any answer through the whole adapter. It must not panic, invent an accepted reboot, give readings of other
-// instances, ask about what it was not told to, or show what a human must not see.
+// FuzzAnswer sends any answer through the whole adapter. It must not panic, invent an accepted
+// reboot, give readings of other instances, ask about what it was not told to, or show what a human
+// must not see.
 func FuzzAnswer(f *testing.F) {
 	const date = "Mon, 23 Nov 2026 12:00:01 GMT"
 	add := func(status int, body string) { f.Add(status, body, date, 0) }
 	add(200, machines(healthy(instanceID)+","+healthy("i-2")))
 	add(200, machines(healthy("i-other")))
-	add(200, `{"RequestId":"R","NextToken":"more","Instances":{"Instance":[`+healthy(instanceID)+`]}}`)
+	add(200, strings.Replace(machines(healthy(instanceID)), `{`, `{"NextToken":"more",`, 1))
 	add(200, vitals(`{"InstanceId":"`+instanceID+`","LastHeartbeatTime":"2026-11-23T11:59:00Z"}`))
 	add(200, vitals(`{"InstanceId":"i-2","CloudAssistantStatus":"true"},{"InstanceId":"i-2"}`))
-	add(200, systemEvents(`{"EventId":"e","InstanceId":"`+instanceID+`","EventType":{"Name":"X"},"EventCycleStatus":{"Name":"Executing"}}`, "more"))
-	add(200, `{"RequestId":"R","InstanceId":"`+instanceID+`","Screenshot":"QUJD","ConsoleOutput":"QUJD"}`)
+	add(200, systemEvents(`{"EventId":"e","InstanceId":"`+instanceID+`","EventType":{"Name":"X"},`+
+		`"EventCycleStatus":{"Name":"Executing"}}`, "more"))
+	add(200, `{"RequestId":"R","InstanceId":"`+instanceID+`","Screenshot":"QUJD",`+
+		`"ConsoleOutput":"QUJD"}`)
 	add(200, `{"RequestId":"R"}`)
 	add(200, `{"RequestId":"R","Code":"InternalError"}`)
 	add(200, `{"RequestId":"R","RequestId":""}`)
-	add(404, `{"RequestId":"R","Code":"InvalidInstance.NotFound","Message":"The specified instances do not exist."}`)
+	add(404, `{"RequestId":"R","Code":"InvalidInstance.NotFound",`+
+		`"Message":"The specified instances do not exist."}`)
 	add(400, `{"RequestId":"R","Code":"DryRunOperation"}`)
-	add(400, `{"RequestId":"R","Code":"SignatureDoesNotMatch","Message":"server string to sign is:POST&%2F&"}`)
+	add(400, `{"RequestId":"R","Code":"SignatureDoesNotMatch",`+
+		`"Message":"server string to sign is:POST&%2F&"}`)
 	add(502, `{"Code":502}`)
 	add(403, `{"Code":"Forbidden.RAM","AccessDeniedDetail":"x"}`)
 	add(302, "")
@@ -120,13 +126,15 @@ func FuzzAnswer(f *testing.F) {
 		failing := func(at time.Time, failure remedy.Failure, note string) {
 			notes = append(notes, note)
 			if at.IsZero() || (failure == "") != (note == "") || failure == "" && !good {
-				t.Errorf("%d %q, way %d: at %v, failure %q, note %q", status, body, way, at, failure, note)
+				t.Errorf("%d %q, way %d: at %v, failure %q, note %q", status, body, way, at,
+					failure, note)
 			}
 		}
 		instances := c.Machines(t.Context(), region, ids)
 		beats := c.Heartbeats(t.Context(), region, ids)
 		if len(instances) != len(ids) || len(beats) != len(ids) {
-			t.Errorf("%d %q: %d and %d readings of %d ids", status, body, len(instances), len(beats), len(ids))
+			t.Errorf("%d %q: %d and %d readings of %d ids", status, body, len(instances),
+				len(beats), len(ids))
 		}
 		for _, id := range ids {
 			i, h := instances[id], beats[id]
@@ -135,7 +143,8 @@ func FuzzAnswer(f *testing.F) {
 			if i.OK() && (i.Value.ID != id || i.Value.Status == "" || i.Value.Region != region) {
 				t.Errorf("%d %q is read as %+v of %s", status, body, i, id)
 			}
-			if (i.OK() || h.OK() && !h.Value.Heartbeat.IsZero()) && !strings.Contains(body, id) && !strings.Contains(body, `\u`) {
+			if (i.OK() || h.OK() && !h.Value.Heartbeat.IsZero()) && !strings.Contains(body, id) &&
+				!strings.Contains(body, `\u`) {
 				t.Errorf("%d %q does not hold %s: %+v, %+v", status, body, id, i, h)
 			}
 		}
@@ -156,7 +165,8 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 		for _, capture := range []remedy.Reading[[]byte]{
-			c.Screenshot(t.Context(), region, instanceID), c.Console(t.Context(), region, instanceID),
+			c.Screenshot(t.Context(), region, instanceID), c.Console(t.Context(), region,
+				instanceID),
 		} {
 			failing(capture.At, capture.Failure, capture.Note)
 			if len(capture.Value) > base64.StdEncoding.DecodedLen(len(body)) {
@@ -180,15 +190,18 @@ func FuzzAnswer(f *testing.F) {
 					if way != whole || status/100 == 2 || !understood || said.Code != dryRunPassed {
 						t.Errorf("%d %q, way %d: a dry run passed", status, body, way)
 					}
-				} else if !good || !understood || r.RequestID == "" || r.RequestID != said.RequestID || said.Code != "" {
+				} else if !good || !understood || r.RequestID == "" ||
+					r.RequestID != said.RequestID || said.Code != "" {
 					t.Errorf("%d %q, way %d is taken for accepted: %+v", status, body, way, r)
 				}
 			case remedy.OutcomeRejected:
-				if way != whole || len(body) > maxBody || !understood || said.Code == "" && !dryRun {
+				if way != whole || len(body) > maxBody || !understood || said.Code == "" &&
+					!dryRun {
 					t.Errorf("%d %q, way %d is taken for rejected: %+v", status, body, way, r)
 				}
 			case remedy.OutcomeNotExecuted:
-				if (r.Code == notSent) != (way == unreached) || way != unreached && (way != whole || !understood || said.Code == "") {
+				if (r.Code == notSent) != (way == unreached) || way != unreached &&
+					(way != whole || !understood || said.Code == "") {
 					t.Errorf("%d %q, way %d is taken for not executed: %+v", status, body, way, r)
 				}
 			case remedy.OutcomeUnknown:
@@ -198,7 +211,8 @@ func FuzzAnswer(f *testing.F) {
 		}
 		for _, note := range notes {
 			bad := func(r rune) bool { return !unicode.IsPrint(r) }
-			if strings.Contains(note, "://") || len(note) > 1500 || strings.ContainsFunc(note, bad) {
+			if strings.Contains(note, "://") || len(note) > 1500 ||
+				strings.ContainsFunc(note, bad) {
 				t.Errorf("%q", note)
 			}
 			noSecrets(t, strings.ReplaceAll(note, "AccessKeyId", ""))

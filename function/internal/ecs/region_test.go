@@ -12,8 +12,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// TestRegions has a row on each side of each rule of a region's form. Every refused one is refused whoever asks, and before
-// there is a client that could send anything.
+// TestRegions has a row on each side of each rule of a region's form. Every refused one is refused
+// whoever asks, and before there is a client that could send anything.
 func TestRegions(t *testing.T) {
 	long := "cn-" + strings.Repeat("a", maxRegion-3)
 	for _, row := range []struct {
@@ -100,14 +100,16 @@ func refusedUnsent(t *testing.T, c *Client, region string) {
 	}
 	for name, failure := range failures {
 		if failure != remedy.FailureUnreadable {
-			t.Errorf("%s of %q: failure %q, want %q", name, region, failure, remedy.FailureUnreadable)
+			t.Errorf("%s of %q: failure %q, want %q", name, region, failure,
+				remedy.FailureUnreadable)
 		}
 	}
 	for _, dryRun := range []bool{false, true} {
 		o := order()
 		o.Region, o.DryRun = region, dryRun
 		got := c.Reboot(t.Context(), o)
-		if got.Outcome != remedy.OutcomeNotExecuted || got.Code != notSent || !strings.Contains(got.Note, "region") {
+		if got.Outcome != remedy.OutcomeNotExecuted || got.Code != notSent ||
+			!strings.Contains(got.Note, "region") {
 			t.Errorf("Reboot in %q: %+v", region, got)
 		}
 	}
@@ -127,23 +129,28 @@ func TestOneRegion(t *testing.T) {
 	if len(hosts) > 0 {
 		t.Errorf("asked %v", hosts)
 	}
-	if got := c.Machines(t.Context(), region, []string{instanceID})[instanceID]; !got.OK() || len(hosts) != 1 {
+	if got := c.Machines(t.Context(), region, []string{instanceID})[instanceID]; !got.OK() ||
+		len(hosts) != 1 {
 		t.Errorf("its own region: %+v, asked %v", got, hosts)
 	}
-	if _, err := New(Options{Credentials: testKeys, CallLimit: time.Second, Now: time.Now, Region: "oss-cn-hangzhou"}); err == nil {
+	if _, err := New(Options{Credentials: testKeys, CallLimit: time.Second, Now: time.Now,
+		Region: "oss-cn-hangzhou"}); err == nil {
 		t.Error("a client for a region that is none")
 	}
 }
 
 // hostileTexts are what an alarm, a tag or an answer could say in a place of an id or a token.
 var hostileTexts = []string{
-	"i-1/../../x", "i-1?Action=StopInstance", "i-1&Action=StopInstance", "i-1#", "i-1@evil.example", "//evil.example/", "i-1\r\nHost: evil",
-	"i-1%26Action%3DStopInstance", `i-1"]`, `i-1","i-2`, "i-1 ", " i-1", "I-1", "i-", "", "*", "i-*", "i-1\x00", "i-é", "http://evil.example",
+	"i-1/../../x", "i-1?Action=StopInstance", "i-1&Action=StopInstance", "i-1#", "i-1@evil.example",
+	"//evil.example/", "i-1\r\nHost: evil",
+	"i-1%26Action%3DStopInstance", `i-1"]`, `i-1","i-2`, "i-1 ", " i-1", "I-1", "i-", "", "*",
+	"i-*", "i-1\x00", "i-é", "http://evil.example",
 	strings.Repeat("i-1", 1000),
 }
 
-// TestNothingChangesTheTarget: whatever an id, a tag's key or an answer's NextToken says, requests go to the one host, the
-// one path and the action that was meant, and an id that is none is in no request.
+// TestNothingChangesTheTarget: whatever an id, a tag's key or an answer's NextToken says, requests
+// go to the one host, the one path and the action that was meant, and an id that is none is in no
+// request.
 func TestNothingChangesTheTarget(t *testing.T) {
 	for _, hostile := range hostileTexts {
 		var got []*url.URL
@@ -153,13 +160,15 @@ func TestNothingChangesTheTarget(t *testing.T) {
 			if r.URL.Query().Get("NextToken") != "" {
 				return reply(200, answerAll(r.URL.Query())), nil
 			}
-			body := strings.Replace(answerAll(r.URL.Query()), `{`, `{"NextToken":`+string(next)+`,`, 1)
+			body := strings.Replace(answerAll(r.URL.Query()), `{`, `{"NextToken":`+string(next)+`,`,
+				1)
 			return reply(200, body), nil
 		})
 		ids := []string{instanceID, hostile}
 		machines := c.Machines(t.Context(), region, ids)
 		beats := c.Heartbeats(t.Context(), region, ids)
-		if machines[hostile].Failure != remedy.FailureUnreadable || beats[hostile].Failure != remedy.FailureUnreadable {
+		if machines[hostile].Failure != remedy.FailureUnreadable ||
+			beats[hostile].Failure != remedy.FailureUnreadable {
 			t.Errorf("%q as an id: %+v, %+v", hostile, machines[hostile], beats[hostile])
 		}
 		for name, failure := range map[string]remedy.Failure{
@@ -173,26 +182,31 @@ func TestNothingChangesTheTarget(t *testing.T) {
 		}
 		o := order()
 		o.Instance = hostile
-		if reply := c.Reboot(t.Context(), o); reply.Outcome != remedy.OutcomeNotExecuted || reply.Code != notSent {
+		if reply := c.Reboot(t.Context(), o); reply.Outcome != remedy.OutcomeNotExecuted ||
+			reply.Code != notSent {
 			t.Errorf("reboot of %q: %+v", hostile, reply)
 		}
-		if named := len(got); named == 0 || named > 4 { // the two reads with the good id, and their next pages
+		// the two reads with the good id, and their next pages
+		if named := len(got); named == 0 || named > 4 {
 			t.Errorf("%q: %d requests", hostile, named)
 		}
 		c.PlatformEvents(t.Context(), region, instanceID)
 		c.Tagged(t.Context(), region, hostile)
 		for _, u := range got {
 			q := u.Query()
-			if u.Scheme != "https" || u.Host != "ecs.cn-beijing.aliyuncs.com" || u.Path != "/" || u.User != nil || u.Fragment != "" {
+			if u.Scheme != "https" || u.Host != "ecs.cn-beijing.aliyuncs.com" || u.Path != "/" ||
+				u.User != nil || u.Fragment != "" {
 				t.Errorf("%q: a request to %s", hostile, u.Redacted())
 			}
-			if action := q["Action"]; len(action) != 1 || !strings.HasPrefix(action[0], "Describe") {
+			if action := q["Action"]; len(action) != 1 ||
+				!strings.HasPrefix(action[0], "Describe") {
 				t.Errorf("%q: the action became %q", hostile, action)
 			}
 			if hostile != "" && slices.Contains(asked(q), hostile) {
 				t.Errorf("%q was asked about", hostile)
 			}
-			if token := q.Get("NextToken"); len(token) > maxCursor || strings.ContainsAny(token, "\r\n\x00") {
+			if token := q.Get("NextToken"); len(token) > maxCursor ||
+				strings.ContainsAny(token, "\r\n\x00") {
 				t.Errorf("%q was sent back", hostile)
 			}
 		}
@@ -205,9 +219,12 @@ func TestIDs(t *testing.T) {
 		id    string
 		valid bool
 	}{
-		{"i-bp1aaaaaaaaaaaaaaaa1", true}, {"i-1", true}, {"i-" + strings.Repeat("a", maxID-2), true},
-		{"i-" + strings.Repeat("a", maxID-1), false}, {"i-", false}, {"", false}, {"i", false}, {"bp1", false}, {"d-bp1", false},
-		{"i-bp1-2", false}, {"i-BP1", false}, {"i-bp1****", false}, {"i-bp1 ", false}, {"i-bp1\n", false}, {"i-ｂp1", false},
+		{"i-bp1aaaaaaaaaaaaaaaa1", true}, {"i-1", true}, {"i-" + strings.Repeat("a", maxID-2),
+			true},
+		{"i-" + strings.Repeat("a", maxID-1), false}, {"i-", false}, {"", false}, {"i",
+			false}, {"bp1", false}, {"d-bp1", false},
+		{"i-bp1-2", false}, {"i-BP1", false}, {"i-bp1****", false}, {"i-bp1 ", false}, {"i-bp1\n",
+			false}, {"i-ｂp1", false},
 	} {
 		if got := validID(row.id); got != row.valid {
 			t.Errorf("validID(%q) = %v, want %v", row.id, got, row.valid)
@@ -217,8 +234,10 @@ func TestIDs(t *testing.T) {
 		token string
 		valid bool
 	}{
-		{"caeba0bbb2be03f84eb48b699f0a4883", true}, {"AAAA+/=_.:-", true}, {"", true}, {strings.Repeat("a", maxCursor), true},
-		{strings.Repeat("a", maxCursor+1), false}, {"a b", false}, {"a\nb", false}, {"é", false}, {"\x7f", false},
+		{"caeba0bbb2be03f84eb48b699f0a4883", true}, {"AAAA+/=_.:-", true}, {"",
+			true}, {strings.Repeat("a", maxCursor), true},
+		{strings.Repeat("a", maxCursor+1), false}, {"a b", false}, {"a\nb", false}, {"é",
+			false}, {"\x7f", false},
 	} {
 		if got := validCursor(row.token); got != row.valid {
 			t.Errorf("validCursor(%.20q) = %v, want %v", row.token, got, row.valid)
@@ -226,7 +245,8 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// TestPinnedHost: whatever made the request, the transport writes it to the host that was pinned for its client, or nowhere.
+// TestPinnedHost: whatever made the request, the transport writes it to the host that was pinned
+// for its client, or nowhere.
 func TestPinnedHost(t *testing.T) {
 	for _, row := range []struct {
 		why    string
@@ -235,7 +255,8 @@ func TestPinnedHost(t *testing.T) {
 	}{
 		{"as it was made", func(*http.Request) {}, true},
 		{"without a Host of its own", func(r *http.Request) { r.Host = "" }, true},
-		{"another host", func(r *http.Request) { r.URL.Host = "ecs.oss-cn-hangzhou.aliyuncs.com" }, false},
+		{"another host", func(r *http.Request) { r.URL.Host = "ecs.oss-cn-hangzhou.aliyuncs.com" },
+			false},
 		{"another host in the header", func(r *http.Request) { r.Host = "evil.example" }, false},
 		{"a port", func(r *http.Request) { r.URL.Host += ":8443" }, false},
 		{"a dot at the end", func(r *http.Request) { r.URL.Host += "." }, false},
@@ -246,7 +267,8 @@ func TestPinnedHost(t *testing.T) {
 	} {
 		sent := false
 		carry := &carrier{
-			ctx: t.Context(), life: t.Context(), scheme: "https", host: "ecs.cn-beijing.aliyuncs.com",
+			ctx: t.Context(), life: t.Context(), scheme: "https",
+			host: "ecs.cn-beijing.aliyuncs.com",
 			base: roundTripper(func(*http.Request) (*http.Response, error) {
 				sent = true
 				return reply(200, "{}"), nil
@@ -264,7 +286,8 @@ func TestPinnedHost(t *testing.T) {
 		if sent != row.passes || carry.handed != row.passes || (err == nil) != row.passes {
 			t.Errorf("%s: sent %v, %v; want it sent: %v", row.why, sent, err, row.passes)
 		}
-		if got := describe(carry.err, carry.handed); carry.err != nil && (got.sent || !strings.Contains(got.text, "host")) {
+		if got := describe(carry.err, carry.handed); carry.err != nil &&
+			(got.sent || !strings.Contains(got.text, "host")) {
 			t.Errorf("%s: %+v", row.why, got)
 		}
 	}

@@ -13,12 +13,13 @@ import (
 
 const (
 	maxListed = 100 // pages that Tagged reads: 10,000 instances
-	fewest    = 10  // instances a call: ECS takes less for as many (ECS API document DescribeInstances, MaxResults)
+	// instances a call: ECS takes less for as many (ECS API document DescribeInstances, MaxResults)
+	fewest = 10
 )
 
-// Tagged lists the ids of a region's instances that have the tag, whatever its value, with DescribeInstances. An empty list
-// is what a caller without permission gets, too (ECS API document DescribeInstances): it is asked for again with DryRun, which
-// tells, and a refusal is Denied.
+// Tagged lists the ids of a region's instances that have the tag, whatever its value, with
+// DescribeInstances. An empty list is what a caller without permission gets, too (ECS API document
+// DescribeInstances): it is asked for again with DryRun, which tells, and a refusal is Denied.
 //
 // It is for operators. The function never lists a region.
 func (c *Client) Tagged(ctx context.Context, region, key string) remedy.Reading[[]string] {
@@ -37,15 +38,17 @@ func (c *Client) Tagged(ctx context.Context, region, key string) remedy.Reading[
 	return listed
 }
 
-// Some lists the ids of a few instances of a region, tagged or not: none at all are a sign of the wrong region or account.
+// Some lists the ids of a few instances of a region, tagged or not: none at all are a sign of the
+// wrong region or account.
 func (c *Client) Some(ctx context.Context, region string) remedy.Reading[[]string] {
 	request := ecs.CreateDescribeInstancesRequest()
 	request.MaxResults = requests.NewInteger(fewest)
 	return c.list(ctx, region, request, 1)
 }
 
-// list reads the ids of an answer's instances, page by page. More than one page where only one is wanted are left unread;
-// more than the limit otherwise are a failure, for a part would pass for the whole.
+// list reads the ids of an answer's instances, page by page. More than one page where only one is
+// wanted are left unread; more than the limit otherwise are a failure, for a part would pass for
+// the whole.
 func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeInstancesRequest,
 	pages int) remedy.Reading[[]string] {
 	all := c.read(ctx, region, question{

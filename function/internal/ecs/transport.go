@@ -32,14 +32,16 @@ type answer struct {
 	body []byte
 }
 
-// call sends one signed request, once, and takes its answer. The date is known of an error's answer, too.
+// call sends one signed request, once, and takes its answer. The date is known of an error's
+// answer, too.
 //
-// Every call has an SDK client of its own: the SDK writes time-outs into a client while it uses it, so a shared one races,
-// and keeps the last call's time-out for the next. The settings that the SDK would otherwise guess, or look up over the
-// network, are all given.
+// Every call has an SDK client of its own: the SDK writes time-outs into a client while it uses it,
+// so a shared one races, and keeps the last call's time-out for the next. The settings that the SDK
+// would otherwise guess, or look up over the network, are all given.
 //
-// The SDK signs, and reads nothing: its decoder takes gigabytes for a hostile answer of a few megabytes, and its error
-// values panic on a field of another type. It is handed an empty answer in place of ECS's, which carrier keeps.
+// The SDK signs, and reads nothing: its decoder takes gigabytes for a hostile answer of a few
+// megabytes, and its error values panic on a field of another type. It is handed an empty answer in
+// place of ECS's, which carrier keeps.
 func (c *Client) call(ctx context.Context, region string, request requests.AcsRequest,
 	base http.RoundTripper) (a answer, t *trouble) {
 	domain, t := c.domain(region)
@@ -56,8 +58,9 @@ func (c *Client) call(ctx context.Context, region string, request requests.AcsRe
 	if err != nil {
 		return a, &trouble{text: "the SDK takes no client"}
 	}
-	// The SDK parses the proxy variables even where it does not use them, and an odd NO_PROXY makes every call fail. What
-	// is set here comes first, and is used by nothing, as proxies work only with a transport of the SDK's own.
+	// The SDK parses the proxy variables even where it does not use them, and an odd NO_PROXY makes
+	// every call fail. What is set here comes first, and is used by nothing, as proxies work only
+	// with a transport of the SDK's own.
 	api.SetHttpProxy("unused")
 	api.SetHttpsProxy("unused")
 	api.SetNoProxy("unused")
@@ -86,7 +89,8 @@ func (c *Client) call(ctx context.Context, region string, request requests.AcsRe
 	return a, nil
 }
 
-// reads is what carries reading calls: kept connections do no harm there, for a read may be asked again.
+// reads is what carries reading calls: kept connections do no harm there, for a read may be asked
+// again.
 func (c *Client) reads() http.RoundTripper {
 	if c.base != nil {
 		return c.base
@@ -99,10 +103,12 @@ func (k Credentials) provider() credentials.CredentialsProvider {
 	if k.SecurityToken == "" {
 		return credentials.NewStaticAKCredentialsProvider(k.AccessKeyID, k.AccessKeySecret)
 	}
-	return credentials.NewStaticSTSCredentialsProvider(k.AccessKeyID, k.AccessKeySecret, k.SecurityToken)
+	return credentials.NewStaticSTSCredentialsProvider(k.AccessKeyID, k.AccessKeySecret,
+		k.SecurityToken)
 }
 
-// refused keeps of an error answer what is fit to be shown. One with a field of another type is no error of ECS's.
+// refused keeps of an error answer what is fit to be shown. One with a field of another type is no
+// error of ECS's.
 func (k Credentials) refused(status int, body []byte) *trouble {
 	t := &trouble{sent: true, status: status}
 	var e struct {
@@ -116,7 +122,8 @@ func (k Credentials) refused(status int, body []byte) *trouble {
 	switch {
 	case !isToken(e.Code) || k.in(e.Code):
 		t.text = notECS
-	case strings.Contains(e.Code, "Signature"): // its message quotes what was signed, the token included
+	// its message quotes what was signed, the token included
+	case strings.Contains(e.Code, "Signature"):
 		t.code = e.Code
 	default:
 		t.code, t.text = e.Code, k.safe(e.Message)
@@ -129,8 +136,9 @@ func (k Credentials) refused(status int, body []byte) *trouble {
 
 const notECS = "an error answer that is not from ECS"
 
-// carrier takes the one request of one call to ECS and back, under the caller's context, which the SDK knows nothing of.
-// It keeps the answer for itself, and the error before http.Client puts the signed URL into its text.
+// carrier takes the one request of one call to ECS and back, under the caller's context, which the
+// SDK knows nothing of. It keeps the answer for itself, and the error before http.Client puts the
+// signed URL into its text.
 type carrier struct {
 	ctx, life    context.Context
 	base         http.RoundTripper
@@ -143,14 +151,16 @@ type carrier struct {
 	err    error
 }
 
-// RoundTrip implements http.RoundTripper. It refuses requests to any host but the pinned one; redirects, which would carry
-// the signed URL to another host, in the Referer too; and answers over maxHeader and maxBody.
+// RoundTrip implements http.RoundTripper. It refuses requests to any host but the pinned one;
+// redirects, which would carry the signed URL to another host, in the Referer too; and answers over
+// maxHeader and maxBody.
 func (t *carrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.err = t.carry(r); t.err != nil {
 		return nil, t.err
 	}
 	return &http.Response{
-		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Status: "200 OK", StatusCode: http.StatusOK,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{}, Body: http.NoBody, Request: r,
 	}, nil
 }
@@ -216,7 +226,8 @@ var (
 	errLate      = errors.New(tooLate)
 )
 
-// describe words an error of the transport. Its own words are not used: they can hold addresses and more.
+// describe words an error of the transport. Its own words are not used: they can hold addresses and
+// more.
 func describe(err error, handed bool) *trouble {
 	t := &trouble{sent: handed}
 	var dns *net.DNSError
@@ -228,7 +239,8 @@ func describe(err error, handed bool) *trouble {
 	ours := []error{errElsewhere, errRedirect, errHeader, errTooLong, errLate}
 	switch {
 	case errors.As(err, &dns):
-		t.sent, t.text = false, "the name of ECS's endpoint does not resolve: is the region right, and the network open?"
+		t.sent, t.text = false, "the name of ECS's endpoint does not resolve: is the region "+
+			"right, and the network open?"
 	case errors.As(err, &op) && op.Op == "dial":
 		t.sent, t.text = false, "no connection to ECS's endpoint: is the network open?"
 	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &hostname):

@@ -9,20 +9,25 @@ import (
 	"strings"
 )
 
-// Resource is a kind of resource that an action takes in a RAM policy. A grant on another kind is without effect.
+// Resource is a kind of resource that an action takes in a RAM policy. A grant on another kind is
+// without effect.
 type Resource string
 
 // The kinds of resources of ECS's actions.
 const (
-	ResourceAll       Resource = "*"           // the documents say "All Resources": only Resource "*" grants it
-	ResourceInstance  Resource = "instance/ID" // acs:ecs:REGION:ACCOUNT:instance/ID
-	ResourceInstances Resource = "instance/*"  // acs:ecs:REGION:ACCOUNT:instance/*, not one instance's
+	// the documents say "All Resources": only Resource "*" grants it
+	ResourceAll      Resource = "*"
+	ResourceInstance Resource = "instance/ID" // acs:ecs:REGION:ACCOUNT:instance/ID
+	// acs:ecs:REGION:ACCOUNT:instance/*, not one instance's
+	ResourceInstances Resource = "instance/*"
 )
 
-// Actions are ECS's actions that the World knows, as a policy names them, with the kinds of resources that each takes:
-// ECS documents "Authentication rules" (DescribeInstances, DescribeInstanceStatus), "RAM authorization" of
-// DescribeCloudAssistantStatus, DescribeInstanceHistoryEvents, GetInstanceScreenshot, GetInstanceConsoleOutput and
-// RebootInstance. That DescribeInstancesFullStatus takes an instance is taken over from its siblings.
+// Actions are ECS's actions that the World knows, as a policy names them, with the kinds of
+// resources that each takes: ECS documents "Authentication rules" (DescribeInstances,
+// DescribeInstanceStatus), "RAM authorization" of DescribeCloudAssistantStatus,
+// DescribeInstanceHistoryEvents, GetInstanceScreenshot, GetInstanceConsoleOutput and
+// RebootInstance. That DescribeInstancesFullStatus takes an instance is taken over from its
+// siblings.
 var Actions = map[string][]Resource{
 	"ecs:DescribeInstances":             {ResourceInstance, ResourceInstances},
 	"ecs:DescribeInstanceStatus":        {ResourceInstances},
@@ -50,18 +55,20 @@ type Policy struct {
 	Statements []Statement
 }
 
-// Statement is one statement of a Policy. It matches where one of its actions, one of its resources and every condition do.
+// Statement is one statement of a Policy. It matches where one of its actions, one of its resources
+// and every condition do.
 type Statement struct {
 	Effect    Effect
 	Actions   []string // "*" stands for any characters, as in "ecs:Describe*"
 	Resources []string // the same, as in "acs:ecs:cn-hangzhou:*:instance/*"
-	// Tags are the conditions StringEquals of acs:ResourceTag/KEY and ecs:tag/KEY, by KEY: the resource has the tag, with one
-	// of the values.
+	// Tags are the conditions StringEquals of acs:ResourceTag/KEY and ecs:tag/KEY, by KEY: the
+	// resource has the tag, with one of the values.
 	Tags map[string][]string
 }
 
-// ParsePolicy reads a policy document (RAM document "Policy structure and syntax"), as JSON. What is not evaluated here,
-// such as NotAction or another condition, is an error: it could make a test pass that the platform would not.
+// ParsePolicy reads a policy document (RAM document "Policy structure and syntax"), as JSON. What
+// is not evaluated here, such as NotAction or another condition, is an error: it could make a test
+// pass that the platform would not.
 func ParsePolicy(document []byte) (Policy, error) {
 	var p Policy
 	top, err := fields(document, "Version", "Statement")
@@ -94,7 +101,8 @@ func parseStatement(text []byte) (s Statement, err error) {
 		return s, err
 	}
 	effect, err := texts(parts["Effect"])
-	if err != nil || len(effect) != 1 || effect[0] != string(EffectAllow) && effect[0] != string(EffectDeny) {
+	if err != nil || len(effect) != 1 || effect[0] != string(EffectAllow) &&
+		effect[0] != string(EffectDeny) {
 		return s, errors.New("the Effect is Allow or Deny")
 	}
 	s.Effect = Effect(effect[0])
@@ -168,8 +176,9 @@ func texts(text []byte) (list []string, err error) {
 }
 
 // Allows reports whether the policy lets an action ("ecs:RebootInstance") happen to a resource
-// ("acs:ecs:cn-hangzhou:1234567890123456:instance/i-1", or "*") that has these tags. What an action of the table Actions
-// does not take as a resource is widened to what it takes, as the platform does, and has no tags then.
+// ("acs:ecs:cn-hangzhou:1234567890123456:instance/i-1", or "*") that has these tags. What an action
+// of the table Actions does not take as a resource is widened to what it takes, as the platform
+// does, and has no tags then.
 func (p Policy) Allows(action, resource string, tags map[string]string) bool {
 	return p.decide(action, resource, tags) == allowed
 }
@@ -212,7 +221,8 @@ func (s Statement) matches(action, resource string, tags map[string]string) bool
 	is := func(text string) func(string) bool {
 		return func(pattern string) bool { return glob(pattern, text) }
 	}
-	if !slices.ContainsFunc(s.Actions, is(action)) || !slices.ContainsFunc(s.Resources, is(resource)) {
+	if !slices.ContainsFunc(s.Actions, is(action)) ||
+		!slices.ContainsFunc(s.Resources, is(resource)) {
 		return false
 	}
 	for key, values := range s.Tags {
@@ -243,8 +253,8 @@ func glob(pattern, text string) bool {
 	return strings.HasSuffix(text, last)
 }
 
-// Authorize puts every call of every key under a policy, from now on; a Key's own limits stay. Without it everything is
-// allowed.
+// Authorize puts every call of every key under a policy, from now on; a Key's own limits stay.
+// Without it everything is allowed.
 func (w *World) Authorize(p Policy) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -264,11 +274,13 @@ func (a caller) decide(id string) decision {
 			region = m.Region
 		}
 	}
-	return a.w.policy.decide("ecs:"+a.c.Action, "acs:ecs:"+region+":"+a.key.Account+":instance/"+id, tags)
+	return a.w.policy.decide("ecs:"+a.c.Action, "acs:ecs:"+region+":"+a.key.Account+":instance/"+id,
+		tags)
 }
 
-// unauthorized is the refusal of a call that the key or the World's policy does not allow; nil: it may go on. Only
-// DescribeInstances does not say so, unless it is asked with DryRun: it lists what its caller may see.
+// unauthorized is the refusal of a call that the key or the World's policy does not allow; nil: it
+// may go on. Only DescribeInstances does not say so, unless it is asked with DryRun: it lists what
+// its caller may see.
 func (a caller) unauthorized() *apiError {
 	if a.c.Action == "DescribeInstances" && !a.c.DryRun {
 		return nil
@@ -291,7 +303,8 @@ func (a caller) unauthorized() *apiError {
 // denial is how RAM refuses a call.
 func (a caller) denial(d decision) *apiError {
 	e := refuse(403, "Forbidden.RAM",
-		"User not authorized to operate on the specified resource, or this API doesn't support RAM.")
+		"User not authorized to operate on the specified resource, or this API doesn't support "+
+			"RAM.")
 	e.denied, e.kind = "ecs:"+a.c.Action, "ImplicitDeny"
 	if d == denied {
 		e.kind = "ExplicitDeny"
