@@ -11,8 +11,8 @@ import (
 )
 
 // lag is how long after it left a process a call may be written down as arrived: the simulator shares a busy machine with
-// the processes. An owner that sends after a freeze is later than that by the freeze.
-const lag = time.Second
+// the processes. An owner that sends after a freeze of 2.3 s or more is later: the claim gives it 0.7 s of these at most.
+const lag = 1500 * time.Millisecond
 
 // history is what the world and the ledger know of everything that happened.
 type history struct {

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// gate lets a reboot leave until its time has passed, and knows whether any of it left. A process can be frozen at any
-// point and thaw after its lease is gone, so the gate is asked when the bytes are about to leave, not only at the start.
+// gate lets a reboot leave until its time has passed, and knows whether any of it left. A process
+// can be frozen at any point and thaw after its lease is gone, so the gate is asked when the bytes
+// are about to leave, not only at the start.
 type gate struct {
 	now    func() time.Time
 	before time.Time
@@ -22,8 +23,8 @@ type gate struct {
 	closed  bool
 }
 
-// late reports whether the time has passed. Round(0) makes it compare wall clocks: the monotonic one can stand still while a
-// machine is frozen.
+// late reports whether the time has passed. Round(0) makes it compare wall clocks: the monotonic
+// one can stand still while a machine is frozen.
 func (g *gate) late() bool { return !g.always && g.now().After(g.before.Round(0)) }
 
 // pass says that bytes are about to leave, or why they must not.
@@ -38,8 +39,8 @@ func (g *gate) pass() error {
 	return nil
 }
 
-// shut lets nothing pass any more. It reports whether something may have left, and whether something was refused; a
-// request of which a part was refused cannot have been executed.
+// shut lets nothing pass any more. It reports whether something may have left, and whether
+// something was refused; a request of which a part was refused cannot have been executed.
 func (g *gate) shut() (sent, refused bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -47,9 +48,9 @@ func (g *gate) shut() (sent, refused bool) {
 	return g.passed, g.refused
 }
 
-// behind returns what carries one reboot: the base behind the gate, or a connection that is the reboot's own, with the
-// gate at its Write. A pooled connection could have been closed by the other side while the process was frozen, and its
-// EOF would look like that of a reboot that ran.
+// behind returns what carries one reboot: the base behind the gate, or a connection that is the
+// reboot's own, with the gate at its Write. A pooled connection could have been closed by the other
+// side while the process was frozen, and its EOF would look like that of a reboot that ran.
 func (c *Client) behind(g *gate) http.RoundTripper {
 	if c.base != nil {
 		return gatedBase{g, c.base}
@@ -63,7 +64,10 @@ func (c *Client) behind(g *gate) http.RoundTripper {
 			return gatedConn{conn, g}, nil
 		}
 	}
-	return &http.Transport{DialContext: gated(c.dial), DialTLSContext: gated(c.dialTLS), DisableKeepAlives: true}
+	return &http.Transport{
+		DialContext: gated(c.dial), DialTLSContext: gated(c.dialTLS), DisableKeepAlives: true,
+		MaxResponseHeaderBytes: maxHeader,
+	}
 }
 
 type gatedBase struct {
@@ -94,8 +98,8 @@ func (c gatedConn) Write(b []byte) (int, error) {
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dial connects. http.Transport lets a dial go on after its call, for the next one to use; this one ends with the call limit
-// or the Client.
+// dial connects. http.Transport lets a dial go on after its call, for the next one to use; this one
+// ends with the call limit or the Client.
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, done := c.bounded(ctx)
 	defer done()
@@ -114,7 +118,8 @@ func (c *Client) dialTLS(ctx context.Context, network, address string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	conn := tls.Client(plain, &tls.Config{ServerName: host, RootCAs: c.trusted, MinVersion: tls.VersionTLS12})
+	conn := tls.Client(plain, &tls.Config{ServerName: host, RootCAs: c.trusted,
+		MinVersion: tls.VersionTLS12})
 	if err := conn.HandshakeContext(ctx); err != nil {
 		plain.Close()
 		return nil, err

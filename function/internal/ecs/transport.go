@@ -1,7 +1,6 @@
 package ecs
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,23 +10,21 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
-	sdkerrors "github.com/aliyun/alibaba-cloud-sdk-go/sdk/errors"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/responses"
 	"github.com/aliyun/alibaba-cloud-sdk-go/services/ecs"
 )
 
-// maxBody caps an answer; one with 100 instances has less than half a megabyte.
-const maxBody = 4 << 20
-
-// response is what every typed call of the SDK returns.
-type response = responses.AcsResponse
+const (
+	maxBody   = 1 << 20  // bytes of an answer; one with 100 instances has less than half of it
+	maxHeader = 64 << 10 // bytes of an answer's header; ECS's has less than one of these 64 KiB
+)
 
 // answer is a call that came back with a 2xx.
 type answer struct {
@@ -35,25 +32,35 @@ type answer struct {
 	body []byte
 }
 
-// call sends one signed request, once, and takes its answer. Every call has an SDK client of its own: the SDK writes
-// time-outs into a client while it uses it, so a shared one races, and keeps the last call's time-out for the next.
-// The settings that the SDK would otherwise guess, or look up over the network, are all given.
-func (c *Client) call(ctx context.Context, region string, request requests.AcsRequest, base http.RoundTripper,
-	send func(*ecs.Client) (response, error)) (a answer, t *trouble) {
-	domain, err := c.domain(region)
-	if err != nil {
-		return a, &trouble{code: "InvalidRegionId", text: err.Error()}
+// call sends one signed request, once, and takes its answer. The date is known of an error's
+// answer, too.
+//
+// Every call has an SDK client of its own: the SDK writes time-outs into a client while it uses it,
+// so a shared one races, and keeps the last call's time-out for the next. The settings that the SDK
+// would otherwise guess, or look up over the network, are all given.
+//
+// The SDK signs, and reads nothing: its decoder takes gigabytes for a hostile answer of a few
+// megabytes, and its error values panic on a field of another type. It is handed an empty answer in
+// place of ECS's, which carrier keeps.
+func (c *Client) call(ctx context.Context, region string, request requests.AcsRequest,
+	base http.RoundTripper) (a answer, t *trouble) {
+	domain, t := c.domain(region)
+	if t != nil {
+		return a, t
 	}
 	keys := c.keys()
 	config := sdk.NewConfig().WithScheme(c.scheme).WithAutoRetry(false).WithMaxRetryTime(0)
-	carry := &carrier{ctx: ctx, life: c.life, base: base}
+	carry := &carrier{
+		ctx: ctx, life: c.life, base: base, scheme: strings.ToLower(c.scheme), host: domain,
+	}
 	config.Transport = carry
 	api, err := ecs.NewClientWithOptions(region, config, keys.provider())
 	if err != nil {
 		return a, &trouble{text: "the SDK takes no client"}
 	}
-	// The SDK parses the proxy variables even where it does not use them, and an odd NO_PROXY makes every call fail. What
-	// is set here comes first, and is used by nothing, as proxies work only with a transport of the SDK's own.
+	// The SDK parses the proxy variables even where it does not use them, and an odd NO_PROXY makes
+	// every call fail. What is set here comes first, and is used by nothing, as proxies work only
+	// with a transport of the SDK's own.
 	api.SetHttpProxy("unused")
 	api.SetHttpsProxy("unused")
 	api.SetNoProxy("unused")
@@ -64,28 +71,26 @@ func (c *Client) call(ctx context.Context, region string, request requests.AcsRe
 	request.SetConnectTimeout(c.limit)
 
 	defer func() {
-		if recover() != nil { // the SDK panics when a field of an error is not what it expects
-			t = &trouble{sent: carry.handed, status: carry.status, text: "an answer that the SDK cannot take apart"}
+		if recover() != nil { // of the SDK, or of a transport that was given
+			t = &trouble{sent: carry.handed, text: "the SDK could not make the call"}
 		}
 	}()
-	resp, err := send(api)
-	var refusal *sdkerrors.ServerError
-	var undecoded *sdkerrors.ClientError
+	err = api.DoAction(request, responses.NewCommonResponse())
+	a.date, _ = http.ParseTime(carry.date)
 	switch {
 	case carry.err != nil:
 		return a, describe(carry.err, carry.handed)
-	case errors.As(err, &refusal):
-		return a, keys.refused(refusal)
-	case errors.As(err, &undecoded) && undecoded.ErrorCode() == sdkerrors.JsonUnmarshalErrorCode:
-		// It has an answer, which it cannot decode, but perhaps we can.
-	case err != nil:
+	case err != nil || carry.status == 0:
 		return a, &trouble{sent: carry.handed, text: "the SDK could not make the call"}
+	case carry.status/100 != 2:
+		return a, keys.refused(carry.status, carry.body)
 	}
-	date, _ := http.ParseTime(carry.date)
-	return answer{date: date, body: resp.GetHttpContentBytes()}, nil
+	a.body = carry.body
+	return a, nil
 }
 
-// reads is what carries reading calls: kept connections do no harm there, for a read may be asked again.
+// reads is what carries reading calls: kept connections do no harm there, for a read may be asked
+// again.
 func (c *Client) reads() http.RoundTripper {
 	if c.base != nil {
 		return c.base
@@ -93,158 +98,136 @@ func (c *Client) reads() http.RoundTripper {
 	return c.pool
 }
 
-// read makes one call for each page of an answer.
-func (c *Client) read(ctx context.Context, region string, request requests.AcsRequest,
-	send func(*ecs.Client, string) (response, error), list func([]byte) (*[]json.RawMessage, error)) answers {
-	all := answers{action: request.GetActionName()}
-	token := ""
-	for range maxPages {
-		answer, trouble := c.call(ctx, region, request, c.reads(), func(api *ecs.Client) (response, error) {
-			return send(api, token)
-		})
-		all.at, all.date = c.now(), answer.date
-		var head page
-		var entries []json.RawMessage
-		if trouble == nil {
-			head, entries, trouble = decode(answer.body, list)
-		}
-		if trouble != nil {
-			all.entries, all.trouble = nil, trouble
-			return all
-		}
-		all.entries = append(all.entries, entries...)
-		if token = head.NextToken; token == "" {
-			return all
-		}
-	}
-	all.entries, all.trouble = nil, &trouble{sent: true, text: "an answer without an end"}
-	return all
-}
-
 // provider gives the keys to the SDK.
 func (k Credentials) provider() credentials.CredentialsProvider {
 	if k.SecurityToken == "" {
 		return credentials.NewStaticAKCredentialsProvider(k.AccessKeyID, k.AccessKeySecret)
 	}
-	return credentials.NewStaticSTSCredentialsProvider(k.AccessKeyID, k.AccessKeySecret, k.SecurityToken)
+	return credentials.NewStaticSTSCredentialsProvider(k.AccessKeyID, k.AccessKeySecret,
+		k.SecurityToken)
 }
 
-// refused keeps of an error answer what is fit to be shown.
-func (k Credentials) refused(e *sdkerrors.ServerError) *trouble {
-	t := &trouble{sent: true, status: e.HttpStatus()}
-	switch code := e.ErrorCode(); {
-	case !isToken(code) || k.in(code):
-		t.text = "an error answer that is not from ECS"
-	case strings.Contains(code, "Signature"): // its message quotes what was signed, the token included
-		t.code = code
-	default:
-		t.code, t.text = code, k.safe(e.Message())
+// refused keeps of an error answer what is fit to be shown. One with a field of another type is no
+// error of ECS's.
+func (k Credentials) refused(status int, body []byte) *trouble {
+	t := &trouble{sent: true, status: status}
+	var e struct {
+		RequestID     string `json:"RequestId"`
+		Code, Message string
 	}
-	if id := e.RequestId(); isToken(id) && !k.in(id) {
-		t.requestID = id
+	if json.Unmarshal(body, &e) != nil {
+		t.text = notECS
+		return t
+	}
+	switch {
+	case !isToken(e.Code) || k.in(e.Code):
+		t.text = notECS
+	// its message quotes what was signed, the token included
+	case strings.Contains(e.Code, "Signature"):
+		t.code = e.Code
+	default:
+		t.code, t.text = e.Code, k.safe(e.Message)
+	}
+	if isToken(e.RequestID) && !k.in(e.RequestID) {
+		t.requestID = e.RequestID
 	}
 	return t
 }
 
-// regionName is what names of regions look like. An alarm names the region, and the region becomes part of a host name.
-var regionName = late(`^[a-z]{2,}(-[a-z0-9]+)+$`)
+const notECS = "an error answer that is not from ECS"
 
-// endpoints is the SDK's table of regions whose public endpoint is not ecs.REGION.aliyuncs.com. The SDK makes it on first
-// use, without a lock; made here, it is only read from then on.
-var endpoints = ecs.GetEndpointMap()
-
-// domain returns the host to call for a region.
-func (c *Client) domain(region string) (string, error) {
-	switch host, listed := endpoints[region]; {
-	case len(region) > 63 || !regionName().MatchString(region):
-		return "", errors.New("the region's name is malformed")
-	case c.host != "":
-		return c.host, nil
-	case c.vpc:
-		return "ecs-vpc." + region + ".aliyuncs.com", nil
-	case listed:
-		return host, nil
-	default:
-		return "ecs." + region + ".aliyuncs.com", nil
-	}
-}
-
-// parseEndpoint takes an endpoint apart. Signed requests hold the security token, so plain HTTP may not leave the machine.
-func parseEndpoint(endpoint string) (scheme, host string, err error) {
-	if endpoint == "" {
-		return requests.HTTPS, "", nil
-	}
-	u, err := url.Parse(endpoint)
-	if err != nil || u.Host == "" || u.String() != u.Scheme+"://"+u.Host {
-		return "", "", errors.New("the ECS endpoint must be https://HOST, and nothing after it")
-	}
-	ip := net.ParseIP(u.Hostname())
-	switch {
-	case u.Scheme == "https":
-		return requests.HTTPS, u.Host, nil
-	case u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost"):
-		return requests.HTTP, u.Host, nil
-	default:
-		return "", "", errors.New("the ECS endpoint must be https; http is only for a loopback address")
-	}
-}
-
-// carrier takes the one request of one call to ECS and back, under the caller's context, which the SDK knows nothing of.
-// It keeps what the SDK loses: the Date header, and the error before http.Client puts the signed URL into its text.
+// carrier takes the one request of one call to ECS and back, under the caller's context, which the
+// SDK knows nothing of. It keeps the answer for itself, and the error before http.Client puts the
+// signed URL into its text.
 type carrier struct {
-	ctx, life context.Context
-	base      http.RoundTripper
-	handed    bool // base has had the request
-	status    int
-	date      string
-	err       error
+	ctx, life    context.Context
+	base         http.RoundTripper
+	scheme, host string // where the request may go, and nowhere else
+
+	handed bool // base has had the request
+	status int  // of a whole answer; 0: there is none
+	date   string
+	body   []byte
+	err    error
 }
 
-// RoundTrip implements http.RoundTripper. It refuses redirects, which would carry the signed URL to another host, in the
-// Referer too, and bodies over maxBody, which the SDK would read to the end.
+// RoundTrip implements http.RoundTripper. It refuses requests to any host but the pinned one;
+// redirects, which would carry the signed URL to another host, in the Referer too; and answers over
+// maxHeader and maxBody.
 func (t *carrier) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.roundTrip(r)
-	t.err = err
-	return resp, err
+	if t.err = t.carry(r); t.err != nil {
+		return nil, t.err
+	}
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, Body: http.NoBody, Request: r,
+	}, nil
 }
 
-func (t *carrier) roundTrip(r *http.Request) (*http.Response, error) {
+func (t *carrier) carry(r *http.Request) error {
+	if !t.home(r) {
+		return errElsewhere
+	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	for _, outer := range []context.Context{t.ctx, t.life} {
 		if err := outer.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		defer context.AfterFunc(outer, func() { cancel(context.Cause(outer)) })()
 	}
 	t.handed = true
 	resp, err := t.base.RoundTrip(r.WithContext(ctx))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer resp.Body.Close()
-	t.status, t.date = resp.StatusCode, resp.Header.Get("Date")
-	if resp.StatusCode/100 == 3 {
-		return nil, errRedirect
+	t.date = resp.Header.Get("Date")
+	switch {
+	case resp.StatusCode/100 == 3:
+		return errRedirect
+	case headerSize(resp.Header) > maxHeader:
+		return errHeader
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case len(body) > maxBody:
-		return nil, errTooLong
+		return errTooLong
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, nil
+	t.status, t.body = resp.StatusCode, body
+	return nil
+}
+
+// home reports whether r goes to the pinned host, as its path's root, and nowhere else.
+func (t *carrier) home(r *http.Request) bool {
+	u := r.URL
+	return u.Scheme == t.scheme && u.Host == t.host && (r.Host == "" || r.Host == t.host) &&
+		u.Path == "/" && u.Opaque == "" && u.User == nil
+}
+
+// headerSize is the length of a header as it is sent.
+func headerSize(header http.Header) (size int) {
+	for name, values := range header {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	return size
 }
 
 var (
-	errRedirect = errors.New("an answer that points to another host")
-	errTooLong  = fmt.Errorf("an answer of more than %d MiB", maxBody>>20)
-	errLate     = errors.New(tooLate)
+	errElsewhere = errors.New("a request to another host than the one of this call")
+	errRedirect  = errors.New("an answer that points to another host")
+	errHeader    = fmt.Errorf("an answer with a header of more than %d KiB", maxHeader>>10)
+	errTooLong   = fmt.Errorf("an answer of more than %d MiB", maxBody>>20)
+	errLate      = errors.New(tooLate)
 )
 
-// describe words an error of the transport. Its own words are not used: they can hold addresses and more.
+// describe words an error of the transport. Its own words are not used: they can hold addresses and
+// more.
 func describe(err error, handed bool) *trouble {
 	t := &trouble{sent: handed}
 	var dns *net.DNSError
@@ -253,14 +236,16 @@ func describe(err error, handed bool) *trouble {
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var timeout interface{ Timeout() bool }
+	ours := []error{errElsewhere, errRedirect, errHeader, errTooLong, errLate}
 	switch {
 	case errors.As(err, &dns):
-		t.sent, t.text = false, "the name of ECS's endpoint does not resolve: is the region right, and the network open?"
+		t.sent, t.text = false, "the name of ECS's endpoint does not resolve: is the region "+
+			"right, and the network open?"
 	case errors.As(err, &op) && op.Op == "dial":
 		t.sent, t.text = false, "no connection to ECS's endpoint: is the network open?"
 	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &hostname):
 		t.sent, t.text = false, "the certificate of ECS's endpoint is not trusted"
-	case errors.Is(err, errRedirect), errors.Is(err, errTooLong), errors.Is(err, errLate):
+	case slices.ContainsFunc(ours, func(our error) bool { return errors.Is(err, our) }):
 		t.text = err.Error()
 	case errors.Is(err, context.Canceled):
 		t.text = "the call was given up"

@@ -32,19 +32,23 @@ func hijack(w http.ResponseWriter, raw string) {
 	conn.Close()
 }
 
-// echo is a server message that quotes the request, as a proxy's error page or SignatureDoesNotMatch does.
+// echo is a server message that quotes the request, as a proxy's error page or
+// SignatureDoesNotMatch does.
 func echo(w http.ResponseWriter, r *http.Request, code string) {
 	w.WriteHeader(http.StatusBadRequest)
-	fmt.Fprintf(w, `{"RequestId":"R-1","Code":%q,"Message":%q,"HostId":"x"}`, code, "server string to sign is:"+r.URL.String())
+	fmt.Fprintf(w, `{"RequestId":"R-1","Code":%q,"Message":%q,"HostId":"x"}`, code,
+		"server string to sign is:"+r.URL.String())
 }
 
-// TestFailures has a row for each way in which a call can break, before anything was sent and after. A read that breaks is
-// unavailable whichever it is. For a reboot it is all the difference.
+// TestFailures has a row for each way in which a call can break, before anything was sent and
+// after. A read that breaks is unavailable whichever it is. For a reboot it is all the difference.
 func TestFailures(t *testing.T) {
 	refused := httptest.NewServer(nil)
 	refused.Close()
-	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0) // each refused handshake is an error to the server
+	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(
+		func(http.ResponseWriter, *http.Request) {}))
+	// each refused handshake is an error to the server
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	untrusted.StartTLS()
 	defer untrusted.Close()
 	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -79,7 +83,9 @@ func TestFailures(t *testing.T) {
 		{"connection refused", endpoint(refused.URL, func(*Client) {}), false},
 		{"the name does not resolve", endpoint("https://ecs.example.com", func(c *Client) {
 			c.connect = func(context.Context, string, string) (net.Conn, error) {
-				return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "ecs.example.com", IsNotFound: true}}
+				return nil, &net.OpError{Op: "dial",
+					Err: &net.DNSError{Err: "no such host", Name: "ecs.example.com",
+						IsNotFound: true}}
 			}
 		}), false},
 		{"no connection within the limit", endpoint("https://ecs.example.com", func(c *Client) {
@@ -98,7 +104,8 @@ func TestFailures(t *testing.T) {
 			}
 		}), false},
 		{"a certificate that nobody vouches for", endpoint(untrusted.URL, func(*Client) {}), false},
-		{"no TLS at the other end", endpoint(strings.Replace(plain.URL, "http", "https", 1), func(*Client) {}), false},
+		{"no TLS at the other end",
+			endpoint(strings.Replace(plain.URL, "http", "https", 1), func(*Client) {}), false},
 		{"given up before it began", func(t *testing.T) (*Client, context.Context) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
@@ -117,21 +124,27 @@ func TestFailures(t *testing.T) {
 		}, false},
 		{"given up while waiting for the answer", func(t *testing.T) (*Client, context.Context) {
 			ctx, cancel := context.WithCancel(t.Context())
-			return served(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }), ctx
+			return served(t, func(_ http.ResponseWriter, r *http.Request) {
+				cancel()
+				<-r.Context().Done()
+			}), ctx
 		}, true},
 		{"no answer within the limit", func(t *testing.T) (*Client, context.Context) {
 			c := hung(t)
 			c.limit = 300 * time.Millisecond // long enough to connect and send on a busy machine
 			return c, t.Context()
 		}, true},
-		{"closed without an answer", serve(func(w http.ResponseWriter, _ *http.Request) { hijack(w, "") }), true},
+		{"closed without an answer",
+			serve(func(w http.ResponseWriter, _ *http.Request) { hijack(w, "") }), true},
 		{"closed within the header", serve(func(w http.ResponseWriter, _ *http.Request) {
 			hijack(w, "HTTP/1.1 200 OK\r\nCont")
 		}), true},
 		{"closed within the body", serve(func(w http.ResponseWriter, _ *http.Request) {
 			hijack(w, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"RequestId\":")
 		}), true},
-		{"not HTTP", serve(func(w http.ResponseWriter, _ *http.Request) { hijack(w, "SSH-2.0-x\r\n") }), true},
+		{"not HTTP", serve(func(w http.ResponseWriter, _ *http.Request) {
+			hijack(w, "SSH-2.0-x\r\n")
+		}), true},
 		{"reset", serve(func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := w.(http.Hijacker).Hijack()
 			conn.(*net.TCPConn).SetLinger(0)
@@ -140,33 +153,44 @@ func TestFailures(t *testing.T) {
 		{"a redirect", serve(func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://evil.example/", http.StatusTemporaryRedirect)
 		}), true},
-		{"5 MiB, though it makes sense", serve(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, answerAll(r.URL.Query())+strings.Repeat(" ", 5<<20))
+		{"2 MiB, though it makes sense", serve(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, answerAll(r.URL.Query())+strings.Repeat(" ", 2<<20))
 		}), true},
-		{"5 MiB of an error", serve(func(w http.ResponseWriter, _ *http.Request) {
+		{"2 MiB of an error", serve(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(500)
-			io.WriteString(w, strings.Repeat(" ", 5<<20))
+			io.WriteString(w, strings.Repeat(" ", 2<<20))
 		}), true},
-		{"a code that is a number, at which the SDK panics", serve(func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(502)
-			io.WriteString(w, `{"Code":502}`)
+		{"a header of 100 KiB", serve(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Filler", strings.Repeat("x", 100<<10))
+			io.WriteString(w, answerAll(r.URL.Query()))
 		}), true},
-		{"an error page that quotes the request", serve(func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(403)
-			io.WriteString(w, "Blocked: "+r.URL.String())
-		}), true},
+		{"a code that is a number, at which the SDK panics",
+			serve(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(502)
+				io.WriteString(w, `{"Code":502}`)
+			}), true},
+		{"an error page that quotes the request",
+			serve(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(403)
+				io.WriteString(w, "Blocked: "+r.URL.String())
+			}), true},
 		{"a log-in page", serve(func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, "<html>"+r.URL.String())
 		}), true},
 		{"an empty answer", serve(func(http.ResponseWriter, *http.Request) {}), true},
 
-		{"the given transport: connection refused", base(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), false},
+		{"the given transport: connection refused",
+			base(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), false},
 		{"the given transport: no such name", base(&net.DNSError{Err: "no such host"}), false},
-		{"the given transport: a certificate", base(&tls.CertificateVerificationError{Err: errors.New("x")}), false},
+		{"the given transport: a certificate",
+			base(&tls.CertificateVerificationError{Err: errors.New("x")}), false},
 		{"the given transport: an authority", base(x509.UnknownAuthorityError{}), false},
-		{"the given transport: another host's certificate", base(x509.HostnameError{Certificate: &x509.Certificate{}}), false},
-		{"the given transport: reset while reading", base(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), true},
-		{"the given transport: broken while writing", base(&net.OpError{Op: "write", Err: syscall.EPIPE}), true},
+		{"the given transport: another host's certificate",
+			base(x509.HostnameError{Certificate: &x509.Certificate{}}), false},
+		{"the given transport: reset while reading",
+			base(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), true},
+		{"the given transport: broken while writing",
+			base(&net.OpError{Op: "write", Err: syscall.EPIPE}), true},
 		{"the given transport: EOF", base(io.EOF), true},
 		{"the given transport: unexpected EOF", base(io.ErrUnexpectedEOF), true},
 		{"the given transport: time-out", base(context.DeadlineExceeded), true},
@@ -187,7 +211,8 @@ func TestFailures(t *testing.T) {
 			machine := c.Machines(ctx, region, []string{instanceID})[instanceID]
 			vitals := c.Heartbeats(ctx, region, []string{instanceID})[instanceID]
 			events := c.PlatformEvents(ctx, region, instanceID)
-			for _, failure := range []remedy.Failure{machine.Failure, vitals.Failure, events.Failure} {
+			for _, failure := range []remedy.Failure{machine.Failure, vitals.Failure,
+				events.Failure} {
 				if failure != remedy.FailureUnavailable {
 					t.Errorf("read: %q, want %q", failure, remedy.FailureUnavailable)
 				}
@@ -197,7 +222,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestQuotedRequestsAreNotRepeated: an error's message, code and RequestId are the server's, who knows the request.
+// TestQuotedRequestsAreNotRepeated: an error's message, code and RequestId are the server's, who
+// knows the request.
 func TestQuotedRequestsAreNotRepeated(t *testing.T) {
 	tests := []struct {
 		why   string
@@ -207,11 +233,17 @@ func TestQuotedRequestsAreNotRepeated(t *testing.T) {
 		{"the string to sign", func(w http.ResponseWriter, r *http.Request) {
 			echo(w, r, "SignatureDoesNotMatch")
 		}, "SignatureDoesNotMatch"},
-		{"any other code", func(w http.ResponseWriter, r *http.Request) { echo(w, r, "InvalidParameter") }, "InvalidParameter"},
-		{"the key as the code", func(w http.ResponseWriter, r *http.Request) { echo(w, r, testKeys.AccessKeyID) }, "not from ECS"},
+		{"any other code", func(w http.ResponseWriter, r *http.Request) {
+			echo(w, r, "InvalidParameter")
+		}, "InvalidParameter"},
+		{"the key as the code",
+			func(w http.ResponseWriter, r *http.Request) {
+				echo(w, r, testKeys.AccessKeyID)
+			}, "not from ECS"},
 		{"the key as the RequestId", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(403)
-			fmt.Fprintf(w, `{"Code":"Forbidden.RAM","RequestId":%q,"Message":"no"}`, testKeys.AccessKeyID)
+			fmt.Fprintf(w, `{"Code":"Forbidden.RAM","RequestId":%q,"Message":"no"}`,
+				testKeys.AccessKeyID)
 		}, "ecs:RebootInstance"},
 		{"the secret in the message", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(403)
@@ -219,11 +251,15 @@ func TestQuotedRequestsAreNotRepeated(t *testing.T) {
 		}, "Forbidden.RAM"},
 		{"a URL in the message", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(403)
-			io.WriteString(w, `{"Code":"Forbidden.RAM","RequestId":"R-1","Message":"hush: see https://ecs.example.com/?Signature=x"}`)
+			io.WriteString(w,
+				`{"Code":"Forbidden.RAM","RequestId":"R-1",`+
+					`"Message":"hush: see https://ecs.example.com/?Signature=x"}`)
 		}, "Forbidden.RAM"},
 		{"a part of the request in the message", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(403)
-			io.WriteString(w, `{"Code":"Forbidden.RAM","RequestId":"R-1","Message":"hush: POST&%2F&Action%3DRebootInstance"}`)
+			io.WriteString(w,
+				`{"Code":"Forbidden.RAM","RequestId":"R-1",`+
+					`"Message":"hush: POST&%2F&Action%3DRebootInstance"}`)
 		}, "Forbidden.RAM"},
 		{"whatever is said of a signature", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(400)
@@ -231,7 +267,9 @@ func TestQuotedRequestsAreNotRepeated(t *testing.T) {
 		}, "SignatureDoesNotMatch"},
 		{"a harmless message is kept", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(403)
-			io.WriteString(w, `{"Code":"Forbidden.RAM","RequestId":"R-1","Message":"User not\n\u001b[31mauthorized."}`)
+			io.WriteString(w,
+				`{"Code":"Forbidden.RAM","RequestId":"R-1",`+
+					`"Message":"User not\n\u001b[31mauthorized."}`)
 		}, "User not [31mauthorized."},
 		{"a long message is cut", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(403)
@@ -241,7 +279,8 @@ func TestQuotedRequestsAreNotRepeated(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
 			got := served(t, tt.serve).Reboot(t.Context(), order())
-			if !strings.Contains(got.Note, tt.want) || strings.Contains(got.Note, "hush") || len(got.Note) > 500 {
+			if !strings.Contains(got.Note, tt.want) || strings.Contains(got.Note, "hush") ||
+				len(got.Note) > 500 {
 				t.Errorf("note %q, want %q in it", got.Note, tt.want)
 			}
 			noSecrets(t, strings.ReplaceAll(fmt.Sprintf("%+v", got), "InvalidAccessKeyId", ""))
@@ -249,10 +288,13 @@ func TestQuotedRequestsAreNotRepeated(t *testing.T) {
 	}
 }
 
-// TestOneRequestEach: the SDK would send again after an error, and follow a redirect with the token in its Referer.
+// TestOneRequestEach: the SDK would send again after an error, and follow a redirect with the token
+// in its Referer.
 func TestOneRequestEach(t *testing.T) {
 	var elsewhere, here atomic.Int32
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		elsewhere.Add(1)
+	}))
 	defer other.Close()
 	for _, status := range []int{301, 302, 303, 307, 308, 400, 429, 500, 503} {
 		here.Store(0)
@@ -264,7 +306,8 @@ func TestOneRequestEach(t *testing.T) {
 		c.Reboot(t.Context(), order())
 		c.Machines(t.Context(), region, []string{instanceID})
 		if here.Load() != 2 || elsewhere.Load() != 0 {
-			t.Errorf("%d: %d requests here, %d elsewhere; want 2 and 0", status, here.Load(), elsewhere.Load())
+			t.Errorf("%d: %d requests here, %d elsewhere; want 2 and 0", status, here.Load(),
+				elsewhere.Load())
 		}
 	}
 }
@@ -310,10 +353,11 @@ func TestSendBefore(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, TLS %v", tt.why, secure), func(t *testing.T) {
 				var arrived atomic.Int32
 				clock := newClock()
-				server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					arrived.Add(1)
-					io.WriteString(w, answerAll(r.URL.Query()))
-				}))
+				server := httptest.NewUnstartedServer(http.HandlerFunc(
+					func(w http.ResponseWriter, r *http.Request) {
+						arrived.Add(1)
+						io.WriteString(w, answerAll(r.URL.Query()))
+					}))
 				server.Config.ErrorLog = log.New(io.Discard, "", 0)
 				if secure {
 					server.StartTLS()
@@ -329,7 +373,8 @@ func TestSendBefore(t *testing.T) {
 				c.connect = func(ctx context.Context, network, address string) (net.Conn, error) {
 					clock.set(tt.connected)
 					conn, err := connect(ctx, network, address)
-					return &movingConn{Conn: conn, secured: func() { clock.set(tt.secured) }, secure: secure}, err
+					return &movingConn{Conn: conn, secured: func() { clock.set(tt.secured) },
+						secure: secure}, err
 				}
 				clock.set(tt.start)
 				o := order()
@@ -344,7 +389,8 @@ func TestSendBefore(t *testing.T) {
 				if arrived.Load() != want {
 					t.Errorf("%d requests arrived, want %d (%+v)", arrived.Load(), want, got)
 				}
-				if sent := got.Code != "not-sent"; sent != tt.arrives || !sent && got.Answer != remedy.AnswerNotExecuted {
+				if sent := got.Code != "not-sent"; sent != tt.arrives || !sent &&
+					got.Answer != remedy.AnswerNotExecuted {
 					t.Errorf("%+v", got)
 				}
 			})
@@ -352,7 +398,8 @@ func TestSendBefore(t *testing.T) {
 	}
 }
 
-// movingConn moves the clock when the client has read the end of the server's part of the TLS handshake.
+// movingConn moves the clock when the client has read the end of the server's part of the TLS
+// handshake.
 type movingConn struct {
 	net.Conn
 	secure  bool
@@ -368,7 +415,8 @@ func (c *movingConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// TestLateAtTheGivenTransport: without a connection of our own, the gate is in front of the transport.
+// TestLateAtTheGivenTransport: without a connection of our own, the gate is in front of the
+// transport.
 func TestLateAtTheGivenTransport(t *testing.T) {
 	clock := newClock()
 	arrived := 0
@@ -383,12 +431,14 @@ func TestLateAtTheGivenTransport(t *testing.T) {
 			return reply(200, `{"RequestId":"R"}`), nil
 		})
 	})
-	if got := c.Reboot(t.Context(), order()); got.Answer != remedy.AnswerNotExecuted || got.Code != "not-sent" || arrived != 0 {
+	if got := c.Reboot(t.Context(), order()); got.Answer != remedy.AnswerNotExecuted ||
+		got.Code != "not-sent" || arrived != 0 {
 		t.Errorf("%d arrived, %+v", arrived, got)
 	}
 }
 
-// TestGivenUpThenConnected: the answer "not sent" was given, so a connection that comes about afterwards stays silent.
+// TestGivenUpThenConnected: the answer "not sent" was given, so a connection that comes about
+// afterwards stays silent.
 func TestGivenUpThenConnected(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	theirs := make(chan net.Conn, 1)
@@ -401,7 +451,8 @@ func TestGivenUpThenConnected(t *testing.T) {
 		theirs <- other
 		return ours, nil
 	}
-	if got := c.Reboot(ctx, order()); got.Answer != remedy.AnswerNotExecuted || got.Code != "not-sent" {
+	if got := c.Reboot(ctx, order()); got.Answer != remedy.AnswerNotExecuted ||
+		got.Code != "not-sent" {
 		t.Errorf("%+v", got)
 	}
 	close(release)
@@ -428,7 +479,8 @@ func TestGate(t *testing.T) {
 	for _, tt := range tests {
 		g := &gate{now: func() time.Time { return tt.now }, before: tt.before}
 		err := g.pass()
-		if sent, refused := g.shut(); (err != nil) != tt.late || sent == tt.late || refused != tt.late {
+		if sent, refused := g.shut(); (err != nil) != tt.late || sent == tt.late ||
+			refused != tt.late {
 			t.Errorf("%s: %v, sent %v, refused %v", tt.why, err, sent, refused)
 		}
 		if g.pass() == nil {
@@ -460,7 +512,26 @@ func TestLargestAnswer(t *testing.T) {
 	}
 }
 
-// TestNoDialOutlivesItsClient: http.Transport would go on with a dial or a handshake that nobody waits for any more.
+// TestLargestHeader: a header of exactly the cap is read, of the given transport, too.
+func TestLargestHeader(t *testing.T) {
+	for _, tt := range []struct {
+		size int
+		want remedy.Answer
+	}{{maxHeader, remedy.AnswerAccepted}, {maxHeader + 1, remedy.AnswerUnknown}} {
+		c := carried(t, func(*http.Request) (*http.Response, error) {
+			resp := reply(200, `{"RequestId":"R"}`)
+			left := tt.size - headerSize(resp.Header)
+			resp.Header.Set("X-Filler", strings.Repeat("x", left-len("X-Filler: \r\n")))
+			return resp, nil
+		})
+		if got := c.Reboot(t.Context(), order()); got.Answer != tt.want {
+			t.Errorf("%d bytes: %+v, want %s", tt.size, got, tt.want)
+		}
+	}
+}
+
+// TestNoDialOutlivesItsClient: http.Transport would go on with a dial or a handshake that nobody
+// waits for any more.
 func TestNoDialOutlivesItsClient(t *testing.T) {
 	hangingDial := func(ctx context.Context, ended chan struct{}) (net.Conn, error) {
 		<-ctx.Done()
@@ -487,7 +558,9 @@ func TestNoDialOutlivesItsClient(t *testing.T) {
 		{"a handshake, at Close", hangingHandshake, time.Hour, true},
 	}
 	calls := map[string]func(context.Context, *Client){
-		"read":   func(ctx context.Context, c *Client) { c.PlatformEvents(ctx, region, instanceID) },
+		"read": func(ctx context.Context, c *Client) {
+			c.PlatformEvents(ctx, region, instanceID)
+		},
 		"reboot": func(ctx context.Context, c *Client) { c.Reboot(ctx, order()) },
 	}
 	for _, tt := range tests {
@@ -495,7 +568,11 @@ func TestNoDialOutlivesItsClient(t *testing.T) {
 			t.Run(tt.why+", "+name, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan struct{})
-				c := newClient(t, func(o *Options) { o.Endpoint, o.CallLimit = "https://ecs.example.com", tt.limit })
+				c := newClient(t,
+					func(o *Options) {
+						o.Endpoint, o.CallLimit = "https://ecs.example.com",
+							tt.limit
+					})
 				c.connect = func(dialing context.Context, _, _ string) (net.Conn, error) {
 					cancel()
 					return tt.connect(dialing, ended)
@@ -514,16 +591,20 @@ func TestNoDialOutlivesItsClient(t *testing.T) {
 func TestLateInTheMiddle(t *testing.T) {
 	clock := newClock()
 	var arrived atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived.Add(1) }))
-	c := newClient(t, func(o *Options) { o.Endpoint, o.Now = server.URL, clock.now })
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived.Add(1)
+	}))
+	c := newClient(t, func(o *Options) {
+		o.Endpoint, o.Now = server.URL, clock.now
+		// a request longer than net/http writes at once
+		o.Credentials.SecurityToken = strings.Repeat("t", 10_000)
+	})
 	connect := c.connect
 	c.connect = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := connect(ctx, network, address)
 		return freezingConn{conn, func() { clock.set(order().SendBefore.Add(time.Second)) }}, err
 	}
-	o := order()
-	o.Instance = strings.Repeat("i", 10_000) // more than net/http writes at once
-	got := c.Reboot(t.Context(), o)
+	got := c.Reboot(t.Context(), order())
 	c.Close()
 	server.Close()
 	if got.Answer != remedy.AnswerNotExecuted || got.Code != "not-sent" || arrived.Load() != 0 {
@@ -542,7 +623,8 @@ func (c freezingConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// TestRebootsShareNoConnection: a kept connection can be dead after a freeze, and its EOF looks like that of a reboot.
+// TestRebootsShareNoConnection: a kept connection can be dead after a freeze, and its EOF looks
+// like that of a reboot.
 func TestRebootsShareNoConnection(t *testing.T) {
 	var mu sync.Mutex
 	from := make(map[string]int)

@@ -28,9 +28,9 @@ type caller struct {
 	now   time.Time
 }
 
-// actions are the operations that the World knows. StopInstance and StartInstance are there to be seen in Calls: nobody may
-// call them.
-var actions = map[string]func(caller) (object, *apiError){
+// operations are those that the World knows. StopInstance and StartInstance are there to be seen in
+// Calls: nobody may call them.
+var operations = map[string]func(caller) (object, *apiError){
 	"DescribeInstances":             caller.describeInstances,
 	"DescribeInstanceStatus":        caller.describeInstanceStatus,
 	"DescribeInstancesFullStatus":   caller.describeInstancesFullStatus,
@@ -46,16 +46,15 @@ var actions = map[string]func(caller) (object, *apiError){
 // act carries out an action.
 func (w *World) act(key *Key, c *Call, q query) *reply {
 	now := w.settle()
-	action := actions[c.Action]
+	action := operations[c.Action]
 	if action == nil {
-		unknown := refuse(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
+		unknown := refuse(404, "InvalidAction.NotFound",
+			"Specified api is not found, please check your url and method.")
 		return w.errorReply(c, unknown, now)
 	}
 	call := caller{w: w, c: c, key: key, query: q, now: now}
-	// DescribeInstances alone does not say that it is forbidden, unless it is asked with DryRun.
-	if !key.may(c.Action) && (c.Action != "DescribeInstances" || c.DryRun) {
-		_, denied := call.denied()
-		return w.errorReply(c, denied, now)
+	if refused := call.unauthorized(); refused != nil {
+		return w.errorReply(c, refused, now)
 	}
 	answer, refused := action(call)
 	if refused != nil {
@@ -66,17 +65,13 @@ func (w *World) act(key *Key, c *Call, q query) *reply {
 	return w.plainReply(c, 200, encode(answer), now)
 }
 
-func (a caller) denied() (object, *apiError) {
-	e := refuse(403, "Forbidden.RAM",
-		"User not authorized to operate on the specified resource, or this API doesn't support RAM.")
-	e.denied = "ecs:" + a.c.Action
-	return nil, e
-}
+func (a caller) denied() (object, *apiError) { return nil, a.denial(ungranted) }
 
 // find gives an instance that the caller can see; nil where there is none.
 func (a caller) find(id string) *machine {
 	m := a.w.by[id]
-	if m == nil || m.Released || m.Account != a.key.Account || a.c.Region != "" && m.Region != a.c.Region {
+	if m == nil || m.Released || m.Account != a.key.Account ||
+		a.c.Region != "" && m.Region != a.c.Region {
 		return nil
 	}
 	return m
@@ -99,12 +94,14 @@ func (a caller) one() (*machine, *apiError) {
 	if m := a.find(a.query.get("InstanceId")); m != nil {
 		return m, nil
 	}
-	return nil, refuse(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
+	return nil, refuse(404, "InvalidInstanceId.NotFound",
+		"The specified InstanceId does not exist.")
 }
 
 func missing(name string) *apiError {
 	return refuse(400, "MissingParameter",
-		"The input parameter %q that is mandatory for processing this request is not supplied.", name)
+		"The input parameter %q that is mandatory for processing this request is not supplied.",
+		name)
 }
 
 // number reads an integer parameter between low and high; a smaller one counts as low.
@@ -126,8 +123,9 @@ type page struct {
 	fields   object
 }
 
-// tokenPage cuts a list in the newer way, MaxResults and NextToken, where the call uses it, and by PageNumber otherwise. The
-// older fields mean nothing in the newer way (ECS API document DescribeInstances).
+// tokenPage cuts a list in the newer way, MaxResults and NextToken, where the call uses it, and by
+// PageNumber otherwise. The older fields mean nothing in the newer way (ECS API document
+// DescribeInstances).
 func (a caller) tokenPage(total int) (page, *apiError) {
 	if a.query.get("MaxResults") == "" && a.query.get("NextToken") == "" {
 		return a.numberPage(total, 100)
@@ -143,14 +141,16 @@ func (a caller) tokenPage(total int) (page, *apiError) {
 			from, err = strconv.Atoi(string(text))
 		}
 		if err != nil || from < 0 || from > total {
-			return page{}, refuse(400, "InvalidParameter.NextToken", "The specified NextToken is not valid.")
+			return page{}, refuse(400, "InvalidParameter.NextToken",
+				"The specified NextToken is not valid.")
 		}
 	}
 	to, next := min(total, from+size), ""
 	if to < total {
 		next = base64.URLEncoding.EncodeToString([]byte(strconv.Itoa(to)))
 	}
-	return page{from, to, object{"PageNumber": 0, "PageSize": 0, "TotalCount": 0, "NextToken": next}}, nil
+	fields := object{"PageNumber": 0, "PageSize": 0, "TotalCount": 0, "NextToken": next}
+	return page{from, to, fields}, nil
 }
 
 func (a caller) numberPage(total, most int) (page, *apiError) {
@@ -187,16 +187,16 @@ func (a caller) describeInstances() (object, *apiError) {
 	if text := a.query.get("InstanceIds"); text != "" {
 		ids = nil
 		if json.Unmarshal([]byte(text), &ids) != nil || len(ids) > 100 {
-			return nil, refuse(400, "InvalidInstanceIds.Malformed", "The specified InstanceIds is not valid.")
+			return nil, refuse(400, "InvalidInstanceIds.Malformed",
+				"The specified InstanceIds is not valid.")
 		}
 	}
 	if a.c.DryRun {
 		return nil, dryRun()
 	}
-	found := slices.DeleteFunc(a.found(ids), func(m *machine) bool { return !a.tagged(m) })
-	if !a.key.may(a.c.Action) {
-		found = nil
-	}
+	found := slices.DeleteFunc(a.found(ids), func(m *machine) bool {
+		return !a.tagged(m) || !a.key.may(a.c.Action) || a.decide(m.ID) != allowed
+	})
 	p, bad := a.tokenPage(len(found))
 	if bad != nil {
 		return nil, bad
@@ -213,10 +213,12 @@ func (a caller) describeInstances() (object, *apiError) {
 }
 
 func dryRun() *apiError {
-	return refuse(400, "DryRunOperation", "Request validation has been passed with DryRun flag set.")
+	return refuse(400, "DryRunOperation",
+		"Request validation has been passed with DryRun flag set.")
 }
 
-// tagged reports whether an instance has every tag that the call asks for; a tag without a value means any value.
+// tagged reports whether an instance has every tag that the call asks for; a tag without a value
+// means any value.
 func (a caller) tagged(m *machine) bool {
 	for n := 1; ; n++ {
 		tag := "Tag." + strconv.Itoa(n)
@@ -252,7 +254,9 @@ func (a caller) describe(m *machine) object {
 	for key, value := range m.Tags {
 		tags = append(tags, object{"TagKey": key, "TagValue": value})
 	}
-	slices.SortFunc(tags, func(x, y object) int { return strings.Compare(x["TagKey"].(string), y["TagKey"].(string)) })
+	slices.SortFunc(tags, func(x, y object) int {
+		return strings.Compare(x["TagKey"].(string), y["TagKey"].(string))
+	})
 	id, stoppedMode := m.ID, "Not-applicable"
 	if m.ReportID != "" {
 		id = m.ReportID
@@ -262,17 +266,22 @@ func (a caller) describe(m *machine) object {
 		stoppedMode = "KeepCharging"
 	}
 	fields := object{
-		"InstanceId": id, "InstanceName": m.Name, "RegionId": m.Region, "ZoneId": m.Region + "-h", "HostName": m.Name,
-		"Status": status, "StoppedMode": stoppedMode, "StartTime": minute(m.StartTime), "CreationTime": "2024-02-29T08:15Z",
+		"InstanceId": id, "InstanceName": m.Name, "HostName": m.Name,
+		"RegionId": m.Region, "ZoneId": m.Region + "-h",
+		"Status": status, "StoppedMode": stoppedMode,
+		"StartTime": minute(m.StartTime), "CreationTime": "2024-02-29T08:15Z",
 		"InstanceChargeType": m.ChargeType, "ExpiredTime": m.ExpiredTime, "AutoReleaseTime": "",
-		"SpotStrategy": m.SpotStrategy, "Recyclable": false, "DeletionProtection": false, "DeviceAvailable": true,
-		"InstanceType": "ecs.g7.large", "InstanceTypeFamily": "ecs.g7", "Cpu": 2, "CPU": 2, "Memory": 8192,
-		"OSType": "linux", "OSName": "Alibaba Cloud Linux  3.2104 LTS 64", "OSNameEn": "Alibaba Cloud Linux  3.2104 LTS 64",
+		"SpotStrategy": m.SpotStrategy, "Recyclable": false, "DeletionProtection": false,
+		"DeviceAvailable": true, "InstanceType": "ecs.g7.large", "InstanceTypeFamily": "ecs.g7",
+		"Cpu": 2, "CPU": 2, "Memory": 8192,
+		"OSType": strings.ToLower(m.system()), "OSName": m.system(), "OSNameEn": m.system(),
 		"InstanceNetworkType": "vpc", "ImageId": "aliyun_3_x64_20G_alibase_20240819.vhd",
 		"OperationLocks": object{"LockReason": locks},
 		"Tags":           object{"Tag": tags},
-		"VpcAttributes": object{"VpcId": "vpc-simulated", "VSwitchId": "vsw-simulated", "NatIpAddress": "",
-			"PrivateIpAddress": object{"IpAddress": []string{"192.168.0.10"}}},
+		"VpcAttributes": object{
+			"VpcId": "vpc-simulated", "VSwitchId": "vsw-simulated", "NatIpAddress": "",
+			"PrivateIpAddress": object{"IpAddress": []string{"192.168.0.10"}},
+		},
 		"SecurityGroupIds": object{"SecurityGroupId": []string{"sg-simulated"}},
 		"PublicIpAddress":  object{"IpAddress": []string{}},
 		"EipAddress":       object{"IpAddress": "", "AllocationId": "", "InternetChargeType": ""},
@@ -322,11 +331,12 @@ func (a caller) describeInstanceStatus() (object, *apiError) {
 
 // The numbers that stand beside the names of statuses.
 var (
-	statusCodes = map[string]int{StatusPending: 0, StatusRunning: 1, StatusStarting: 2, StatusStopping: 3, StatusStopped: 4}
-	cycleCodes  = map[string]int{"Executing": 10, "Executed": 12, "Scheduled": 24, "Avoided": 25, "Canceled": 26,
-		"Failed": 27, "Inquiring": 28}
-	healthCodes = map[string]int{"Ok": 0, "Warning": 10, "Impaired": 20, "Initializing": 30, "InsufficientData": 40,
-		"NotApplicable": 50}
+	statusCodes = map[string]int{StatusPending: 0, StatusRunning: 1, StatusStarting: 2,
+		StatusStopping: 3, StatusStopped: 4}
+	cycleCodes = map[string]int{"Executing": 10, "Executed": 12, "Scheduled": 24, "Avoided": 25,
+		"Canceled": 26, "Failed": 27, "Inquiring": 28}
+	healthCodes = map[string]int{"Ok": 0, "Warning": 10, "Impaired": 20, "Initializing": 30,
+		"InsufficientData": 40, "NotApplicable": 50}
 )
 
 func (a caller) event(m *machine, e Event) object {
@@ -335,8 +345,9 @@ func (a caller) event(m *machine, e Event) object {
 		published = e.NotBefore.Add(-time.Minute)
 	}
 	return object{
-		"EventId": e.ID, "InstanceId": m.ID, "ResourceType": "instance", "EventPublishTime": second(published),
-		"NotBefore": second(e.NotBefore), "EventFinishTime": second(e.Finished), "Reason": e.Reason, "ImpactLevel": "100",
+		"EventId": e.ID, "InstanceId": m.ID, "ResourceType": "instance",
+		"EventPublishTime": second(published), "EventFinishTime": second(e.Finished),
+		"NotBefore": second(e.NotBefore), "Reason": e.Reason, "ImpactLevel": "100",
 		"EventType":         object{"Name": e.Type, "Code": 1},
 		"EventCycleStatus":  object{"Name": e.Status, "Code": cycleCodes[e.Status]},
 		"ExtendedAttribute": object{},
@@ -369,9 +380,10 @@ func (a caller) describeInstancesFullStatus() (object, *apiError) {
 		}
 		status := m.readStatus(a.now)
 		list = append(list, a.entry(m, object{
-			"InstanceId":              m.ID,
-			"Status":                  object{"Name": status, "Code": statusCodes[status]},
-			"HealthStatus":            object{"Name": m.HealthStatus, "Code": healthCodes[m.HealthStatus]},
+			"InstanceId": m.ID,
+			"Status":     object{"Name": status, "Code": statusCodes[status]},
+			"HealthStatus": object{"Name": m.HealthStatus,
+				"Code": healthCodes[m.HealthStatus]},
 			"ScheduledSystemEventSet": object{"ScheduledSystemEventType": events},
 		}))
 	}
@@ -386,7 +398,8 @@ func (a caller) describeInstanceHistoryEvents() (object, *apiError) {
 	}
 	ids := a.query.instances()
 	if len(ids) > 100 {
-		return nil, refuse(403, "InstanceIdLimitExceeded", "The number of instance ids exceeds the limit.")
+		return nil, refuse(403, "InstanceIdLimitExceeded",
+			"The number of instance ids exceeds the limit.")
 	}
 	if len(ids) == 0 {
 		ids = a.w.ids
@@ -404,7 +417,8 @@ func (a caller) describeInstanceHistoryEvents() (object, *apiError) {
 	events := []object{}
 	for _, m := range a.found(ids) {
 		for _, e := range m.Events {
-			if slices.Contains(cycles, e.Status) && (len(types) == 0 || slices.Contains(types, e.Type)) {
+			if slices.Contains(cycles, e.Status) &&
+				(len(types) == 0 || slices.Contains(types, e.Type)) {
 				events = append(events, a.entry(m, a.event(m, e)))
 			}
 		}
@@ -424,13 +438,15 @@ func (a caller) describeCloudAssistantStatus() (object, *apiError) {
 	}
 	for _, id := range ids {
 		if a.find(id) == nil {
-			return nil, refuse(404, "InvalidInstance.NotFound", "The specified instances do not exist.")
+			return nil, refuse(404, "InvalidInstance.NotFound",
+				"The specified instances do not exist.")
 		}
 	}
 	var p page
 	found := a.found(ids)
 	if len(ids) > 0 { // paging does not apply
-		p = page{0, len(found), object{"PageNumber": 1, "PageSize": len(found), "TotalCount": len(found), "NextToken": ""}}
+		n := len(found)
+		p = page{0, n, object{"PageNumber": 1, "PageSize": n, "TotalCount": n, "NextToken": ""}}
 	} else {
 		found = a.found(a.w.ids)
 		if p, bad = a.tokenPage(len(found)); bad != nil {
@@ -444,19 +460,24 @@ func (a caller) describeCloudAssistantStatus() (object, *apiError) {
 			version = ""
 		}
 		list = append(list, a.entry(m, object{
-			"InstanceId": m.ID, "OSType": "Linux", "CloudAssistantVersion": version, "SupportSessionManager": !last.IsZero(),
-			"CloudAssistantStatus": strconv.FormatBool(!last.IsZero() && a.now.Sub(last) <= freshBeat),
-			"LastHeartbeatTime":    second(last), "LastInvokedTime": "", "InvocationCount": 0, "ActiveTaskCount": 0,
+			"InstanceId": m.ID, "OSType": m.system(), "CloudAssistantVersion": version,
+			"SupportSessionManager": !last.IsZero(),
+			"CloudAssistantStatus": strconv.FormatBool(!last.IsZero() &&
+				a.now.Sub(last) <= freshBeat),
+			"LastHeartbeatTime": second(last), "LastInvokedTime": "", "InvocationCount": 0,
+			"ActiveTaskCount": 0,
 		}))
 	}
 	p.fields["InstanceCloudAssistantStatusSet"] = object{"InstanceCloudAssistantStatus": list}
 	return p.fields, nil
 }
 
-// console is what both operations on the console check: once in 10 s, and only of a running instance.
+// console is what both operations on the console check: once in 10 s, and only of a running
+// instance.
 func (a caller) console(m *machine, last *time.Time) *apiError {
 	if m.Status != StatusRunning {
-		return refuse(405, "IncorrectInstanceStatus", "The current status of the resource does not support this operation.")
+		return refuse(405, "IncorrectInstanceStatus",
+			"The current status of the resource does not support this operation.")
 	}
 	if !last.IsZero() && a.now.Sub(*last) < 10*time.Second {
 		return refuse(429, "Throttling", "Request was denied due to request throttling.")
@@ -473,31 +494,46 @@ func (a caller) getInstanceScreenshot() (object, *apiError) {
 	if bad != nil {
 		return nil, bad
 	}
-	picture := base64.StdEncoding.EncodeToString(screenshot(m.hung(a.now)))
-	return a.entry(m, object{"InstanceId": m.ID, "Screenshot": picture}), nil
+	picture := m.Screenshot
+	if picture == nil {
+		picture = screenshot(m.hung(a.now))
+	}
+	text := base64.StdEncoding.EncodeToString(picture)
+	return a.entry(m, object{"InstanceId": m.ID, "Screenshot": text}), nil
 }
 
 func (a caller) getInstanceConsoleOutput() (object, *apiError) {
 	m, bad := a.one()
+	if bad == nil && m.Windows {
+		bad = refuse(405, "NotSupported", "The specified resource does not support this operation.")
+	}
 	if bad == nil {
 		bad = a.console(m, &m.consoleReadAt)
 	}
 	if bad != nil {
 		return nil, bad
 	}
+	log := m.ConsoleOutput
+	if log == nil {
+		log = consoleLog(m, a.now)
+	}
+	if a.query.flag("RemoveSymbols") {
+		log = removeSymbols(log)
+	}
 	beijing := time.FixedZone("UTC+8", 8*60*60) // this one time is not in UTC
 	return a.entry(m, object{
 		"InstanceId": m.ID, "LastUpdateTime": a.now.In(beijing).Format(time.DateTime),
-		"ConsoleOutput": base64.StdEncoding.EncodeToString(consoleLog(m, a.now)),
+		"ConsoleOutput": base64.StdEncoding.EncodeToString(log),
 	}), nil
 }
 
-// rebootInstance checks what ECS API document RebootInstance and "API behavior" of locked and overdue instances name. Locks
-// that these documents do not name are no obstacle here.
+// rebootInstance checks what ECS API document RebootInstance and "API behavior" of locked and
+// overdue instances name. Locks that these documents do not name are no obstacle here.
 func (a caller) rebootInstance() (object, *apiError) {
 	for _, name := range []string{"ForceStop", "DryRun"} {
 		if value := a.query.get(name); value != "" && value != "true" && value != "false" {
-			return nil, refuse(400, "InvalidParameter", "The specified parameter %s is not valid.", name)
+			return nil, refuse(400, "InvalidParameter", "The specified parameter %s is not valid.",
+				name)
 		}
 	}
 	m, bad := a.one()
@@ -518,7 +554,8 @@ func (a caller) rebootInstance() (object, *apiError) {
 	case !m.rebootable(a.c.Force):
 		return nil, refuse(403, "IncorrectInstanceStatus",
 			"The specified instance is in an incorrect status for the requested action; "+
-				"Status of the specified instance is %s but the expected status is in (Running).", m.Status)
+				"Status of the specified instance is %s but the expected status is in (Running).",
+			m.Status)
 	case a.c.DryRun:
 		return nil, dryRun()
 	}
@@ -527,8 +564,17 @@ func (a caller) rebootInstance() (object, *apiError) {
 	return object{}, nil
 }
 
+// system is the kind of the instance's operating system.
+func (m *machine) system() string {
+	if m.Windows {
+		return "Windows"
+	}
+	return "Linux"
+}
+
 func (m *machine) locked(reason string) bool {
-	return slices.ContainsFunc(m.Locks, func(lock string) bool { return strings.EqualFold(lock, reason) })
+	return slices.ContainsFunc(m.Locks,
+		func(lock string) bool { return strings.EqualFold(lock, reason) })
 }
 
 // expired reports whether a subscription has ended; a time that cannot be read has not.

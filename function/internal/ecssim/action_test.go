@@ -1,7 +1,9 @@
 package ecssim
 
 import (
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -43,19 +45,25 @@ func TestDescribeInstancesChooses(t *testing.T) {
 		{"one", map[string]string{"InstanceIds": `["i-3"]`}, 1, "i-3"},
 		{"the same one twice", map[string]string{"InstanceIds": `["i-3","i-3"]`}, 1, "i-3"},
 		{"an empty list is a filter", map[string]string{"InstanceIds": `[]`}, 0, ""},
-		{"a blank one is none: the region, 10 a page", map[string]string{"InstanceIds": ""}, 10, "i-0"},
-		{"10 of 25 without a page size", map[string]string{"InstanceIds": quoted(0, 24)}, 10, "i-0"},
+		{"a blank one is none: the region, 10 a page", map[string]string{"InstanceIds": ""}, 10,
+			"i-0"},
+		{"10 of 25 without a page size", map[string]string{"InstanceIds": quoted(0, 24)}, 10,
+			"i-0"},
 		{"all 25", map[string]string{"InstanceIds": quoted(0, 24), "MaxResults": "100"}, 25, "i-0"},
 		{"fewer than 10 are 10", map[string]string{"MaxResults": "1"}, 10, "i-0"},
 		{"page 3, with one listed twice", map[string]string{"PageNumber": "3"}, 9, "i-20"},
-		{"an unknown id is no error", map[string]string{"InstanceIds": `["i-3","i-none"]`}, 1, "i-3"},
+		{"an unknown id is no error", map[string]string{"InstanceIds": `["i-3","i-none"]`}, 1,
+			"i-3"},
 		{"another region's", map[string]string{"InstanceIds": `["i-away"]`}, 0, ""},
-		{"from its region", map[string]string{"InstanceIds": `["i-away"]`, "RegionId": "cn-beijing"}, 1, "i-away"},
+		{"from its region", map[string]string{"InstanceIds": `["i-away"]`,
+			"RegionId": "cn-beijing"}, 1, "i-away"},
 		{"a released one", map[string]string{"InstanceIds": `["i-gone"]`}, 0, ""},
 		{"listed twice", map[string]string{"InstanceIds": `["i-twice"]`}, 2, "i-twice"},
 		{"with another id", map[string]string{"InstanceIds": `["i-other"]`}, 1, "i-wrong"},
-		{"by tag", map[string]string{"Tag.1.Key": "auto-restart", "Tag.1.Value": "true", "Tag.2.Key": "team"}, 1, "i-tagged"},
-		{"by another value", map[string]string{"Tag.1.Key": "auto-restart", "Tag.1.Value": "false"}, 0, ""},
+		{"by tag", map[string]string{"Tag.1.Key": "auto-restart", "Tag.1.Value": "true",
+			"Tag.2.Key": "team"}, 1, "i-tagged"},
+		{"by another value", map[string]string{"Tag.1.Key": "auto-restart", "Tag.1.Value": "false"},
+			0, ""},
 	} {
 		got := ids(describe(t, w, row.params))
 		if len(got) != row.want || row.want > 0 && got[0] != row.first {
@@ -66,7 +74,8 @@ func TestDescribeInstancesChooses(t *testing.T) {
 	var all []string
 	token := ""
 	for range 3 {
-		a := call(t, w, "DescribeInstances", map[string]string{"MaxResults": "10", "NextToken": token})
+		a := call(t, w, "DescribeInstances",
+			map[string]string{"MaxResults": "10", "NextToken": token})
 		all = append(all, ids(a.entries(t, "Instances", "Instance"))...)
 		token = a.body["NextToken"].(string)
 	}
@@ -87,8 +96,10 @@ func TestErrorsOfActions(t *testing.T) {
 			{ID: "i-security", Locks: []string{"Security"}, Status: StatusStopped},
 			{ID: "i-financial", Locks: []string{"financial"}},
 			{ID: "i-recycling", Locks: []string{"recycling"}},
-			{ID: "i-lasts", ChargeType: "PrePaid", ExpiredTime: time.Now().Add(time.Minute).UTC().Format("2006-01-02T15:04Z")},
-			{ID: "i-over", ChargeType: "PrePaid", ExpiredTime: time.Now().UTC().Format("2006-01-02T15:04Z")},
+			{ID: "i-lasts", ChargeType: "PrePaid",
+				ExpiredTime: time.Now().Add(time.Minute).UTC().Format("2006-01-02T15:04Z")},
+			{ID: "i-over", ChargeType: "PrePaid",
+				ExpiredTime: time.Now().UTC().Format("2006-01-02T15:04Z")},
 			{ID: "i-garbled", ChargeType: "PrePaid", ExpiredTime: "soon"},
 			{ID: "i-postpaid", ExpiredTime: "2020-01-01T16:00Z"},
 		} {
@@ -98,7 +109,10 @@ func TestErrorsOfActions(t *testing.T) {
 		for n := range 101 {
 			many[fmt.Sprint("InstanceId.", n+1)] = "i-1"
 		}
-		id := func(id string) map[string]string { return map[string]string{"InstanceId": id, "DryRun": "true"} }
+		id := func(id string) map[string]string {
+			return map[string]string{"InstanceId": id,
+				"DryRun": "true"}
+		}
 		for _, row := range []struct {
 			action string
 			params map[string]string
@@ -106,35 +120,52 @@ func TestErrorsOfActions(t *testing.T) {
 			code   string
 			why    string
 		}{
-			{"DescribeInstances", map[string]string{"InstanceIds": quoted(1, 100)}, 200, "", "100 ids"},
-			{"DescribeInstances", map[string]string{"InstanceIds": quoted(1, 101)}, 400, "InvalidInstanceIds.Malformed", "101"},
-			{"DescribeInstances", map[string]string{"InstanceIds": "i-1"}, 400, "InvalidInstanceIds.Malformed", "not JSON"},
-			{"DescribeInstances", map[string]string{"MaxResults": "101"}, 400, "InvalidParameter", "more than 100 a page"},
-			{"DescribeInstances", map[string]string{"NextToken": "?"}, 400, "InvalidParameter.NextToken", "not a token of ours"},
-			{"DescribeInstances", map[string]string{"RegionId": ""}, 400, "MissingParameter", "no region"},
-			{"DescribeInstances", map[string]string{"DryRun": "true"}, 400, "DryRunOperation", "success is an error"},
+			{"DescribeInstances", map[string]string{"InstanceIds": quoted(1, 100)}, 200, "",
+				"100 ids"},
+			{"DescribeInstances", map[string]string{"InstanceIds": quoted(1, 101)}, 400,
+				"InvalidInstanceIds.Malformed", "101"},
+			{"DescribeInstances", map[string]string{"InstanceIds": "i-1"}, 400,
+				"InvalidInstanceIds.Malformed", "not JSON"},
+			{"DescribeInstances", map[string]string{"MaxResults": "101"}, 400, "InvalidParameter",
+				"more than 100 a page"},
+			{"DescribeInstances", map[string]string{"NextToken": "?"}, 400,
+				"InvalidParameter.NextToken", "not a token of ours"},
+			{"DescribeInstances", map[string]string{"RegionId": ""}, 400, "MissingParameter",
+				"no region"},
+			{"DescribeInstances", map[string]string{"DryRun": "true"}, 400, "DryRunOperation",
+				"success is an error"},
 			{"DescribeInstanceStatus", many, 403, "InstanceIdLimitExceeded", "101 ids"},
 			{"DescribeCloudAssistantStatus", many, 403, "InstanceIds.ExceedLimit", "101 ids"},
-			{"DescribeCloudAssistantStatus", map[string]string{"InstanceId.1": "i-none"}, 404, "InvalidInstance.NotFound", "none"},
-			{"GetInstanceScreenshot", map[string]string{"InstanceId": "i-stopped"}, 405, "IncorrectInstanceStatus", "off"},
+			{"DescribeCloudAssistantStatus", map[string]string{"InstanceId.1": "i-none"}, 404,
+				"InvalidInstance.NotFound", "none"},
+			{"GetInstanceScreenshot", map[string]string{"InstanceId": "i-stopped"}, 405,
+				"IncorrectInstanceStatus", "off"},
 			{"RebootInstance", nil, 400, "MissingParameter", "no id"},
-			{"RebootInstance", map[string]string{"InstanceId": "i-1", "ForceStop": "yes"}, 400, "InvalidParameter", "not a bool"},
+			{"RebootInstance", map[string]string{"InstanceId": "i-1", "ForceStop": "yes"}, 400,
+				"InvalidParameter", "not a bool"},
 			{"RebootInstance", id("i-1"), 400, "DryRunOperation", "Running and free"},
 			{"RebootInstance", id("i-none"), 404, "InvalidInstanceId.NotFound", "unknown"},
 			{"RebootInstance", id("i-away"), 404, "InvalidInstanceId.NotFound", "another region's"},
 			{"RebootInstance", id("i-stopped"), 403, "IncorrectInstanceStatus", "Stopped"},
 			{"RebootInstance", id("i-stopping"), 403, "IncorrectInstanceStatus", "in transition"},
-			{"RebootInstance", id("i-cures"), 403, "IncorrectInstanceStatus", "in transition, graceful"},
-			{"RebootInstance", map[string]string{"InstanceId": "i-cures", "ForceStop": "true"}, 200, "", "in transition, forced"},
-			{"RebootInstance", id("i-security"), 403, "InstanceLockedForSecurity", "whatever its case and status"},
+			{"RebootInstance", id("i-cures"), 403, "IncorrectInstanceStatus",
+				"in transition, graceful"},
+			{"RebootInstance", map[string]string{"InstanceId": "i-cures", "ForceStop": "true"}, 200,
+				"", "in transition, forced"},
+			{"RebootInstance", id("i-security"), 403, "InstanceLockedForSecurity",
+				"whatever its case and status"},
 			{"RebootInstance", id("i-financial"), 403, "InstanceExpiredOrInArrears", "in arrears"},
-			{"RebootInstance", id("i-recycling"), 400, "DryRunOperation", "no document says that it is refused"},
+			{"RebootInstance", id("i-recycling"), 400, "DryRunOperation",
+				"no document says that it is refused"},
 			{"RebootInstance", id("i-lasts"), 400, "DryRunOperation", "a minute before its end"},
 			{"RebootInstance", id("i-over"), 403, "InstanceExpiredOrInArrears", "at its end"},
-			{"RebootInstance", id("i-garbled"), 400, "DryRunOperation", "only the list shows a garbled time"},
-			{"RebootInstance", id("i-postpaid"), 400, "DryRunOperation", "pay-as-you-go does not expire"},
+			{"RebootInstance", id("i-garbled"), 400, "DryRunOperation",
+				"only the list shows a garbled time"},
+			{"RebootInstance", id("i-postpaid"), 400, "DryRunOperation",
+				"pay-as-you-go does not expire"},
 		} {
-			if a := call(t, w, row.action, row.params); a.err != nil || a.status != row.status || a.code() != row.code {
+			if a := call(t, w, row.action, row.params); a.err != nil || a.status != row.status ||
+				a.code() != row.code {
 				t.Errorf("%s %s: %d %v %v", row.action, row.why, a.status, a.body, a.err)
 			}
 		}
@@ -151,7 +182,8 @@ func TestRawFields(t *testing.T) {
 		"DescribeCloudAssistantStatus": {"LastHeartbeatTime": "yesterday"},
 	}})
 	list := describe(t, w, nil)
-	if locks := list[0]["OperationLocks"].(object)["LockReason"].([]any)[0].(object)["LockReason"]; locks != "security" {
+	locks := list[0]["OperationLocks"].(object)["LockReason"].([]any)[0].(object)["LockReason"]
+	if locks != "security" {
 		t.Errorf("locks %v", list[0])
 	}
 	if locks, there := list[1]["OperationLocks"]; locks != nil || !there {
@@ -166,7 +198,8 @@ func TestRawFields(t *testing.T) {
 		t.Errorf("raw fields %v", list[3])
 	}
 	beat := call(t, w, "DescribeCloudAssistantStatus", map[string]string{"InstanceId.1": "i-raw"}).
-		entries(t, "InstanceCloudAssistantStatusSet", "InstanceCloudAssistantStatus")[0]["LastHeartbeatTime"]
+		entries(t, "InstanceCloudAssistantStatusSet",
+			"InstanceCloudAssistantStatus")[0]["LastHeartbeatTime"]
 	if beat != "yesterday" {
 		t.Errorf("heartbeat %v", beat)
 	}
@@ -177,7 +210,8 @@ func TestHistoryEvents(t *testing.T) {
 	w.Add(Instance{ID: "i-1", Events: []Event{
 		{ID: "e-1", Type: "SystemMaintenance.Reboot", Status: "Scheduled", NotBefore: noon},
 		{ID: "e-2", Type: "SystemFailure.Reboot", Status: "Executing", NotBefore: noon},
-		{ID: "e-3", Type: "SystemFailure.Reboot", Status: "Executed", NotBefore: noon, Finished: noon},
+		{ID: "e-3", Type: "SystemFailure.Reboot", Status: "Executed", NotBefore: noon,
+			Finished: noon},
 	}})
 	w.Add(Instance{ID: "i-2"})
 	for _, row := range []struct {
@@ -185,13 +219,18 @@ func TestHistoryEvents(t *testing.T) {
 		params map[string]string
 		want   []string
 	}{
-		{"only finished ones unless asked for", map[string]string{"InstanceId": "i-1"}, []string{"e-3"}},
+		{"only finished ones unless asked for", map[string]string{"InstanceId": "i-1"},
+			[]string{"e-3"}},
 		{"those that are not over", map[string]string{"ResourceId.1": "i-1", "ResourceId.2": "i-2",
-			"InstanceEventCycleStatus.1": "Executing", "InstanceEventCycleStatus.2": "Scheduled"}, []string{"e-1", "e-2"}},
-		{"the single parameter", map[string]string{"InstanceId": "i-1", "EventCycleStatus": "Scheduled"}, []string{"e-1"}},
+			"InstanceEventCycleStatus.1": "Executing", "InstanceEventCycleStatus.2": "Scheduled"},
+			[]string{"e-1", "e-2"}},
+		{"the single parameter",
+			map[string]string{"InstanceId": "i-1",
+				"EventCycleStatus": "Scheduled"}, []string{"e-1"}},
 		{"by type", map[string]string{"InstanceId": "i-1", "EventCycleStatus": "Scheduled",
 			"EventType": "SystemFailure.Reboot"}, nil},
-		{"of another instance", map[string]string{"InstanceId": "i-2", "EventCycleStatus": "Executing"}, nil},
+		{"of another instance",
+			map[string]string{"InstanceId": "i-2", "EventCycleStatus": "Executing"}, nil},
 	} {
 		var got []string
 		a := call(t, w, "DescribeInstanceHistoryEvents", row.params)
@@ -200,6 +239,65 @@ func TestHistoryEvents(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, row.want) {
 			t.Errorf("%s: got %v, want %v", row.why, got, row.want)
+		}
+	}
+}
+
+// What an instance is given to show, it shows; without that, what such a guest would.
+func TestConsoleContents(t *testing.T) {
+	const log = "\x1b[1;31mpanic\x1b[0m: attempted to kill init\r\n"
+	for _, row := range []struct {
+		why      string
+		instance Instance
+		action   string
+		params   map[string]string
+		status   int
+		code     string
+		want     string
+	}{
+		{"a picture of its own", Instance{Screenshot: []byte("\x89PNG...")},
+			"GetInstanceScreenshot", nil, 200, "", "\x89PNG..."},
+		{"an empty picture of its own", Instance{Screenshot: []byte{}}, "GetInstanceScreenshot",
+			nil, 200, "", ""},
+		{"a log of its own, as it is", Instance{ConsoleOutput: []byte(log)},
+			"GetInstanceConsoleOutput", nil, 200, "", log},
+		{"a log without escape sequences", Instance{ConsoleOutput: []byte(log)},
+			"GetInstanceConsoleOutput",
+			map[string]string{"RemoveSymbols": "true"}, 200, "",
+			"panic: attempted to kill init\r\n"},
+		{"Windows has a screen", Instance{Windows: true, Screenshot: []byte("x")},
+			"GetInstanceScreenshot", nil, 200, "", "x"},
+		{"and no serial console", Instance{Windows: true}, "GetInstanceConsoleOutput", nil, 405,
+			"NotSupported", ""},
+		{"nothing while it is Stopping", Instance{Status: StatusStopping}, "GetInstanceScreenshot",
+			nil, 405, "IncorrectInstanceStatus", ""},
+		{"nor a log", Instance{Status: StatusStopped}, "GetInstanceConsoleOutput", nil, 405,
+			"IncorrectInstanceStatus", ""},
+	} {
+		w := New(Real())
+		row.instance.ID = "i-1"
+		w.Add(row.instance)
+		params := map[string]string{"InstanceId": "i-1"}
+		maps.Copy(params, row.params)
+		a := call(t, w, row.action, params)
+		if a.status != row.status || a.code() != row.code {
+			t.Errorf("%s: %d %s, want %d %s", row.why, a.status, a.code(), row.status, row.code)
+		}
+		if a.status != 200 {
+			continue
+		}
+		field := "Screenshot"
+		if row.action == "GetInstanceConsoleOutput" {
+			field = "ConsoleOutput"
+			at, err := time.Parse(time.DateTime, a.body["LastUpdateTime"].(string))
+			if err != nil || at.Sub(w.now().UTC()).Round(time.Minute) != 8*time.Hour {
+				t.Errorf("%s: updated at %v, want a time of UTC+8 (%v)", row.why,
+					a.body["LastUpdateTime"], err)
+			}
+		}
+		if got, err := base64.StdEncoding.DecodeString(a.body[field].(string)); err != nil ||
+			string(got) != row.want {
+			t.Errorf("%s: %q (%v), want %q", row.why, got, err, row.want)
 		}
 	}
 }
@@ -237,7 +335,8 @@ func TestConsole(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Instance("i-1") // time passes when somebody looks
-		if log := string(consoleLog(m, time.Now())); strings.Contains(log, "soft lockup") || !strings.Contains(log, "login:") {
+		if log := string(consoleLog(m, time.Now())); strings.Contains(log, "soft lockup") ||
+			!strings.Contains(log, "login:") {
 			t.Errorf("after the restart: %s", log)
 		}
 	})

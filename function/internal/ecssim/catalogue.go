@@ -12,7 +12,8 @@ type NamedGuest struct {
 // Guests is the catalogue of guests. The first one is for a drill that names none.
 func Guests() []NamedGuest {
 	return []NamedGuest{
-		{"ignores-graceful", "It hangs so hard that it ignores two graceful reboots; a forced one cures it.",
+		{"ignores-graceful",
+			"It hangs so hard that it ignores two graceful reboots; a forced one cures it.",
 			Guest{IgnoreGraceful: 2}},
 		{"obeys", "It hangs, and the first graceful reboot cures it.",
 			Guest{}},
@@ -24,14 +25,22 @@ func Guests() []NamedGuest {
 			Guest{IgnoreGraceful: -1, IgnoreForced: 1}},
 		{"dead", "Nothing wakes it: it stays Running and silent whatever is sent.",
 			Guest{IgnoreGraceful: -1, IgnoreForced: -1}},
-		{"sticks-in-stopping", "A graceful reboot leaves it in Stopping for 10 minutes; then it is Running, and still hung.",
+		{"sticks-in-stopping",
+			"A graceful reboot leaves it in Stopping for 10 minutes; then it is Running, and " +
+				"still hung.",
 			Guest{IgnoreGraceful: 2, Ignored: ReactionSticksStopping}},
-		{"sticks-until-forced", "A graceful reboot leaves it in Stopping until a forced one, accepted in that state, cures it.",
-			Guest{IgnoreGraceful: -1, Ignored: ReactionSticksStopping, IgnoredFor: -1, AcceptForceInTransition: true}},
-		{"stuck-forever", "A reboot leaves it in Stopping for ever, and the platform accepts no other one.",
-			Guest{IgnoreGraceful: -1, IgnoreForced: -1, Ignored: ReactionSticksStopping, IgnoredFor: -1}},
+		{"sticks-until-forced",
+			"A graceful reboot leaves it in Stopping until a forced one, accepted in that state, " +
+				"cures it.",
+			Guest{IgnoreGraceful: -1, Ignored: ReactionSticksStopping, IgnoredFor: -1,
+				AcceptForceInTransition: true}},
+		{"stuck-forever",
+			"A reboot leaves it in Stopping for ever, and the platform accepts no other one.",
+			Guest{IgnoreGraceful: -1, IgnoreForced: -1, Ignored: ReactionSticksStopping,
+				IgnoredFor: -1}},
 		{"stuck-starting", "A reboot leaves it in Starting for ever.",
-			Guest{IgnoreGraceful: -1, IgnoreForced: -1, Ignored: ReactionSticksStarting, IgnoredFor: -1}},
+			Guest{IgnoreGraceful: -1, IgnoreForced: -1, Ignored: ReactionSticksStarting,
+				IgnoredFor: -1}},
 		{"never-boots", "It restarts and shows Running, but its system does not come up.",
 			Guest{NeverBoots: true}},
 		{"stays-stopped", "It shuts down and stays Stopped.",
@@ -44,7 +53,9 @@ func Guests() []NamedGuest {
 			Guest{LastGasp: true, NeverBoots: true}},
 		{"via-stopped", "Its reboot passes through Stopped, as some do.",
 			Guest{ViaStopped: true}},
-		{"unseen", "Its reboot is over in a second and leaves StartTime as it was: only the heartbeat tells.",
+		{"unseen",
+			"Its reboot is over in a second and leaves StartTime as it was: only the heartbeat " +
+				"tells.",
 			Guest{Stop: time.Second, SkipsStarting: true, StartTimeUnchanged: true}},
 		{"read-lag", "Reads still show Running for 15 s after its reboot began.",
 			Guest{ReadLag: 15 * time.Second}},
@@ -71,8 +82,8 @@ func (f NamedFault) Apply(w *World, id string) { f.apply(w, id) }
 
 const rebootAction = "RebootInstance"
 
-// Faults is the catalogue of faults: of RebootInstance, of the reads, and what other people do in the middle. "Midway" is
-// just after the first RebootInstance.
+// Faults is the catalogue of faults: of RebootInstance, of the reads, and what other people do in
+// the middle. "Midway" is just after the first RebootInstance.
 func Faults() []NamedFault {
 	reboot := func(f Fault) func(*World, string) {
 		return func(w *World, id string) {
@@ -106,11 +117,15 @@ func Faults() []NamedFault {
 			reboot(Fault{Kind: KindDrop})},
 		{"reboot-reset", "The connection is reset, but the instance reboots.",
 			reboot(Fault{Kind: KindReset, After: true})},
-		{"reboot-truncated", "The instance reboots, and RebootInstance's answer breaks off in the middle.",
+		{"reboot-truncated",
+			"The instance reboots, and RebootInstance's answer breaks off in the middle.",
 			reboot(Fault{Kind: KindTruncate})},
-		{"reboot-empty", "The instance reboots, and RebootInstance answers 200 with an empty object.",
+		{"reboot-empty",
+			"The instance reboots, and RebootInstance answers 200 with an empty object.",
 			reboot(Fault{Kind: KindBody, Body: "{}", After: true})},
-		{"reboot-number-code", "The instance reboots, and RebootInstance answers 502 with a number for its error code.",
+		{"reboot-number-code",
+			"The instance reboots, and RebootInstance answers 502 with a number for its error " +
+				"code.",
 			reboot(Fault{Kind: KindBody, Status: 502, Body: `{"Code":502}`, After: true})},
 		{"reboot-unsent", "The connection for RebootInstance is refused: it is never sent.",
 			reboot(Fault{Kind: KindDial})},
@@ -119,7 +134,8 @@ func Faults() []NamedFault {
 		{"throttled", "RebootInstance is throttled until the next minute.",
 			reboot(Fault{Kind: KindThrottle})},
 		{"conflict", "Another operation is under way on the instance, twice.",
-			reboot(Fault{Kind: KindFail, Status: 403, Code: "InvalidOperation.Conflict", Times: 2})},
+			reboot(Fault{Kind: KindFail, Status: 403, Code: "InvalidOperation.Conflict",
+				Times: 2})},
 		{"disk-error", "RebootInstance refuses because of a disk.",
 			reboot(Fault{Kind: KindFail, Status: 403, Code: "DiskError", Times: -1})},
 		{"forbidden", "The role may not reboot the instance.",
@@ -135,19 +151,22 @@ func Faults() []NamedFault {
 			read(Fault{Kind: KindFail, Status: 503, Code: "ServiceUnavailable", Times: -1})},
 		{"describe-flaky", "DescribeInstances answers 500 twice, from its third call on.",
 			read(Fault{Kind: KindFail, Skip: 2, Times: 2})},
-		{"describe-throttled", "DescribeInstances is throttled until the next minute, from its third call on.",
+		{"describe-throttled",
+			"DescribeInstances is throttled until the next minute, from its third call on.",
 			read(Fault{Kind: KindThrottle, Skip: 2})},
 		{"describe-hangs", "DescribeInstances does not answer once, its third call.",
 			read(Fault{Kind: KindHang, Skip: 2})},
 		{"describe-empty", "DescribeInstances lists nothing, as it does without permission.",
 			func(w *World, _ string) {
-				w.SetKey(Key{Actions: []string{"DescribeInstanceStatus", "DescribeCloudAssistantStatus",
+				w.SetKey(Key{Actions: []string{"DescribeInstanceStatus",
+					"DescribeCloudAssistantStatus",
 					"DescribeInstanceHistoryEvents", rebootAction}})
 			}},
 		{"describe-truncated", "DescribeInstances's answer breaks off in the middle, twice.",
 			read(Fault{Kind: KindTruncate, Times: 2})},
 		{"foreign-body", "A proxy answers DescribeInstances with a page of its own, twice.",
-			read(Fault{Kind: KindBody, Body: "<html><body>Sign in to this network</body></html>", Type: "text/html", Times: 2})},
+			read(Fault{Kind: KindBody, Body: "<html><body>Sign in to this network</body></html>",
+				Type: "text/html", Times: 2})},
 		{"redirect", "A proxy redirects DescribeInstances elsewhere.",
 			read(Fault{Kind: KindRedirect, Body: "https://portal.example/", Times: -1})},
 		{"no-date", "No answer of DescribeInstances has a Date.",
@@ -181,9 +200,11 @@ func Faults() []NamedFault {
 			midway(func(i *Instance) { i.Released = true })},
 		{"recovers-midway", "The guest recovers by itself midway.",
 			midway(func(i *Instance) { i.Guest.Agent = AgentAlive })},
-		{"platform-midway", "The host fails midway, and the platform is about to reboot the instance.",
+		{"platform-midway",
+			"The host fails midway, and the platform is about to reboot the instance.",
 			midway(func(i *Instance) {
-				i.Events = append(i.Events, Event{ID: "e-simulated", Type: "SystemFailure.Reboot", Status: "Executing"})
+				i.Events = append(i.Events,
+					Event{ID: "e-simulated", Type: "SystemFailure.Reboot", Status: "Executing"})
 			})},
 	}
 }

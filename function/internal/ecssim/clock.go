@@ -45,10 +45,11 @@ func (wall) Each(n int, do func(int)) {
 	all.Wait()
 }
 
-// Virtual is virtual time outside of tests: when every running goroutine sleeps, time jumps to the one that wakes first.
-// A Virtual counts the goroutine that made it and those that Each starts; no others may sleep. A goroutine that is blocked
-// in any other way than by Sleep or Each counts as running, so time stands still for it. All that wake at one instant run
-// at once, in no particular order.
+// Virtual is virtual time outside of tests: when every running goroutine sleeps, time jumps to the
+// one that wakes first. A Virtual counts the goroutine that made it and those that Each starts; no
+// others may sleep. A goroutine that is blocked in any other way than by Sleep or Each counts as
+// running, so time stands still for it. All that wake at one instant run at once, in no particular
+// order.
 type Virtual struct {
 	mu       sync.Mutex
 	now      time.Time
@@ -72,8 +73,8 @@ func (v *Virtual) Now() time.Time {
 	return v.now
 }
 
-// Sleep returns nil when virtual time has advanced by d, or the context's error as soon as the context ends. Time never
-// passes a sleeper whose context has ended.
+// Sleep returns nil when virtual time has advanced by d, or the context's error as soon as the
+// context ends. Time never passes a sleeper whose context has ended.
 func (v *Virtual) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil || d <= 0 {
 		return err
@@ -96,8 +97,8 @@ func (v *Virtual) Sleep(ctx context.Context, d time.Duration) error {
 	return <-s.woken
 }
 
-// Each runs do(0) to do(n-1) at once, each on a goroutine that counts as running. The caller does not count until all have
-// returned.
+// Each runs do(0) to do(n-1) at once, each on a goroutine that counts as running. The caller does
+// not count until all have returned.
 func (v *Virtual) Each(n int, do func(int)) {
 	if n <= 0 {
 		return
@@ -125,8 +126,8 @@ func (v *Virtual) Each(n int, do func(int)) {
 	all.Wait()
 }
 
-// advance lets time jump if nobody is running. Those whose context has ended wake first, without a jump: otherwise it would
-// depend on the scheduler whether a cancelled sleep costs time.
+// advance lets time jump if nobody is running. Those whose context has ended wake first, without a
+// jump: otherwise it would depend on the scheduler whether a cancelled sleep costs time.
 func (v *Virtual) advance() {
 	if v.running > 0 || len(v.sleepers) == 0 {
 		return

@@ -48,7 +48,8 @@ func TestSleepersWakeInOrder(t *testing.T) {
 			}
 		})
 		d.note(clock, start, "end")
-		want := []string{"1s sleeper 0", "2s sleeper 0", "2s sleeper 1", "3s sleeper 0", "3s sleeper 2",
+		want := []string{"1s sleeper 0", "2s sleeper 0", "2s sleeper 1", "3s sleeper 0",
+			"3s sleeper 2",
 			"4s sleeper 1", "6s sleeper 1", "6s sleeper 2", "9s end", "9s sleeper 2"}
 		if got := d.sorted(); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %q\nwant %q", got, want)
@@ -70,7 +71,8 @@ func TestNestedEach(t *testing.T) {
 		}
 		clock.Each(2, func(outer int) {
 			clock.Each(2, func(inner int) { sleep(1 + 2*outer + inner) })
-			d.note(clock, start, fmt.Sprint("outer ", outer)) // with its slowest child, and no later
+			// with its slowest child, and no later
+			d.note(clock, start, fmt.Sprint("outer ", outer))
 			clock.Each(0, func(int) { t.Error("a child of none") })
 			sleep(1)
 			d.note(clock, start, fmt.Sprint("slept ", outer))

@@ -6,20 +6,28 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
-// consoleLog is the serial console since the last boot: the guest's boot, and what it said when it hung.
+// consoleLog is the serial console since the last boot: the guest's boot, and what it said when it
+// hung.
 func consoleLog(m *machine, now time.Time) []byte {
 	var log strings.Builder
-	line := func(at time.Duration, text string) { fmt.Fprintf(&log, "[%12.6f] %s\r\n", at.Seconds(), text) }
+	line := func(at time.Duration, text string) {
+		fmt.Fprintf(&log, "[%12.6f] %s\r\n", at.Seconds(), text)
+	}
 	line(0, "Linux version 5.10.134-17.2.al8.x86_64 (gcc 10.2.1) #1 SMP")
 	line(1300*time.Millisecond, "EXT4-fs (vda3): mounted filesystem with ordered data mode")
 	line(4200*time.Millisecond, "systemd[1]: Set hostname to <"+m.Name+">.")
 	if m.Guest.NeverBoots && m.restarts > 0 {
-		line(9*time.Second, "EXT4-fs error (device vda3): ext4_lookup:1706: inode #2: comm systemd: deleted inode referenced")
-		line(10*time.Second, "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100")
+		line(9*time.Second,
+			"EXT4-fs error (device vda3): ext4_lookup:1706: inode #2: comm systemd: deleted "+
+				"inode referenced")
+		line(10*time.Second,
+			"Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100")
 		return []byte(log.String())
 	}
 	line(12*time.Second, "cloud-init[912]: Cloud-init finished")
@@ -39,8 +47,16 @@ func consoleLog(m *machine, now time.Time) []byte {
 	return []byte(log.String())
 }
 
-// screenshot is a picture of the console, a JPEG: lines of text as far as 320 by 200 points allow, and red ones where the
-// guest hangs.
+// symbols are the escape sequences of a terminal.
+var symbols = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("\x1b(\\[[0-?]*[ -/]*[@-~]|[@-Z\\\\^_])")
+})
+
+// removeSymbols is a console log without escape sequences.
+func removeSymbols(log []byte) []byte { return symbols().ReplaceAll(log, nil) }
+
+// screenshot is a picture of the console, a JPEG: lines of text as far as 320 by 200 points allow,
+// and red ones where the guest hangs.
 func screenshot(hung bool) []byte {
 	picture := image.NewRGBA(image.Rect(0, 0, 320, 200))
 	for y := range 200 {

@@ -11,13 +11,15 @@ import (
 // Kind is what a fault does to a call.
 type Kind string
 
-// The kinds. The first group answers in ECS's place; the second gives no answer; the third never lets the request arrive
-// (on a port, where that cannot be played, the connection is closed instead); the fourth spoils the real answer.
+// The kinds. The first group answers in ECS's place; the second gives no answer; the third never
+// lets the request arrive (on a port, where that cannot be played, the connection is closed
+// instead); the fourth spoils the real answer.
 const (
 	KindFail     Kind = "fail"     // a well-formed error: Status, Code
 	KindBody     Kind = "body"     // any answer: Status, Body
 	KindRedirect Kind = "redirect" // 307 to Body
-	KindThrottle Kind = "throttle" // like Fail, for every call that matches until the next minute of ECS's clock
+	// like Fail, for every call that matches until the next minute of ECS's clock
+	KindThrottle Kind = "throttle"
 
 	KindHang  Kind = "hang"  // no answer until the client gives up
 	KindDrop  Kind = "drop"  // the connection is closed
@@ -44,7 +46,8 @@ type Fault struct {
 	Instance string // empty: any
 	Skip     int    // how many matching calls come through first
 	Times    int    // how many calls it meets (a Throttle: how many minutes); zero: one; -1: all
-	// After lets the call have its effect first: then only the answer is lost. Kinds that spoil the real answer always do.
+	// After lets the call have its effect first: then only the answer is lost. Kinds that spoil the
+	// real answer always do.
 	After bool
 	// DryRuns meets dry runs, too. Otherwise they pass, and do not use the fault up.
 	DryRuns bool
@@ -67,7 +70,10 @@ func (w *World) Inject(f Fault) {
 	defaults := map[Kind]struct {
 		status int
 		code   string
-	}{KindBody: {200, ""}, KindThrottle: {400, "Throttling"}, KindRedirect: {307, ""}, KindFail: {500, "InternalError"}}[f.Kind]
+	}{
+		KindBody: {200, ""}, KindThrottle: {400, "Throttling"}, KindRedirect: {307, ""},
+		KindFail: {500, "InternalError"},
+	}[f.Kind]
 	if f.Status == 0 {
 		f.Status = defaults.status
 	}
@@ -144,7 +150,8 @@ type reply struct {
 
 const jsonType = "application/json;charset=utf-8"
 
-// strike gives the reply that a fault makes of the real one. The real one is nil where the fault comes before the effect.
+// strike gives the reply that a fault makes of the real one. The real one is nil where the fault
+// comes before the effect.
 func (w *World) strike(ctx context.Context, f *fault, c *Call, real *reply) *reply {
 	c.Fault = f.Kind
 	if f.Delay > 0 {
@@ -201,13 +208,16 @@ func (w *World) errorReply(c *Call, e *apiError, now time.Time) *reply {
 	c.Code = e.code
 	body := object{
 		"RequestId": c.RequestID, "HostId": c.Host, "Code": e.code, "Message": e.message,
-		"Recommend": "https://api.aliyun.com/troubleshoot?q=" + e.code + "&product=Ecs&requestId=" + c.RequestID,
+		"Recommend": "https://api.aliyun.com/troubleshoot?q=" + e.code + "&product=Ecs&requestId=" +
+			c.RequestID,
 	}
 	if e.denied != "" {
 		body["AccessDeniedDetail"] = object{
-			"AuthAction": e.denied, "AuthPrincipalType": "AssumedRoleUser", "AuthPrincipalOwnerId": DefaultAccount,
-			"AuthPrincipalDisplayName": "simulated-role:session", "PolicyType": "ResourceGroupLevelIdentityBasedPolicy",
-			"NoPermissionType": "ImplicitDeny",
+			"AuthAction": e.denied, "AuthPrincipalType": "AssumedRoleUser",
+			"AuthPrincipalOwnerId":     DefaultAccount,
+			"AuthPrincipalDisplayName": "simulated-role:session",
+			"PolicyType":               "ResourceGroupLevelIdentityBasedPolicy",
+			"NoPermissionType":         e.kind,
 		}
 	}
 	return w.plainReply(c, e.status, encode(body), now)

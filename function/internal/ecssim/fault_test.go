@@ -29,7 +29,8 @@ func is(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
 }
 
-// faultRows say what a client sees of every kind, and whether the instance reboots. A nil check means an answer.
+// faultRows say what a client sees of every kind, and whether the instance reboots. A nil check
+// means an answer.
 var faultRows = []struct {
 	fault   Fault
 	status  int
@@ -39,7 +40,8 @@ var faultRows = []struct {
 	effect  bool
 }{
 	{Fault{Kind: KindFail}, 500, "InternalError", nil, nil, false},
-	{Fault{Kind: KindFail, After: true, Status: 503, Code: "ServiceUnavailable"}, 503, "ServiceUnavailable", nil, nil, true},
+	{Fault{Kind: KindFail, After: true, Status: 503, Code: "ServiceUnavailable"}, 503,
+		"ServiceUnavailable", nil, nil, true},
 	{Fault{Kind: KindBody, Body: `{"Code":502}`, Status: 502}, 502, "", nil, nil, false},
 	{Fault{Kind: KindBody, Body: `{}`, After: true}, 200, "", nil, nil, true},
 	{Fault{Kind: KindRedirect, Body: "https://portal.example/"}, 307, "", nil, nil, false},
@@ -49,7 +51,8 @@ var faultRows = []struct {
 	{Fault{Kind: KindDrop}, 0, "", is(io.EOF), is(io.EOF), false},
 	{Fault{Kind: KindDrop, After: true}, 0, "", is(io.EOF), is(io.EOF), true},
 	{Fault{Kind: KindReset}, 0, "", is(syscall.ECONNRESET), is(syscall.ECONNRESET), false},
-	{Fault{Kind: KindReset, After: true}, 0, "", is(syscall.ECONNRESET), is(syscall.ECONNRESET), true},
+	{Fault{Kind: KindReset, After: true}, 0, "", is(syscall.ECONNRESET), is(syscall.ECONNRESET),
+		true},
 	{Fault{Kind: KindDial}, 0, "", isDial, is(io.EOF), false},
 	{Fault{Kind: KindDNS}, 0, "", func(err error) bool {
 		var e *net.DNSError
@@ -66,14 +69,16 @@ var faultRows = []struct {
 }
 
 func TestFaults(t *testing.T) {
-	check := func(t *testing.T, n int, w *World, rt http.RoundTripper, base string, wait time.Duration,
+	check := func(t *testing.T, n int, w *World, rt http.RoundTripper, base string,
+		wait time.Duration,
 		fails func(error) bool) {
 		row := faultRows[n]
 		w.Add(Instance{ID: "i-1"})
 		row.fault.Action, row.fault.Instance = "RebootInstance", "i-1"
 		w.Inject(row.fault)
 		send := func(dry string) answer {
-			r := signed(t, time.Now(), base, "RebootInstance", map[string]string{"InstanceId": "i-1", "DryRun": dry})
+			r := signed(t, time.Now(), base, "RebootInstance",
+				map[string]string{"InstanceId": "i-1", "DryRun": dry})
 			ctx, cancel := context.WithTimeout(t.Context(), wait)
 			defer cancel()
 			return do(rt, r.WithContext(ctx))
@@ -90,7 +95,8 @@ func TestFaults(t *testing.T) {
 		switch dated := err == nil && time.Since(date).Abs() < time.Minute; {
 		case row.fault.Kind == KindNoDate && a.header.Get("Date") != "":
 			t.Errorf("Date %s", a.header.Get("Date"))
-		case row.status != 0 && row.fault.Kind != KindNoDate && dated == (row.fault.Kind == KindWrongDate):
+		case row.status != 0 && row.fault.Kind != KindNoDate &&
+			dated == (row.fault.Kind == KindWrongDate):
 			t.Errorf("Date %q", a.header.Get("Date"))
 		}
 		calls := w.Reboots("i-1")
@@ -98,7 +104,8 @@ func TestFaults(t *testing.T) {
 			if len(calls) != 0 {
 				t.Errorf("arrived: %+v", calls)
 			}
-		} else if len(calls) != 1 || calls[0].Effect != row.effect || calls[0].Fault != row.fault.Kind ||
+		} else if len(calls) != 1 || calls[0].Effect != row.effect ||
+			calls[0].Fault != row.fault.Kind ||
 			calls[0].HTTP != row.status {
 			t.Errorf("kept as %+v", calls)
 		}
@@ -124,7 +131,8 @@ func TestFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer stop()
-			transport := &http.Transport{DisableKeepAlives: true} // a kept connection would hide an EOF by a second try
+			// a kept connection would hide an EOF by a second try
+			transport := &http.Transport{DisableKeepAlives: true}
 			wait := 10 * time.Second
 			if row.fault.Kind == KindHang {
 				wait = 200 * time.Millisecond
@@ -142,8 +150,9 @@ func TestFaultsMatch(t *testing.T) {
 	w.Inject(Fault{Kind: KindFail, Code: "Second", Action: "DescribeInstances"})
 	w.Inject(Fault{Kind: KindFail, Code: "Dry", Action: "RebootInstance", DryRuns: true, Times: -1})
 	for n, row := range []struct{ action, ids, code string }{
-		{"DescribeInstanceStatus", "", ""},                      // no fault of this action
-		{"DescribeInstances", `["i-2"]`, "Second"},              // the first is skipped once, so the next one is met
+		{"DescribeInstanceStatus", "", ""}, // no fault of this action
+		// the first is skipped once, so the next one is met
+		{"DescribeInstances", `["i-2"]`, "Second"},
 		{"DescribeInstances", `["i-1"]`, ""},                    // not this instance
 		{"DescribeInstances", `["i-1","i-2"]`, "InternalError"}, // one of several
 		{"DescribeInstances", `["i-2"]`, "InternalError"},
@@ -171,12 +180,14 @@ func TestThrottle(t *testing.T) {
 		sleep time.Duration
 		code  string
 	}{
-		{0, "Throttling"}, {0, "Throttling"}, {10*time.Second - 1, "Throttling"}, {1, ""}, {time.Minute, ""},
+		{0, "Throttling"}, {0, "Throttling"}, {10*time.Second - 1, "Throttling"}, {1,
+			""}, {time.Minute, ""},
 	} {
 		if err := clock.Sleep(t.Context(), row.sleep); err != nil {
 			t.Fatal(err)
 		}
-		if a := call(t, w, "DescribeInstanceStatus", map[string]string{"InstanceId.1": "i-1"}); a.code() != row.code {
+		if a := call(t, w, "DescribeInstanceStatus",
+			map[string]string{"InstanceId.1": "i-1"}); a.code() != row.code {
 			t.Errorf("at %v: %q, want %q", clock.Now(), a.code(), row.code)
 		}
 	}
@@ -221,14 +232,17 @@ func TestHangInVirtualTime(t *testing.T) {
 	}
 }
 
-// A client that gives up during a delay takes no effect back, and its call has none where the delay came first.
+// A client that gives up during a delay takes no effect back, and its call has none where the delay
+// came first.
 func TestClientGivesUp(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			w := New(Real())
 			w.Add(Instance{ID: "i-1"})
-			w.Inject(Fault{Kind: KindDelay, Delay: time.Minute, Action: "RebootInstance", After: after})
-			r := signed(t, time.Now(), endpoint, "RebootInstance", map[string]string{"InstanceId": "i-1"})
+			w.Inject(Fault{Kind: KindDelay, Delay: time.Minute, Action: "RebootInstance",
+				After: after})
+			r := signed(t, time.Now(), endpoint, "RebootInstance",
+				map[string]string{"InstanceId": "i-1"})
 			ctx, cancel := context.WithTimeout(t.Context(), 59*time.Second)
 			defer cancel()
 			if a := do(w.RoundTripper(), r.WithContext(ctx)); !isTimeout(a.err) {
@@ -269,7 +283,8 @@ func TestCatalogueOfFaults(t *testing.T) {
 // story is what a client sees of an instance over 3 minutes, with two reboots.
 func story(t *testing.T, f NamedFault) (text string) {
 	w := New(Real())
-	w.Add(Instance{ID: "i-1", Tags: map[string]string{"auto-restart": "true"}, Guest: Guest{IgnoreGraceful: 1}})
+	w.Add(Instance{ID: "i-1", Tags: map[string]string{"auto-restart": "true"},
+		Guest: Guest{IgnoreGraceful: 1}})
 	f.Apply(w, "i-1")
 	see := func(action string, params map[string]string) {
 		r := signed(t, time.Now(), endpoint, action, params)
@@ -281,14 +296,16 @@ func story(t *testing.T, f NamedFault) (text string) {
 		}
 		delete(a.body, "Recommend") // holds the RequestId
 		body := encode(a.body)
-		text += action + " " + http.StatusText(a.status) + " " + string(body) + a.header.Get("Date") + "\n"
+		text += action + " " + http.StatusText(a.status) + " " + string(body) +
+			a.header.Get("Date") + "\n"
 		if a.err != nil {
 			text += a.err.Error()
 		}
 	}
 	for n := range 18 {
 		see("DescribeInstances", map[string]string{"InstanceIds": `["i-1"]`})
-		see("DescribeInstanceHistoryEvents", map[string]string{"ResourceId.1": "i-1", "EventCycleStatus": "Executing"})
+		see("DescribeInstanceHistoryEvents",
+			map[string]string{"ResourceId.1": "i-1", "EventCycleStatus": "Executing"})
 		see("DescribeCloudAssistantStatus", map[string]string{"InstanceId.1": "i-1"})
 		if n == 3 || n == 6 {
 			see("RebootInstance", map[string]string{"InstanceId": "i-1"})

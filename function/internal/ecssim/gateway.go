@@ -33,7 +33,8 @@ type Key struct {
 	Expires           time.Time // of the token, by the World's clock; zero: never
 	// Actions are what the key may do; nil: everything.
 	Actions []string
-	// RebootTag lets RebootInstance through only for instances with this tag, key and value; empty: for all.
+	// RebootTag lets RebootInstance through only for instances with this tag, key and value; empty:
+	// for all.
 	RebootTag [2]string
 }
 
@@ -81,7 +82,8 @@ func readRequest(r *http.Request) (request, error) {
 		return q, err
 	}
 	q.query = query(values)
-	if r.Body == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+	if r.Body == nil || !strings.HasPrefix(r.Header.Get("Content-Type"),
+		"application/x-www-form-urlencoded") {
 		return q, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
@@ -99,41 +101,47 @@ func readRequest(r *http.Request) (request, error) {
 type apiError struct {
 	status        int
 	code, message string
-	denied        string // the action that RAM denied
+	denied, kind  string // the action that RAM denied, and how
 }
 
 func refuse(status int, code, format string, args ...any) *apiError {
 	return &apiError{status: status, code: code, message: fmt.Sprintf(format, args...)}
 }
 
-// inspect makes the gateway's checks, in the order in which a request is taken apart. The string says in a word what was
-// wrong.
+// inspect makes the gateway's checks, in the order in which a request is taken apart. The string
+// says in a word what was wrong.
 func (w *World) inspect(r request, now time.Time) (*Key, string, *apiError) {
 	q := r.query
 	for name, values := range q {
 		if len(values) > 1 {
-			return nil, "parameter", refuse(400, "InvalidParameter", "The parameter %s is given more than once.", name)
+			return nil, "parameter", refuse(400, "InvalidParameter",
+				"The parameter %s is given more than once.", name)
 		}
 	}
 	if q.get("Version") != "2014-05-26" {
-		return nil, "version", refuse(400, "InvalidVersion", "Specified parameter Version is not valid.")
+		return nil, "version", refuse(400, "InvalidVersion",
+			"Specified parameter Version is not valid.")
 	}
 	if q.get("Format") != "JSON" {
 		// The real one answers in XML then. Nobody here reads XML, so it is a mistake.
-		return nil, "format", refuse(400, "InvalidParameter.Format", "The simulator speaks JSON only.")
+		return nil, "format", refuse(400, "InvalidParameter.Format",
+			"The simulator speaks JSON only.")
 	}
 	key := w.keys[q.get("AccessKeyId")]
 	if key == nil {
-		return nil, "key", refuse(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+		return nil, "key", refuse(404, "InvalidAccessKeyId.NotFound",
+			"Specified access key is not found.")
 	}
 	switch token := q.get("SecurityToken"); {
 	case token == "":
-		return nil, "token", refuse(400, "MissingSecurityToken", "SecurityToken is mandatory for this action.")
+		return nil, "token", refuse(400, "MissingSecurityToken",
+			"SecurityToken is mandatory for this action.")
 	case token != key.Token:
 		return nil, "token", refuse(400, "InvalidSecurityToken.MismatchWithAccessKey",
 			"Specified SecurityToken mismatch with the AccessKey.")
 	case !key.Expires.IsZero() && !now.Before(key.Expires.Add(w.Skew)):
-		return nil, "token", refuse(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
+		return nil, "token", refuse(400, "InvalidSecurityToken.Expired",
+			"Specified SecurityToken is expired.")
 	}
 	stamp, err := time.Parse("2006-01-02T15:04:05Z", q.get("Timestamp"))
 	if err != nil {
@@ -145,7 +153,8 @@ func (w *World) inspect(r request, now time.Time) (*Key, string, *apiError) {
 		signing = w.SigningClock().Add(w.Skew)
 	}
 	if signing.Sub(stamp).Abs() > maxSkew {
-		return nil, "timestamp", refuse(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+		return nil, "timestamp", refuse(400, "InvalidTimeStamp.Expired",
+			"Specified time stamp or date value is expired.")
 	}
 	nonce := q.get("SignatureNonce")
 	if q.get("SignatureMethod") != "HMAC-SHA1" || q.get("SignatureVersion") != "1.0" ||
@@ -156,10 +165,12 @@ func (w *World) inspect(r request, now time.Time) (*Key, string, *apiError) {
 	text := stringToSign(r.method, q)
 	if !hmac.Equal([]byte(q.get("Signature")), []byte(sign(text, key.Secret))) {
 		return nil, "signature", refuse(400, "SignatureDoesNotMatch",
-			"Specified signature is not matched with our calculation. server string to sign is:%s", text)
+			"Specified signature is not matched with our calculation. server string to sign is:%s",
+			text)
 	}
 	if w.nonces[nonce] {
-		return nil, "nonce", refuse(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
+		return nil, "nonce", refuse(400, "SignatureNonceUsed",
+			"Specified signature nonce was used already.")
 	}
 	w.nonces[nonce] = true
 	return key, "", nil

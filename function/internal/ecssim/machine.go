@@ -7,14 +7,14 @@ import (
 
 const (
 	stoppedMoment = 5 * time.Second // how long Guest.ViaStopped shows Stopped
-	// freshBeat is how old the last report may be before CloudAssistantStatus is false (API document
-	// DescribeCloudAssistantStatus).
+	// freshBeat is how old the last report may be before CloudAssistantStatus is false (API
+	// document DescribeCloudAssistantStatus).
 	freshBeat = 2 * time.Minute
 	sinceBeat = 20 * time.Second // how long before World.Add an agent that is alive reported last
 )
 
-// machine is an instance that lives: its status is a function of time, worked out when somebody looks. No timers, so nothing
-// runs on after a test. World.mu guards it.
+// machine is an instance that lives: its status is a function of time, worked out when somebody
+// looks. No timers, so nothing runs on after a test. World.mu guards it.
 type machine struct {
 	Instance
 	ahead []transition // what will happen, soonest first
@@ -24,8 +24,8 @@ type machine struct {
 	shown      string // what reads show until shownUntil, where the platform lags
 	shownUntil time.Time
 
-	// The agent reports every Guest.Beat from beatFrom to beatUntil; zero: not reporting, and no end. lastBeat is its last
-	// report of the time before.
+	// The agent reports every Guest.Beat from beatFrom to beatUntil; zero: not reporting, and no
+	// end. lastBeat is its last report of the time before.
 	lastBeat, beatFrom, beatUntil time.Time
 
 	restarts       int
@@ -95,7 +95,8 @@ func (m *machine) readStatus(now time.Time) string {
 func (m *machine) settle(now time.Time) {
 	for {
 		next := m.dueChange(now)
-		if len(m.ahead) > 0 && !m.ahead[0].at.After(now) && (next == nil || !next.when.at.Before(m.ahead[0].at)) {
+		if len(m.ahead) > 0 && !m.ahead[0].at.After(now) &&
+			(next == nil || !next.when.at.Before(m.ahead[0].at)) {
 			t := m.ahead[0]
 			m.ahead = m.ahead[1:]
 			m.enter(t)
@@ -123,7 +124,8 @@ func (m *machine) dueChange(now time.Time) (due *change) {
 
 // apply makes somebody else's change.
 func (m *machine) apply(c *change, at time.Time) {
-	m.pendingChanges = slices.DeleteFunc(m.pendingChanges, func(other *change) bool { return other == c })
+	m.pendingChanges = slices.DeleteFunc(m.pendingChanges,
+		func(other *change) bool { return other == c })
 	status, agent := m.Status, m.Guest.Agent
 	c.do(&m.Instance)
 	m.Guest.fill()
@@ -196,18 +198,26 @@ func (m *machine) reboot(force bool, now time.Time) bool {
 		}
 		m.ahead = []transition{{at: now, status: string(m.Guest.Ignored), ignored: true}}
 		if m.Guest.IgnoredFor > 0 {
-			m.ahead = append(m.ahead, transition{at: now.Add(m.Guest.IgnoredFor), status: StatusRunning, ignored: true})
+			m.ahead = append(m.ahead,
+				transition{at: now.Add(m.Guest.IgnoredFor), status: StatusRunning, ignored: true})
 		}
 		m.settle(now)
 		return false
 	}
-	at := now
+	if !force && m.shuttingDown() {
+		return true // what is under way goes on
+	}
+	at, cut := now, force && m.shuttingDown()
 	m.ahead = nil
 	show := func(status string, d time.Duration) {
 		m.ahead = append(m.ahead, transition{at: at, status: status})
 		at = at.Add(d)
 	}
-	if !m.Guest.SkipsStopping {
+	switch {
+	case m.Guest.SkipsStopping || cut:
+	case !force && m.Guest.ShutdownTakes > 0:
+		show(StatusStopping, m.Guest.ShutdownTakes)
+	default:
 		show(StatusStopping, m.Guest.Stop)
 	}
 	if m.Guest.ViaStopped || m.Guest.NeverComesBack {
@@ -221,6 +231,13 @@ func (m *machine) reboot(force bool, now time.Time) bool {
 	}
 	m.settle(now)
 	return true
+}
+
+// shuttingDown reports whether the guest is putting away what it has to, for as long as
+// Guest.ShutdownTakes.
+func (m *machine) shuttingDown() bool {
+	return m.Guest.ShutdownTakes > 0 && m.Status == StatusStopping &&
+		slices.ContainsFunc(m.ahead, func(t transition) bool { return !t.ignored })
 }
 
 // ignores decides whether the guest ignores this reboot, and counts it if it does.

@@ -21,9 +21,11 @@ func (w *World) serve(ctx context.Context, r request) *reply {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := &Call{
-		Action: r.query.get("Action"), Region: r.query.get("RegionId"), Host: r.host, Scheme: r.scheme,
-		Instances: r.query.instances(), Force: r.query.flag("ForceStop"), DryRun: r.query.flag("DryRun"),
-		Key: r.query.get("AccessKeyId"), Params: r.query.public(),
+		Action: r.query.get("Action"), Region: r.query.get("RegionId"), Host: r.host,
+		Scheme:    r.scheme,
+		Instances: r.query.instances(), Force: r.query.flag("ForceStop"),
+		DryRun: r.query.flag("DryRun"),
+		Key:    r.query.get("AccessKeyId"), Params: r.query.public(),
 	}
 	if len(c.Instances) > 0 {
 		c.Instance = c.Instances[0]
@@ -98,7 +100,8 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 		delete(rep.header, "Date")
 	}
 	return &http.Response{
-		Status: strconv.Itoa(rep.status) + " " + http.StatusText(rep.status), StatusCode: rep.status,
+		Status: strconv.Itoa(rep.status) + " " +
+			http.StatusText(rep.status), StatusCode: rep.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: rep.header, Body: io.NopCloser(body), ContentLength: length, Request: r,
 	}, nil
@@ -132,18 +135,22 @@ func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 func networkError(kind Kind, host string) error {
 	switch kind {
 	case KindReset:
-		return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
+		return &net.OpError{Op: "read", Net: "tcp",
+			Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 	case KindDial:
-		return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+		return &net.OpError{Op: "dial", Net: "tcp",
+			Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	case KindDNS:
-		return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+		return &net.OpError{Op: "dial", Net: "tcp",
+			Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 	case KindTLS:
 		return &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
 	}
 	return io.EOF
 }
 
-// ServeHTTP is the World on a port. A hang ends when the client gives up or the World's CallLimit is over.
+// ServeHTTP is the World on a port. A hang ends when the client gives up or the World's CallLimit
+// is over.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	q, err := readRequest(r)
 	if err != nil {
@@ -159,7 +166,8 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case KindReset:
 		if conn, _, err := http.NewResponseController(rw).Hijack(); err == nil {
 			if tcp, ok := conn.(*net.TCPConn); ok {
-				_ = tcp.SetLinger(0) // so that Close resets; where it fails the client sees an EOF, which is as good
+				// so that Close resets; where it fails the client sees an EOF, which is as good
+				_ = tcp.SetLinger(0)
 			}
 			_ = conn.Close()
 			return
@@ -180,8 +188,8 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, _ = rw.Write(rep.body) // an error means that the client has gone
 }
 
-// Listen serves the World on an address such as 127.0.0.1:0. The returned function stops it and returns when no
-// connection and no handler is left.
+// Listen serves the World on an address such as 127.0.0.1:0. The returned function stops it and
+// returns when no connection and no handler is left.
 func (w *World) Listen(addr string) (url string, stop func(), err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

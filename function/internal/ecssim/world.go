@@ -1,10 +1,13 @@
-// Package ecssim is a small ECS world, for tests and drills: instances as state machines that pass through their statuses in
-// the time of a Clock, and the ECS RPC API (version 2014-05-26) in front of them, with the gateway's checks of signature,
-// token, time and nonce, RAM permissions, and faults before and after the effect. It speaks in process (World.RoundTripper)
-// and on a port (World.Listen), and remembers every call, so that it can be asked afterwards what really happened.
+// Package ecssim is a small ECS world, for tests and drills: instances as state machines that pass
+// through their statuses in the time of a Clock, and the ECS RPC API (version 2014-05-26) in front
+// of them, with the gateway's checks of signature, token, time and nonce, RAM permissions, and
+// faults before and after the effect. It speaks in process (World.RoundTripper) and on a port
+// (World.Listen), and remembers every call, so that it can be asked afterwards what really
+// happened.
 //
-// Sources: the ECS API documents of each operation, "Request signatures", "Common errors" and "Instance lifecycle". Where
-// they are silent or disagree, Guest has an option for each possibility. Nothing but the standard library is used.
+// Sources: the ECS API documents of each operation, "Request signatures", "Common errors" and
+// "Instance lifecycle". Where they are silent or disagree, Guest has an option for each
+// possibility. Nothing but the standard library is used.
 package ecssim
 
 import (
@@ -17,17 +20,21 @@ import (
 	"time"
 )
 
-// World is a simulated ECS. The exported fields are set before its first use; the methods are safe for concurrent use.
+// World is a simulated ECS. The exported fields are set before its first use; the methods are safe
+// for concurrent use.
 type World struct {
-	// CallLimit is how long a client waits for an answer that never comes, on the World's clock. Zero: until the request's
-	// context ends, which is right for the wall clock and in a testing/synctest bubble. New sets 10 s for a Virtual.
+	// CallLimit is how long a client waits for an answer that never comes, on the World's clock.
+	// Zero: until the request's context ends, which is right for the wall clock and in a
+	// testing/synctest bubble. New sets 10 s for a Virtual.
 	CallLimit time.Duration
 	// Latency is how long every call takes before it arrives.
 	Latency time.Duration
-	// Skew is how far ECS's clock is ahead of Clock: in its Date, its heartbeats, its times, and its check of timestamps.
+	// Skew is how far ECS's clock is ahead of Clock: in its Date, its heartbeats, its times, and
+	// its check of timestamps.
 	Skew time.Duration
-	// SigningClock is what callers take the Timestamp of their requests from; nil: the World's clock. The SDK takes it from the
-	// machine's, which is another one where the World's is a Virtual.
+	// SigningClock is what callers take the Timestamp of their requests from; nil: the World's
+	// clock. The SDK takes it from the machine's, which is another one where the World's is a
+	// Virtual.
 	SigningClock func() time.Time
 
 	clock Clock
@@ -36,6 +43,7 @@ type World struct {
 	ids    []string // in the order of Add
 	by     map[string]*machine
 	keys   map[string]*Key
+	policy *Policy // nil: everything is allowed
 	nonces map[string]bool
 	faults []*fault
 	calls  []*Call
@@ -44,7 +52,8 @@ type World struct {
 
 // New returns an empty World with the default Key.
 func New(clock Clock) *World {
-	w := &World{clock: clock, by: map[string]*machine{}, keys: map[string]*Key{}, nonces: map[string]bool{}}
+	w := &World{clock: clock, by: map[string]*machine{}, keys: map[string]*Key{},
+		nonces: map[string]bool{}}
 	if _, virtual := clock.(*Virtual); virtual {
 		w.CallLimit = 10 * time.Second
 	}
@@ -65,7 +74,8 @@ func (w *World) Add(i Instance) {
 	w.by[i.ID] = newMachine(i, w.now())
 }
 
-// Instance is where an instance stands now; the zero State where there is none with that id. It is never a read that lags.
+// Instance is where an instance stands now; the zero State where there is none with that id. It is
+// never a read that lags.
 func (w *World) Instance(id string) State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,12 +108,12 @@ type When struct {
 // AtTime is a time of the World's clock.
 func AtTime(t time.Time) When { return When{at: t} }
 
-// BeforeCall is just before the nth call of an action (1 is the next one) has its effect. Calls count that name the
-// instance, pass the gateway's checks, and are no dry runs.
+// BeforeCall is just before the nth call of an action (1 is the next one) has its effect. Calls
+// count that name the instance, pass the gateway's checks, and are no dry runs.
 func BeforeCall(action string, nth int) When { return When{action: action, nth: nth} }
 
-// AfterCall is just after the nth call of an action, counted in the same way, whether it had an effect or not. A call that
-// a fault met before its effect does not count.
+// AfterCall is just after the nth call of an action, counted in the same way, whether it had an
+// effect or not. A call that a fault met before its effect does not count.
 func AfterCall(action string, nth int) When { return When{action: action, nth: nth, after: true} }
 
 // OnStatus is the next time that the instance enters a status.
@@ -115,9 +125,9 @@ type change struct {
 	do   func(*Instance)
 }
 
-// Change lets somebody else change an instance at a moment, once. If do sets Status, whatever was under way is over, and
-// Running means that the guest boots; if it sets Guest.Agent, the agent falls silent or begins to report. It must not call
-// the World.
+// Change lets somebody else change an instance at a moment, once. If do sets Status, whatever was
+// under way is over, and Running means that the guest boots; if it sets Guest.Agent, the agent
+// falls silent or begins to report. It must not call the World.
 func (w *World) Change(id string, at When, do func(*Instance)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -162,9 +172,10 @@ type Call struct {
 	Instance      string   // the first of Instances
 	Instances     []string // those that the request names
 	Force, DryRun bool
-	StatusBefore  string // of Instance, when it arrived: the truth, not what a read would have shown
-	Key           string // AccessKeyId
-	Params        url.Values
+	// of Instance, when it arrived: the truth, not what a read would have shown
+	StatusBefore string
+	Key          string // AccessKeyId
+	Params       url.Values
 
 	HTTP      int    // the status of the answer; 0: none was given
 	Code      string // the error code of the answer
@@ -188,7 +199,8 @@ func (w *World) Calls() []Call {
 	return calls
 }
 
-// Reboots is every RebootInstance for an instance, or for any where id is empty. Dry runs are left out, refused calls not.
+// Reboots is every RebootInstance for an instance, or for any where id is empty. Dry runs are left
+// out, refused calls not.
 func (w *World) Reboots(id string) []Call {
 	return slices.DeleteFunc(w.Calls(), func(c Call) bool {
 		return c.Action != "RebootInstance" || c.DryRun || id != "" && c.Instance != id
@@ -202,7 +214,8 @@ func (w *World) sleep(ctx context.Context, d time.Duration) error {
 	return w.clock.Sleep(ctx, d)
 }
 
-// requestID is the next RequestId: a UUID in form, the same in every run in which the calls come in the same order.
+// requestID is the next RequestId: a UUID in form, the same in every run in which the calls come in
+// the same order.
 func (w *World) requestID() string {
 	w.serial++
 	return fmt.Sprintf("EC500000-2014-4526-8000-%012X", w.serial)

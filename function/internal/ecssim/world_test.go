@@ -18,16 +18,18 @@ const endpoint = "https://ecs-cn-hangzhou.aliyuncs.com"
 
 var nonces atomic.Int64
 
-// signed is a request as the RPC style wants it. The first edit may spoil the parameters before they are signed, the second
-// one after.
+// signed is a request as the RPC style wants it. The first edit may spoil the parameters before
+// they are signed, the second one after.
 func signed(t *testing.T, now time.Time, base, action string, params map[string]string,
 	edits ...func(url.Values)) *http.Request {
 	t.Helper()
 	values := url.Values{
-		"Version": {"2014-05-26"}, "Format": {"JSON"}, "Action": {action}, "RegionId": {"cn-hangzhou"},
+		"Version": {"2014-05-26"}, "Format": {"JSON"}, "Action": {action},
+		"RegionId":    {"cn-hangzhou"},
 		"AccessKeyId": {DefaultKeyID}, "SecurityToken": {DefaultToken},
 		"SignatureMethod": {"HMAC-SHA1"}, "SignatureVersion": {"1.0"}, "SignatureType": {""},
-		"SignatureNonce": {fmt.Sprint("nonce-", nonces.Add(1))}, "Timestamp": {now.UTC().Format("2006-01-02T15:04:05Z")},
+		"SignatureNonce": {fmt.Sprint("nonce-",
+			nonces.Add(1))}, "Timestamp": {now.UTC().Format("2006-01-02T15:04:05Z")},
 	}
 	for name, value := range params {
 		values.Set(name, value)
@@ -101,7 +103,8 @@ func call(t *testing.T, w *World, action string, params map[string]string) answe
 
 func reboot(t *testing.T, w *World, force bool) answer {
 	t.Helper()
-	return call(t, w, "RebootInstance", map[string]string{"InstanceId": "i-1", "ForceStop": fmt.Sprint(force)})
+	return call(t, w, "RebootInstance",
+		map[string]string{"InstanceId": "i-1", "ForceStop": fmt.Sprint(force)})
 }
 
 func status(t *testing.T, w *World) string {
@@ -123,7 +126,8 @@ func TestGuests(t *testing.T) {
 		at    time.Duration
 		force bool
 	}
-	graceful, retry, force := order{0, false}, order{5 * time.Minute, false}, order{10 * time.Minute, true}
+	graceful, retry, force := order{0, false}, order{5 * time.Minute,
+		false}, order{10 * time.Minute, true}
 	ladder := []order{graceful, retry, force}
 	const silent = "silent"
 	rows := map[string]struct {
@@ -133,32 +137,51 @@ func TestGuests(t *testing.T) {
 		restarts  int
 		refused   string // codes of refused orders
 	}{
-		"obeys":            {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "1m10s", 1, ""},
-		"ignores-graceful": {ladder, "10m0s Stopping, 10m20s Starting, 10m40s Running", "11m10s", 1, ""},
-		"ignores-one":      {[]order{graceful, retry}, "5m0s Stopping, 5m20s Starting, 5m40s Running", "6m10s", 1, ""},
-		"deaf":             {ladder, "10m0s Stopping, 10m20s Starting, 10m40s Running", "11m10s", 1, ""},
-		"ignores-force": {append(ladder, order{15 * time.Minute, true}), "15m0s Stopping, 15m20s Starting, 15m40s Running",
+		"obeys": {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "1m10s",
+			1, ""},
+		"ignores-graceful": {ladder, "10m0s Stopping, 10m20s Starting, 10m40s Running", "11m10s", 1,
+			""},
+		"ignores-one": {[]order{graceful, retry},
+			"5m0s Stopping, 5m20s Starting, 5m40s Running", "6m10s", 1, ""},
+		"deaf": {ladder, "10m0s Stopping, 10m20s Starting, 10m40s Running", "11m10s", 1,
+			""},
+		"ignores-force": {append(ladder, order{15 * time.Minute, true}),
+			"15m0s Stopping, 15m20s Starting, 15m40s Running",
 			"16m10s", 1, ""},
 		"dead": {ladder, "", silent, 0, ""},
-		// The retry is refused while it sticks; after 10 minutes it is Running, and has ignored one graceful reboot only.
+		// The retry is refused while it sticks; after 10 minutes it is Running, and has ignored one
+		// graceful reboot only.
 		"sticks-in-stopping": {[]order{graceful, retry, {11 * time.Minute, false}},
 			"0s Stopping, 10m0s Running, 11m0s Stopping", silent, 0, "IncorrectInstanceStatus"},
-		"sticks-until-forced": {ladder, "0s Stopping, 10m20s Starting, 10m40s Running", "11m10s", 1, "IncorrectInstanceStatus"},
-		"stuck-forever":       {ladder, "0s Stopping", silent, 0, "IncorrectInstanceStatus IncorrectInstanceStatus"},
-		"stuck-starting":      {ladder, "0s Starting", silent, 0, "IncorrectInstanceStatus IncorrectInstanceStatus"},
-		"never-boots":         {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", silent, 1, ""},
-		"stays-stopped":       {[]order{graceful, retry}, "0s Stopping, 20s Stopped", silent, 0, "IncorrectInstanceStatus"},
-		"slow-boot":           {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "10m40s", 1, ""},
-		"slow-stop":           {[]order{graceful}, "0s Stopping, 4m0s Starting, 4m20s Running", "4m50s", 1, ""},
-		"last-gasp":           {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "0s", 1, ""},
-		"via-stopped":         {[]order{graceful}, "0s Stopping, 20s Stopped, 25s Starting, 45s Running", "1m15s", 1, ""},
-		"unseen":              {[]order{graceful}, "0s Stopping, 1s Running", "31s", 1, ""},
-		"read-lag":            {[]order{graceful}, "15s Stopping, 20s Starting, 40s Running", "1m10s", 1, ""},
-		"flapping": {[]order{graceful, {10 * time.Minute, false}}, "0s Stopping, 20s Starting, 40s Running, " +
-			"10m0s Stopping, 10m20s Starting, 10m40s Running", "1m10s", 2, ""},
-		"no-agent":      {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "never", 1, ""},
+		"sticks-until-forced": {ladder, "0s Stopping, 10m20s Starting, 10m40s Running", "11m10s", 1,
+			"IncorrectInstanceStatus"},
+		"stuck-forever": {ladder, "0s Stopping", silent, 0,
+			"IncorrectInstanceStatus IncorrectInstanceStatus"},
+		"stuck-starting": {ladder, "0s Starting", silent, 0,
+			"IncorrectInstanceStatus IncorrectInstanceStatus"},
+		"never-boots": {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", silent,
+			1, ""},
+		"stays-stopped": {[]order{graceful, retry}, "0s Stopping, 20s Stopped", silent, 0,
+			"IncorrectInstanceStatus"},
+		"slow-boot": {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running",
+			"10m40s", 1, ""},
+		"slow-stop": {[]order{graceful}, "0s Stopping, 4m0s Starting, 4m20s Running",
+			"4m50s", 1, ""},
+		"last-gasp": {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "0s",
+			1, ""},
+		"via-stopped": {[]order{graceful},
+			"0s Stopping, 20s Stopped, 25s Starting, 45s Running", "1m15s", 1, ""},
+		"unseen": {[]order{graceful}, "0s Stopping, 1s Running", "31s", 1, ""},
+		"read-lag": {[]order{graceful}, "15s Stopping, 20s Starting, 40s Running",
+			"1m10s", 1, ""},
+		"flapping": {[]order{graceful, {10 * time.Minute, false}},
+			"0s Stopping, 20s Starting, 40s Running, " +
+				"10m0s Stopping, 10m20s Starting, 10m40s Running", "1m10s", 2, ""},
+		"no-agent": {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "never", 1,
+			""},
 		"no-agent-dead": {ladder, "", "never", 0, ""},
-		"alive":         {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "1m10s", 1, ""},
+		"alive": {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "1m10s", 1,
+			""},
 	}
 	if len(rows) != len(Guests()) {
 		t.Errorf("%d rows for %d guests", len(rows), len(Guests()))
@@ -222,11 +245,13 @@ func TestGuests(t *testing.T) {
 	}
 }
 
-// The heartbeat of a guest that is alive: every minute, whole seconds, while it shuts down, and not while it is down.
+// The heartbeat of a guest that is alive: every minute, whole seconds, while it shuts down, and not
+// while it is down.
 func TestHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := New(Real())
-		w.Add(Instance{ID: "i-1", Guest: Guest{Agent: AgentAlive, Stop: 3 * time.Minute, Start: 5 * time.Minute}})
+		w.Add(Instance{ID: "i-1",
+			Guest: Guest{Agent: AgentAlive, Stop: 3 * time.Minute, Start: 5 * time.Minute}})
 		start := time.Now()
 		pause := func(until time.Duration) {
 			if err := Real().Sleep(t.Context(), time.Until(start.Add(until))); err != nil {
@@ -240,11 +265,13 @@ func TestHeartbeats(t *testing.T) {
 			why      string
 		}{
 			{39 * time.Second, -20 * time.Second, "true", "the next beat is a second away"},
-			{40 * time.Second, 40 * time.Second, "true", "a minute after the last one, while Stopping"},
+			{40 * time.Second, 40 * time.Second, "true",
+				"a minute after the last one, while Stopping"},
 			{179 * time.Second, 160 * time.Second, "true", "the last one before it is down"},
 			{280 * time.Second, 160 * time.Second, "true", "down, but 2 minutes are not over"},
 			{281 * time.Second, 160 * time.Second, "false", "2 minutes are over"},
-			{509 * time.Second, 160 * time.Second, "false", "Running since 480 s, and not booted yet"},
+			{509 * time.Second, 160 * time.Second, "false",
+				"Running since 480 s, and not booted yet"},
 			{510 * time.Second, 510 * time.Second, "true", "booted"},
 		} {
 			pause(row.at)
@@ -262,7 +289,8 @@ func TestStartTime(t *testing.T) {
 		w.Add(Instance{ID: "i-1"})
 		w.Add(Instance{ID: "i-2", Guest: Guest{StartTimeUnchanged: true}})
 		read := func(id string) string {
-			return describe(t, w, map[string]string{"InstanceIds": `["` + id + `"]`})[0]["StartTime"].(string)
+			return describe(t, w,
+				map[string]string{"InstanceIds": `["` + id + `"]`})[0]["StartTime"].(string)
 		}
 		old := read("i-1")
 		for _, id := range []string{"i-1", "i-2"} {
@@ -290,9 +318,12 @@ func TestChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := New(Real())
 		w.Add(Instance{ID: "i-1", Tags: map[string]string{"auto-restart": "true"}})
-		w.Change("i-1", AtTime(time.Now().Add(time.Minute)), func(i *Instance) { i.Tags["auto-restart"] = "graceful" })
-		w.Change("i-1", BeforeCall("DescribeInstances", 2), func(i *Instance) { i.Name = "renamed" })
-		w.Change("i-1", AfterCall("RebootInstance", 2), func(i *Instance) { i.Locks = []string{"security"} })
+		w.Change("i-1", AtTime(time.Now().Add(time.Minute)),
+			func(i *Instance) { i.Tags["auto-restart"] = "graceful" })
+		w.Change("i-1", BeforeCall("DescribeInstances", 2),
+			func(i *Instance) { i.Name = "renamed" })
+		w.Change("i-1", AfterCall("RebootInstance", 2),
+			func(i *Instance) { i.Locks = []string{"security"} })
 		w.Change("i-1", OnStatus(StatusStarting), func(i *Instance) { i.Status = StatusStopped })
 		tag := func() string { return w.Instance("i-1").Tags["auto-restart"] }
 		sleep := func(d time.Duration) {
@@ -314,7 +345,8 @@ func TestChanges(t *testing.T) {
 				t.Errorf("name %v, want %s", got, want)
 			}
 		}
-		call(t, w, "RebootInstance", map[string]string{"InstanceId": "i-1", "DryRun": "true"}) // does not count
+		// does not count
+		call(t, w, "RebootInstance", map[string]string{"InstanceId": "i-1", "DryRun": "true"})
 		reboot(t, w, false)
 		if locks := w.Instance("i-1").Locks; locks != nil {
 			t.Errorf("locked early: %v", locks)
@@ -327,7 +359,8 @@ func TestChanges(t *testing.T) {
 		}
 		sleep(time.Hour)
 		if s := w.Instance("i-1"); s.Status != StatusStopped || s.Restarts != 0 {
-			t.Errorf("%s after %d restarts, want Stopped instead of the rest of its reboot", s.Status, s.Restarts)
+			t.Errorf("%s after %d restarts, want Stopped instead of the rest of its reboot",
+				s.Status, s.Restarts)
 		}
 	})
 }
@@ -361,8 +394,10 @@ func TestChangesOnStatus(t *testing.T) {
 		var runs int
 		w.Change("i-1", OnStatus(StatusStarting), func(i *Instance) { i.Status = StatusRunning })
 		w.Change("i-1", OnStatus(StatusRunning), func(*Instance) { runs++ })
-		w.Change("i-1", OnStatus(StatusStarting), func(*Instance) { t.Error("it is not Starting any more") })
-		w.Change("i-1", AtTime(time.Now().Add(30*time.Second)), func(i *Instance) { i.Status = StatusStopped })
+		w.Change("i-1", OnStatus(StatusStarting),
+			func(*Instance) { t.Error("it is not Starting any more") })
+		w.Change("i-1", AtTime(time.Now().Add(30*time.Second)),
+			func(i *Instance) { i.Status = StatusStopped })
 		reboot(t, w, false)
 		if err := Real().Sleep(t.Context(), 30*time.Second); err != nil {
 			t.Fatal(err)
@@ -378,12 +413,15 @@ func TestSomebodyElseRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, start := New(Real()), time.Now()
 		w.Add(Instance{ID: "i-1", Guest: Guest{IgnoreGraceful: -1}})
-		w.Change("i-1", AtTime(start.Add(time.Minute)), func(i *Instance) { i.Status = StatusStopping })
-		w.Change("i-1", AtTime(start.Add(2*time.Minute)), func(i *Instance) { i.Status = StatusRunning })
+		w.Change("i-1", AtTime(start.Add(time.Minute)),
+			func(i *Instance) { i.Status = StatusStopping })
+		w.Change("i-1", AtTime(start.Add(2*time.Minute)),
+			func(i *Instance) { i.Status = StatusRunning })
 		if err := Real().Sleep(t.Context(), 3*time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if s := w.Instance("i-1"); s.Restarts != 1 || !s.StartTime.Equal(start.Add(2*time.Minute)) ||
+		if s := w.Instance("i-1"); s.Restarts != 1 ||
+			!s.StartTime.Equal(start.Add(2*time.Minute)) ||
 			!s.Heartbeat.Equal(start.Add(150*time.Second)) {
 			t.Errorf("got %+v", s)
 		}
@@ -399,18 +437,23 @@ func TestCallsAreKept(t *testing.T) {
 		reboot(t, w, true)
 		reboot(t, w, true)
 		calls := w.Calls()
-		if len(calls) != 3 || len(w.Reboots("i-1")) != 2 || len(w.Reboots("i-2")) != 0 || len(w.Reboots("")) != 2 {
+		if len(calls) != 3 || len(w.Reboots("i-1")) != 2 || len(w.Reboots("i-2")) != 0 ||
+			len(w.Reboots("")) != 2 {
 			t.Fatalf("calls %+v", calls)
 		}
-		if c := calls[0]; !c.DryRun || c.Effect || c.Code != "DryRunOperation" || c.HTTP != 400 || c.Fault != "" {
+		if c := calls[0]; !c.DryRun || c.Effect || c.Code != "DryRunOperation" || c.HTTP != 400 ||
+			c.Fault != "" {
 			t.Errorf("the dry run: %+v", c)
 		}
-		if c := calls[1]; !c.Force || !c.Effect || !c.Works || c.HTTP != 0 || c.RequestID == "" || c.Fault != KindDrop ||
-			c.StatusBefore != StatusRunning || c.Instance != "i-1" || c.Region != "cn-hangzhou" || c.Scheme != "https" ||
+		if c := calls[1]; !c.Force || !c.Effect || !c.Works || c.HTTP != 0 || c.RequestID == "" ||
+			c.Fault != KindDrop ||
+			c.StatusBefore != StatusRunning || c.Instance != "i-1" || c.Region != "cn-hangzhou" ||
+			c.Scheme != "https" ||
 			c.Host != "ecs-cn-hangzhou.aliyuncs.com" || !c.At.Equal(time.Now()) {
 			t.Errorf("the reboot: %+v", c)
 		}
-		if c := calls[2]; c.Effect || c.Works || c.HTTP != 403 || c.Code != "IncorrectInstanceStatus" ||
+		if c := calls[2]; c.Effect || c.Works || c.HTTP != 403 ||
+			c.Code != "IncorrectInstanceStatus" ||
 			c.StatusBefore != StatusStopping {
 			t.Errorf("the second reboot: %+v", c)
 		}
@@ -423,7 +466,8 @@ func TestCallsAreKept(t *testing.T) {
 	})
 }
 
-// Many clients at once: for the race detector, and each reboot must be the only one that takes effect.
+// Many clients at once: for the race detector, and each reboot must be the only one that takes
+// effect.
 func TestConcurrentCalls(t *testing.T) {
 	clock := NewVirtual(noon)
 	w := New(clock)
