@@ -13,6 +13,7 @@ func NewTablestoreOver(api tablestore.TableStoreApi, table string, limit time.Du
 		api:   func(context.Context) tablestore.TableStoreApi { return api },
 		close: func() {},
 		name:  "ots://world.cn-hangzhou/" + table,
+		host:  "world.cn-hangzhou.ots.aliyuncs.com",
 		table: table,
 		limit: limit,
 	}

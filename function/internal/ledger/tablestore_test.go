@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore"
 	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore/otsprotocol"
 	"github.com/golang/protobuf/proto"
 
@@ -85,6 +87,133 @@ func (p tablestorePart) Get(ctx context.Context, key string) ([]byte, uint64, er
 
 func (p tablestorePart) Put(ctx context.Context, key string, value []byte, expected uint64) (uint64, error) {
 	return p.Store.Put(ctx, p.prefix+key, value, expected)
+}
+
+func (p tablestorePart) List(ctx context.Context, prefix string, each func(key string) error) error {
+	return p.Store.(ledger.Lister).List(ctx, p.prefix+prefix, func(key string) error {
+		return each(strings.TrimPrefix(key, p.prefix))
+	})
+}
+
+// A listing whose requests get lost goes on; one whose pages make no sense ends.
+func TestTablestoreList(t *testing.T) {
+	list := func(store ledger.Lister, prefix string) (keys []string, err error) {
+		err = store.List(t.Context(), prefix, func(key string) error {
+			keys = append(keys, key)
+			return nil
+		})
+		return keys, err
+	}
+	world := newTablestoreWorld("ledger")
+	store := ledger.NewTablestoreOver(world, "ledger", tablestoreLimit)
+	var want []string
+	for i := range 40 {
+		key := fmt.Sprintf("instance/%02d", i)
+		if _, err := store.Put(t.Context(), key, []byte(`{}`), 0); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, key)
+		// Rows of others, of which a page may consist.
+		for j := range 3 {
+			world.rows[fmt.Sprintf("instance/%02d/%d", i, j)] = map[string]any{"value": "not ours"}
+		}
+	}
+	// Written by a version that knew no such column: it stays, though its value has expired.
+	world.rows["instance/old"] = map[string]any{"value": `{"expires":"2020-01-01T00:00:00Z"}`,
+		"revision": int64(1), "writer": "w"}
+	want = append(want, "instance/old")
+	for _, pageRows := range []int{1, 2, 3, 1000} {
+		world.pageRows = pageRows
+		count := 0
+		world.fate = func() (fault tablestoreFault) {
+			switch count++; count % 4 {
+			case 1:
+				fault.before = tablestoreTimeout()
+			case 3:
+				fault.after = tablestoreTimeout()
+			}
+			return fault
+		}
+		if got, err := list(store, "instance/"); err != nil || !slices.Equal(got, want) {
+			t.Errorf("pages of %d rows: %q (%v), want %q", pageRows, got, err, want)
+		}
+	}
+	world.fate = func() tablestoreFault { return tablestoreFault{before: tablestoreCode(403, "OTSNoPermissionAccess")} }
+	if _, err := list(store, ""); err == nil || !strings.Contains(err.Error(), "ots:GetRange") {
+		t.Errorf("without the permission: %v, want its name", err)
+	}
+
+	for _, row := range []struct {
+		why  string
+		page func(from string) *tablestore.GetRangeResponse
+	}{
+		{"the same page for ever", func(string) *tablestore.GetRangeResponse {
+			return tablestorePage("instance/2", "instance/1")
+		}},
+		{"an empty page whose next is itself", func(from string) *tablestore.GetRangeResponse {
+			return tablestorePage(from)
+		}},
+		{"a page before the one asked for", func(string) *tablestore.GetRangeResponse {
+			return tablestorePage("", "fleet")
+		}},
+		{"a key twice", func(string) *tablestore.GetRangeResponse {
+			return tablestorePage("", "instance/1", "instance/1")
+		}},
+		{"a page that begins within the last", func(string) *tablestore.GetRangeResponse {
+			return tablestorePage("instance/15", "instance/1", "instance/2")
+		}},
+		{"a key of two parts", func(string) *tablestore.GetRangeResponse {
+			page := tablestorePage("", "instance/1")
+			page.Rows[0].PrimaryKey.AddPrimaryKeyColumn("range", "x")
+			return page
+		}},
+		{"a number as a key", func(string) *tablestore.GetRangeResponse {
+			page := tablestorePage("", "instance/1")
+			page.Rows[0].PrimaryKey.PrimaryKeys[0].Value = int64(7)
+			return page
+		}},
+		{"a row without a key", func(string) *tablestore.GetRangeResponse {
+			page := tablestorePage("", "instance/1")
+			page.Rows[0].PrimaryKey = nil
+			return page
+		}},
+	} {
+		pages := 0
+		api := tablestorePages{page: func(from string) *tablestore.GetRangeResponse {
+			if pages++; pages > 10 {
+				t.Fatalf("%s: it goes on for ever", row.why)
+			}
+			return row.page(from)
+		}}
+		keys, err := list(ledger.NewTablestoreOver(api, "ledger", tablestoreLimit), "instance/")
+		if err == nil {
+			t.Errorf("%s: gave %q and no error", row.why, keys)
+		}
+	}
+}
+
+// tablestorePages answers with pages that no table has.
+type tablestorePages struct {
+	tablestore.TableStoreApi
+	page func(from string) *tablestore.GetRangeResponse
+}
+
+func (p tablestorePages) GetRange(request *tablestore.GetRangeRequest) (*tablestore.GetRangeResponse, error) {
+	return p.page(request.RangeRowQueryCriteria.StartPrimaryKey.PrimaryKeys[0].Value.(string)), nil
+}
+
+func tablestorePage(next string, keys ...string) *tablestore.GetRangeResponse {
+	response := new(tablestore.GetRangeResponse)
+	for _, key := range keys {
+		row := &tablestore.Row{PrimaryKey: new(tablestore.PrimaryKey)}
+		row.PrimaryKey.AddPrimaryKeyColumn("key", key)
+		response.Rows = append(response.Rows, row)
+	}
+	if next != "" {
+		response.NextStartPrimaryKey = new(tablestore.PrimaryKey)
+		response.NextStartPrimaryKey.AddPrimaryKeyColumn("key", next)
+	}
+	return response
 }
 
 // A lost answer is settled by writing once more and reading back. Put says what really happened, or that it does not know.
@@ -350,6 +479,77 @@ func TestTablestoreWire(t *testing.T) {
 	}
 }
 
+// What a listing puts on the wire: the columns it wants, and pages from the prefix on.
+func TestTablestoreListOnTheWire(t *testing.T) {
+	var rows [][]byte
+	var begins []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		var response proto.Message
+		switch r.URL.Path {
+		case "/PutRow":
+			request := new(otsprotocol.PutRowRequest)
+			if err := proto.Unmarshal(body, request); err != nil {
+				t.Error(err)
+			}
+			rows = append(rows, request.GetRow())
+			response = &otsprotocol.PutRowResponse{Consumed: tablestoreConsumed}
+		case "/GetRange":
+			request := new(otsprotocol.GetRangeRequest)
+			if err := proto.Unmarshal(body, request); err != nil {
+				t.Error(err)
+			}
+			if !slices.Equal(request.GetColumnsToGet(), []string{"revision", "expires"}) ||
+				request.GetMaxVersions() != 1 || request.GetDirection() != otsprotocol.Direction_FORWARD {
+				t.Errorf("asked for %v", request)
+			}
+			begins = append(begins, string(request.GetInclusiveStartPrimaryKey()))
+			page := &otsprotocol.GetRangeResponse{Consumed: tablestoreConsumed}
+			if page.Rows = rows[len(begins)-1]; len(begins) < len(rows) {
+				next := new(tablestore.PrimaryKey)
+				next.AddPrimaryKeyColumn("key", fmt.Sprintf("instance/%d", len(begins)))
+				page.NextStartPrimaryKey = next.Build(false)
+			}
+			response = page
+		}
+		answer, err := proto.Marshal(response)
+		if err != nil {
+			t.Error(err)
+		}
+		w.Write(answer)
+	}))
+	defer server.Close()
+	options := tablestoreOptions()
+	options.Endpoint = server.URL
+	store, err := ledger.OpenTablestore(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	for i, value := range []string{`{}`, `{"expires":"2020-01-01T00:00:00Z"}`, `{"expires":"2100-01-01T00:00:00Z"}`} {
+		if _, err := store.Put(t.Context(), fmt.Sprintf("instance/%d", i), []byte(value), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	err = store.List(t.Context(), "instance/", func(key string) error { got = append(got, key); return nil })
+	if want := []string{"instance/0", "instance/2"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("List gave %q (%v), want %q: the other one has expired", got, err, want)
+	}
+	for i, want := range []string{"instance/", "instance/1", "instance/2"} {
+		if len(begins) != 3 || !strings.Contains(begins[i], want) {
+			t.Errorf("page %d of %d begins at %q, want %q", i, len(begins), begins, want)
+		}
+	}
+	begins = nil
+	if err := store.List(t.Context(), "", func(string) error { return nil }); err != nil {
+		t.Errorf("everything: %v", err)
+	}
+}
+
 func TestTablestoreRefusedConnection(t *testing.T) {
 	closed := listen(t, nil)
 	closed.Close()
@@ -381,6 +581,81 @@ func TestOpenTablestoreNamesWhatIsMissing(t *testing.T) {
 		row.remove(&options)
 		if _, err := ledger.OpenTablestore(options); err == nil || !strings.HasSuffix(err.Error(), "has no "+row.want) {
 			t.Errorf("without %s: %v", row.want, err)
+		}
+	}
+}
+
+// Nothing goes to a host that is not the instance's, whoever asks: requests are signed and carry a token.
+func TestTablestoreEndpoint(t *testing.T) {
+	const ours = "https://world.cn-hangzhou."
+	for _, row := range []struct {
+		why, endpoint string
+		ok            bool
+	}{
+		{"public", ours + "ots.aliyuncs.com", true},
+		{"public, IPv6 too", ours + "tablestore.aliyuncs.com", true},
+		{"the classic network", ours + "ots-internal.aliyuncs.com", true},
+		{"any VPC", ours + "vpc.tablestore.aliyuncs.com", true},
+		{"a bound VPC", "https://remedy-world.cn-hangzhou.vpc.ots.aliyuncs.com", true},
+		{"a bound VPC with hyphens in its name", "https://my-vpc-1-world.cn-hangzhou.vpc.ots.aliyuncs.com", true},
+		{"hosts have no case", "https://World.CN-Hangzhou.ots.aliyuncs.com", true},
+		{"this machine, for a test", "http://127.0.0.1:8080", true},
+		{"this machine, IPv6", "http://[::1]:8080", true},
+
+		{"not encrypted", "http://world.cn-hangzhou.ots.aliyuncs.com", false},
+		{"a name in front is another instance", "https://remedy-world.cn-hangzhou.ots.aliyuncs.com", false},
+		{"so it is within any VPC", "https://remedy-world.cn-hangzhou.vpc.tablestore.aliyuncs.com", false},
+		{"another instance", "https://globe.cn-hangzhou.ots.aliyuncs.com", false},
+		{"an instance that ends alike", "https://underworld.cn-hangzhou.vpc.ots.aliyuncs.com", false},
+		{"an empty name in front", "https://-world.cn-hangzhou.vpc.ots.aliyuncs.com", false},
+		{"another region", "https://world.cn-beijing.ots.aliyuncs.com", false},
+		{"another product", "https://world.cn-hangzhou.oss.aliyuncs.com", false},
+		{"another domain", "https://world.cn-hangzhou.ots.aliyuncs.com.example.com", false},
+		{"a domain that ends alike", "https://world.cn-hangzhou.ots.example-aliyuncs.com", false},
+		{"another domain behind a user", "https://world.cn-hangzhou.ots.aliyuncs.com@example.com", false},
+		{"a path", ours + "ots.aliyuncs.com/x", false},
+		{"a query", ours + "ots.aliyuncs.com?x", false},
+		{"a fragment", ours + "ots.aliyuncs.com#x", false},
+		{"a port", ours + "ots.aliyuncs.com:443", false},
+		{"a dot too many", ours + "ots.aliyuncs.com.", false},
+		{"no scheme", "world.cn-hangzhou.ots.aliyuncs.com", false},
+		{"another scheme", "ftp://world.cn-hangzhou.ots.aliyuncs.com", false},
+		{"a private address", "https://172.16.0.34", false},
+		{"another machine", "http://192.0.2.1:8080", false},
+		{"this machine and a path", "http://127.0.0.1:8080/x", false},
+		{"this machine as a user", "http://127.0.0.1:8080@example.com", false},
+		{"a line break", ours + "ots.aliyuncs.com\n", false},
+	} {
+		options := tablestoreOptions()
+		options.Endpoint = row.endpoint
+		_, err := ledger.OpenTablestore(options)
+		if (err == nil) != row.ok {
+			t.Errorf("%s: %s gave %v, want accepted %v", row.why, row.endpoint, err, row.ok)
+		}
+		if err != nil && !strings.Contains(err.Error(), "NAME-world.cn-hangzhou.vpc.ots.aliyuncs.com") {
+			t.Errorf("%s: %v, want the cure", row.why, err)
+		}
+	}
+	for _, row := range []struct {
+		why, want string
+		change    func(*ledger.TablestoreOptions)
+	}{
+		{"a region that is a host", "region", func(o *ledger.TablestoreOptions) { o.Region = "example.com/" }},
+		{"a region with a dot", "region", func(o *ledger.TablestoreOptions) { o.Region = "cn.hangzhou" }},
+		{"a region that ends in a hyphen", "region", func(o *ledger.TablestoreOptions) { o.Region = "cn-" }},
+		{"an instance with a user", "instance", func(o *ledger.TablestoreOptions) { o.Instance = "a@b" }},
+		{"an instance with a line break", "instance", func(o *ledger.TablestoreOptions) { o.Instance = "a\nb" }},
+		{"an instance that is a number", "instance", func(o *ledger.TablestoreOptions) { o.Instance = "1" }},
+		{"a table with a hyphen", "table", func(o *ledger.TablestoreOptions) { o.Table = "a-b" }},
+		{"a table that is too long", "table",
+			func(o *ledger.TablestoreOptions) { o.Table = strings.Repeat("t", 256) }},
+	} {
+		options := tablestoreOptions()
+		row.change(&options)
+		_, err := ledger.OpenTablestore(options)
+		if err == nil || !strings.Contains(err.Error(), "has a "+row.want+" that no") ||
+			strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line about the %s", row.why, err, row.want)
 		}
 	}
 }

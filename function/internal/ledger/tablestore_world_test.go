@@ -3,7 +3,9 @@ package ledger_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -11,12 +13,14 @@ import (
 	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore"
 )
 
-// tablestoreWorld is one table of Tablestore, as far as single rows go: conditions on a row's existence and on its
-// columns, the limits on sizes, the error codes for what it does not accept, and faults before or after the effect. A
-// method of the interface that it does not have panics.
+// tablestoreWorld is one table of Tablestore, as far as single rows and ranges of them go: conditions on a row's existence
+// and on its columns, the limits on sizes, the error codes for what it does not accept, and faults before or after the
+// effect. A method of the interface that it does not have panics.
 type tablestoreWorld struct {
 	tablestore.TableStoreApi
 	table string
+	// pageRows is how many rows a page of a range has at most; the service ends a page where it likes.
+	pageRows int
 	// fate says what happens to the next request; nil means nothing unusual.
 	fate func() tablestoreFault
 
@@ -44,7 +48,7 @@ func tablestoreTimeout() error {
 }
 
 func newTablestoreWorld(table string) *tablestoreWorld {
-	return &tablestoreWorld{table: table, rows: map[string]map[string]any{}}
+	return &tablestoreWorld{table: table, pageRows: 64, rows: map[string]map[string]any{}}
 }
 
 // PutRow replaces a row, or creates it.
@@ -94,6 +98,53 @@ func (w *tablestoreWorld) GetRow(request *tablestore.GetRowRequest) (*tablestore
 		}
 		return response, nil
 	})
+}
+
+// GetRange reads a page of rows in the order of their keys. A row that has none of the columns asked for
+// is left out, but looked at: a page may be empty and not the last.
+func (w *tablestoreWorld) GetRange(request *tablestore.GetRangeRequest) (*tablestore.GetRangeResponse, error) {
+	criteria := request.RangeRowQueryCriteria
+	return tablestoreAsk(w, "GetRange", func() (*tablestore.GetRangeResponse, error) {
+		from, err := w.bound(criteria.TableName, criteria.StartPrimaryKey, tablestore.MIN)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.bound(criteria.TableName, criteria.EndPrimaryKey, tablestore.MAX); err != nil {
+			return nil, err
+		}
+		if criteria.MaxVersion == 0 || criteria.Direction != tablestore.FORWARD || len(criteria.ColumnsToGet) > 128 {
+			return nil, tablestoreCode(400, "OTSParameterInvalid")
+		}
+		response := &tablestore.GetRangeResponse{ConsumedCapacityUnit: &tablestore.ConsumedCapacityUnit{Read: 1}}
+		for i, key := range slices.DeleteFunc(slices.Sorted(maps.Keys(w.rows)), func(key string) bool { return key < from }) {
+			primary := new(tablestore.PrimaryKey)
+			primary.AddPrimaryKeyColumn("key", key)
+			if i == w.pageRows || i == int(criteria.Limit) {
+				response.NextStartPrimaryKey = primary
+				break
+			}
+			row := &tablestore.Row{PrimaryKey: primary}
+			for name, value := range w.rows[key] {
+				if slices.Contains(criteria.ColumnsToGet, name) {
+					row.Columns = append(row.Columns,
+						&tablestore.AttributeColumn{ColumnName: name, Value: value, Timestamp: w.versions})
+				}
+			}
+			if len(row.Columns) > 0 {
+				response.Rows = append(response.Rows, row)
+			}
+		}
+		return response, nil
+	})
+}
+
+// bound returns one end of a range: a key, or the empty text for what is before, or behind, all of them.
+func (w *tablestoreWorld) bound(table string, key *tablestore.PrimaryKey, all tablestore.PrimaryKeyOption) (string, error) {
+	if len(key.PrimaryKeys) == 1 && key.PrimaryKeys[0].PrimaryKeyOption == all {
+		key = &tablestore.PrimaryKey{PrimaryKeys: []*tablestore.PrimaryKeyColumn{
+			{ColumnName: key.PrimaryKeys[0].ColumnName, Value: ""}}}
+	}
+	return w.primaryKey(table, key)
 }
 
 // tablestoreAsk carries one request out, alone, and lets its fate befall it.
