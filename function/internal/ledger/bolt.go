@@ -19,7 +19,7 @@ const (
 	// boltLockWait is how long OpenBolt waits for another process to let go of the file.
 	boltLockWait = time.Second
 	// boltPage is how many keys List reads in one transaction.
-	boltPage = 128
+	boltPage = 64
 )
 
 // boltBucket holds every key. A value is its revision (8 bytes, big-endian) and the JSON object. The

@@ -255,7 +255,7 @@ func listExpiry(t *testing.T, store ledger.Store) {
 
 // listPages lists more keys than a page has, while others are written.
 func listPages(t *testing.T, store ledger.Store) {
-	const count = 300
+	const count = 200
 	revisions := map[string]uint64{}
 	for i := range count {
 		key := fmt.Sprintf("instance/i-%03d", i)
