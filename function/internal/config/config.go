@@ -16,13 +16,17 @@ import (
 // Config is what the environment says. It holds no open resource; its secrets are hidden however it is printed. Evidence and
 // notifications have no field yet: Load accepts nothing but their defaults.
 type Config struct {
-	Policy    remedy.Policy
-	Ledger    Ledger
-	HTTPToken Secret        // empty: requests from an HTTP trigger are refused
-	Endpoint  string        // base URL of ECS, without a path; empty: by region
-	VPC       bool          // use the region's VPC endpoint
-	Reserve   time.Duration // kept back from the invocation's deadline
-	Warnings  []string      // what works but is risky, for the operator to read at start; no secrets
+	Policy remedy.Policy
+	// FleetWaiting is how many alarms may wait for a slot; with 0 they are refused. It is a rule like
+	// those of Policy, and belongs there as soon as the core has it.
+	FleetWaiting int
+	Ledger       Ledger
+	HTTPToken    Secret        // empty: requests from an HTTP trigger are refused
+	Endpoint     string        // base URL of ECS, without a path; empty: by region
+	VPC          bool          // use the region's VPC endpoint
+	Language     Language      // of details, messages and pages
+	Reserve      time.Duration // kept back from the invocation's deadline
+	Warnings     []string      // what works but is risky, for the operator to read at start; no secrets
 }
 
 // Problem is one thing that is wrong with the environment. Its text is one line.
@@ -36,6 +40,9 @@ type Problem struct {
 // Error says all of it in one line: NAME="value": what is wrong; cure: what to do.
 func (p Problem) Error() string {
 	name := p.Variable
+	if !plain(name) { // the name of a variable comes from outside, too
+		name = quoted(name)
+	}
 	if p.Value != "" {
 		name += "=" + quoted(p.Value)
 	}
@@ -128,6 +135,51 @@ func (l *loader) compare(c *Config) {
 				"longer): delivered again at the age of %v, it would open a second one", p.KeyRetention(), p.AlarmMaxAge),
 			Cure: fmt.Sprintf("at most %v, or a longer REMEDY_INCIDENT_WINDOW", p.KeyRetention())})
 	}
+	l.compareFleet(c)
+}
+
+// What the fleet's record takes, in bytes, at most: half of what the smallest store holds in one
+// record (ledger.MaxValue; a test ties the two), for the other half is for what no limit counts, and
+// for a version to come. This package may not know the ledger, only its limits.
+const (
+	fleetBudget   = 1 << 20
+	fleetBegun    = 200   // an incident's beginning
+	fleetSlot     = 300   // an incident under way
+	fleetAwaiting = 1_100 // an alarm that waits
+
+	// The largest of each limit, with the defaults of the two others.
+	mostConcurrent = (fleetBudget - 20*fleetBegun - 50*fleetAwaiting) / fleetSlot
+	mostHourly     = (fleetBudget - 3*fleetSlot - 50*fleetAwaiting) / fleetBegun
+	mostWaiting    = (fleetBudget - 3*fleetSlot - 20*fleetBegun) / fleetAwaiting
+)
+
+// compareFleet refuses limits that are too large together: a record that has outgrown its store would
+// stop every further incident.
+func (l *loader) compareFleet(c *Config) {
+	type limit struct {
+		name       string
+		cost, each int
+	}
+	limits := []limit{
+		{"REMEDY_FLEET_CONCURRENT", c.Policy.FleetConcurrent * fleetSlot, fleetSlot},
+		{"REMEDY_FLEET_HOURLY", c.Policy.FleetHourly * fleetBegun, fleetBegun},
+		{"REMEDY_FLEET_WAITING", c.FleetWaiting * fleetAwaiting, fleetAwaiting},
+	}
+	sum := limits[0].cost + limits[1].cost + limits[2].cost
+	if !l.fine(limits[0].name, limits[1].name, limits[2].name) || sum <= fleetBudget {
+		return
+	}
+	costliest := slices.MaxFunc(limits, func(a, b limit) int { return a.cost - b.cost })
+	cure := "lower one of the others too"
+	if left := fleetBudget - (sum - costliest.cost); left >= costliest.each {
+		cure = fmt.Sprintf("%d at most, or lower one of the others", left/costliest.each)
+	}
+	l.add(Problem{Variable: costliest.name, Value: l.given[costliest.name],
+		Wrong: fmt.Sprintf("too large beside the other REMEDY_FLEET_ limits: at %d bytes for each of "+
+			"REMEDY_FLEET_CONCURRENT, %d for REMEDY_FLEET_HOURLY and %d for REMEDY_FLEET_WAITING, the "+
+			"ledger's record would have %d bytes, and holds %d", fleetSlot, fleetBegun, fleetAwaiting, sum,
+			fleetBudget),
+		Cure: cure})
 }
 
 // refuseUnknown reports names that are nobody's: a typo must not switch a guard off. It never shows their values, which may
@@ -137,7 +189,8 @@ func (l *loader) refuseUnknown(known []setting) {
 		delete(l.given, s.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.given)) {
-		nearest := slices.MinFunc(known, func(a, b setting) int { return distance(name, a.Name) - distance(name, b.Name) })
+		few := name[:min(len(name), 100)] // the distance of more takes its time, and says nothing
+		nearest := slices.MinFunc(known, func(a, b setting) int { return distance(few, a.Name) - distance(few, b.Name) })
 		l.add(Problem{Variable: name, Wrong: "no such variable", Cure: "remove it; did you mean " + nearest.Name + "?"})
 	}
 }
@@ -200,9 +253,16 @@ func warnings(c *Config) []string {
 // DescribeCloudAssistantStatus).
 const heartbeatPeriod = time.Minute
 
+// enough is how much of a text from outside a message shows.
+const enough = 100
+
+// plain reports whether a text from outside can stand in a message as it is.
+func plain(s string) bool {
+	return len(s) <= enough && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
 // quoted is text from outside on one line, kept short.
 func quoted(s string) string {
-	const enough = 100
 	if runes := []rune(s); len(runes) > enough {
 		return strconv.Quote(string(runes[:enough])) + "…"
 	}

@@ -100,8 +100,10 @@ func TestDefaults(t *testing.T) {
 			FleetConcurrent: 3,
 			FleetHourly:     20,
 		},
-		Ledger:  Ledger{Kind: LedgerMemory, Name: "mem:"},
-		Reserve: 15 * time.Second,
+		FleetWaiting: 50,
+		Ledger:       Ledger{Kind: LedgerMemory, Name: "mem:"},
+		Language:     LanguageEnglish,
+		Reserve:      15 * time.Second,
 		Warnings: []string{"REMEDY_LEDGER: with mem: only one process may run: several would not know of each other's " +
 			"incidents, and could reboot the same instance"},
 	}
@@ -139,9 +141,10 @@ func TestVariables(t *testing.T) {
 		{"REMEDY_ALARM_MAX_AGE", "15m"}, {"REMEDY_ATTEMPT_TIMEOUT", "5m"}, {"REMEDY_BOOT_GRACE", "15m"},
 		{"REMEDY_MAX_ATTEMPTS", "5"}, {"REMEDY_INCIDENT_LIMIT", "45m"}, {"REMEDY_POLL", "5s"}, {"REMEDY_LEASE", "60s"},
 		{"REMEDY_COOLDOWN", "30m"}, {"REMEDY_MAX_INCIDENTS", "3"}, {"REMEDY_INCIDENT_WINDOW", "24h"},
-		{"REMEDY_FLEET_CONCURRENT", "3"}, {"REMEDY_FLEET_HOURLY", "20"}, {"REMEDY_WINDOWS", "always"},
+		{"REMEDY_FLEET_CONCURRENT", "3"}, {"REMEDY_FLEET_HOURLY", "20"},
+		{"REMEDY_FLEET_WAITING", "50"}, {"REMEDY_WINDOWS", "always"},
 		{"REMEDY_LEDGER", "mem:"}, {"REMEDY_EVIDENCE", "off"}, {"REMEDY_EVIDENCE_TIMEOUT", "3s"}, {"REMEDY_NOTIFY", "none"},
-		{"REMEDY_HTTP_TOKEN", "none"}, {"REMEDY_ECS_ENDPOINT", "by region"}, {"REMEDY_NETWORK", "public"},
+		{"REMEDY_LANG", "en"}, {"REMEDY_HTTP_TOKEN", "none"}, {"REMEDY_ECS_ENDPOINT", "by region"}, {"REMEDY_NETWORK", "public"},
 		{"REMEDY_DEADLINE_RESERVE", "15s"},
 	}
 	var got [][2]string
@@ -183,8 +186,9 @@ func TestEveryVariable(t *testing.T) {
 		"REMEDY_SECOND_CHECK=none", "REMEDY_HEARTBEAT_FRESH=2m", "REMEDY_ALARM_MAX_AGE=10m", "REMEDY_ATTEMPT_TIMEOUT=4m",
 		"REMEDY_BOOT_GRACE=20m", "REMEDY_MAX_ATTEMPTS=3", "REMEDY_INCIDENT_LIMIT=1h", "REMEDY_POLL=10ms", "REMEDY_LEASE=2s",
 		"REMEDY_COOLDOWN=1h30m", "REMEDY_MAX_INCIDENTS=1", "REMEDY_INCIDENT_WINDOW=48h", "REMEDY_FLEET_CONCURRENT=1",
-		"REMEDY_FLEET_HOURLY=1", "REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
-		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents", "REMEDY_EVIDENCE_TIMEOUT=3s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
+		"REMEDY_FLEET_HOURLY=1", "REMEDY_FLEET_WAITING=0", "REMEDY_LANG=zh", "REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
+		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents?endpoint=vpc1-remedy.cn-hangzhou.vpc.ots.aliyuncs.com",
+		"REMEDY_EVIDENCE_TIMEOUT=3s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
 		"REMEDY_ECS_ENDPOINT=http://127.0.0.1:8080", "REMEDY_NETWORK=vpc", "REMEDY_DEADLINE_RESERVE=500ms",
 	}
 	want := Config{
@@ -212,8 +216,9 @@ func TestEveryVariable(t *testing.T) {
 				From: 22 * 60, To: 6 * 60, Location: shanghai}},
 		},
 		Ledger: Ledger{Kind: LedgerTablestore, Instance: "remedy", Region: "cn-hangzhou", Table: "incidents",
-			Name: "ots://remedy.cn-hangzhou/incidents"},
+			Endpoint: "https://vpc1-remedy.cn-hangzhou.vpc.ots.aliyuncs.com", Name: "ots://remedy.cn-hangzhou/incidents"},
 		HTTPToken: "sixteen-letters!",
+		Language:  LanguageChinese,
 		Endpoint:  "http://127.0.0.1:8080",
 		VPC:       true,
 		Reserve:   500 * time.Millisecond,
@@ -246,6 +251,13 @@ func TestJustRight(t *testing.T) {
 		{"REMEDY_ALARM_MAX_AGE=48h REMEDY_INCIDENT_WINDOW=48h", "the memory is as long as the incident window"},
 		{"REMEDY_MAX_ATTEMPTS=3", "graceful, graceful, forced"},
 		{"REMEDY_MAX_INCIDENTS=1 REMEDY_FLEET_CONCURRENT=1 REMEDY_FLEET_HOURLY=1", "one is the least"},
+		{"REMEDY_FLEET_HOURLY=1000 REMEDY_FLEET_CONCURRENT=500", "every ledger holds as much"},
+		{"REMEDY_FLEET_CONCURRENT=3298", "the most beside the others' defaults"},
+		{"REMEDY_FLEET_HOURLY=4963", "the most beside the others' defaults"},
+		{"REMEDY_FLEET_WAITING=948", "the most beside the others' defaults"},
+		{"REMEDY_FLEET_WAITING=0", "nobody waits"},
+		{"REMEDY_FLEET_CONCURRENT=1000 REMEDY_FLEET_HOURLY=1000 REMEDY_FLEET_WAITING=498",
+			"300,000 and 200,000 and 547,800 bytes are within 1,048,576"},
 		{"REMEDY_COOLDOWN=1ns", "positive is enough"},
 		{"REMEDY_COOLDOWN=0s", "no cool-down"},
 		{"REMEDY_DEADLINE_RESERVE=0s", "nothing kept back"},
@@ -276,11 +288,17 @@ func TestLedger(t *testing.T) {
 		{"bolt:///a/../b%20c#1", Ledger{Kind: LedgerBolt, Path: "/b%20c#1", Name: "bolt:///b%20c#1"}}, // a path, not a URL
 		{"redis://cache", Ledger{Kind: LedgerRedis, URL: "redis://cache", Name: "redis://cache"}},
 		{"redis://cache:6379/", Ledger{Kind: LedgerRedis, URL: "redis://cache:6379/", Name: "redis://cache:6379/"}},
-		{"rediss://u:p%2Fw%40@cache:6379/3?dial_timeout=1s", Ledger{Kind: LedgerRedis,
-			URL: "rediss://u:p%2Fw%40@cache:6379/3?dial_timeout=1s", Name: "rediss://cache:6379/3"}},
+		{"rediss://u:p%2Fw%40%3F%23%25%3A@cache:6379/3", Ledger{Kind: LedgerRedis,
+			URL: "rediss://u:p%2Fw%40%3F%23%25%3A@cache:6379/3", Name: "rediss://cache:6379/3"}},
 		{"redis://:pw@[::1]:6379", Ledger{Kind: LedgerRedis, URL: "redis://:pw@[::1]:6379", Name: "redis://[::1]:6379"}},
 		{"ots://Re-1.ap-southeast-1/_T9", Ledger{Kind: LedgerTablestore, Instance: "Re-1", Region: "ap-southeast-1", Table: "_T9",
 			Name: "ots://Re-1.ap-southeast-1/_T9"}},
+		{"ots://remedy.cn-hangzhou/t?endpoint=my-vpc-remedy.cn-hangzhou.vpc.ots.aliyuncs.com", Ledger{Kind: LedgerTablestore,
+			Instance: "remedy", Region: "cn-hangzhou", Table: "t", Name: "ots://remedy.cn-hangzhou/t",
+			Endpoint: "https://my-vpc-remedy.cn-hangzhou.vpc.ots.aliyuncs.com"}},
+		{"ots://remedy.cn-hangzhou/t?endpoint=http%3A%2F%2F127.0.0.1%3A8080", Ledger{Kind: LedgerTablestore,
+			Instance: "remedy", Region: "cn-hangzhou", Table: "t", Name: "ots://remedy.cn-hangzhou/t",
+			Endpoint: "http://127.0.0.1:8080"}},
 	} {
 		c, err := Load([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=" + test.value})
 		if err != nil {
@@ -333,7 +351,7 @@ func TestWarnings(t *testing.T) {
 // TestSecretsStayHidden prints a Config that is full of secrets in every way there is.
 func TestSecretsStayHidden(t *testing.T) {
 	c, err := Load([]string{"REMEDY_MODE=enforce", "REMEDY_HTTP_TOKEN=hunter2-hunter2-hunter2",
-		"REMEDY_LEDGER=redis://admin:hunter2@cache:6379/1?client_name=hunter2"})
+		"REMEDY_LEDGER=redis://admin:hunter2@cache:6379/1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net"
 	"net/url"
 	"path"
@@ -38,6 +39,15 @@ type setting struct {
 	hides  func(value string) bool // whether messages leave the value out: it may hold a secret; nil: never
 	parse  parser
 }
+
+// Language is that of the words for humans. Whatever programs read (verdicts, reasons, JSON) has none.
+type Language string
+
+// The languages.
+const (
+	LanguageEnglish Language = "en"
+	LanguageChinese Language = "zh"
+)
 
 // late is a pattern that is compiled when it is first needed: start-up needs none of ours, and pays for every one.
 func late(pattern string) func() *regexp.Regexp {
@@ -102,7 +112,7 @@ func settings(c *Config) []setting {
 			parse: duration(&p.BootGrace, 0)},
 		{Variable: Variable{"REMEDY_MAX_ATTEMPTS", "5",
 			"attempts within one incident, not-executed ones not counted (3 at least)"},
-			parse: count(&p.MaxAttempts, 3)},
+			parse: count(&p.MaxAttempts, 3, math.MaxInt)},
 		{Variable: Variable{"REMEDY_INCIDENT_LIMIT", "45m",
 			"no attempt is claimed later than this after the incident opened"},
 			parse: duration(&p.IncidentLimit, 0)},
@@ -118,23 +128,27 @@ func settings(c *Config) []setting {
 			parse: durationOrNone(&p.Cooldown)},
 		{Variable: Variable{"REMEDY_MAX_INCIDENTS", "3",
 			"incidents per instance within REMEDY_INCIDENT_WINDOW; then a human is needed"},
-			parse: count(&p.MaxIncidents, 1)},
+			parse: count(&p.MaxIncidents, 1, math.MaxInt)},
 		{Variable: Variable{"REMEDY_INCIDENT_WINDOW", "24h",
 			"the span in which REMEDY_MAX_INCIDENTS counts"},
 			parse: duration(&p.IncidentWindow, 0)},
 		{Variable: Variable{"REMEDY_FLEET_CONCURRENT", "3",
 			"incidents under way at once, all instances together"},
-			parse: count(&p.FleetConcurrent, 1)},
+			parse: count(&p.FleetConcurrent, 1, mostConcurrent)},
 		{Variable: Variable{"REMEDY_FLEET_HOURLY", "20",
 			"incidents begun within an hour, all instances together"},
-			parse: count(&p.FleetHourly, 1)},
+			parse: count(&p.FleetHourly, 1, mostHourly)},
+		{Variable: Variable{"REMEDY_FLEET_WAITING", "50",
+			"alarms that wait for a slot when REMEDY_FLEET_CONCURRENT is reached; 0: they are refused"},
+			parse: count(&c.FleetWaiting, 0, mostWaiting)},
 		{Variable: Variable{"REMEDY_WINDOWS", "always",
 			"when incidents may open: `Mon-Thu 22:00-06:00 Asia/Shanghai; Sat,Sun 00:00-24:00 Asia/Shanghai`; a " +
 				"window that passes midnight belongs to the day it begins; ends are exclusive; wall clock"},
 			parse: windows(&p.Windows), hides: always},
 		{Variable: Variable{"REMEDY_LEDGER", "mem:",
-			"`mem:` · `bolt:///PATH` · `redis://…` `rediss://…` · `ots://INSTANCE.REGION/TABLE`. Mode enforce " +
-				"needs it set explicitly; `mem:` and `bolt:` warn at start that only one process may run"},
+			"`mem:` · `bolt:///PATH` · `redis://…` `rediss://…` · `ots://INSTANCE.REGION/TABLE` (`?endpoint=HOST` " +
+				"for a bound VPC's address). Mode enforce needs it set explicitly; `mem:` and `bolt:` warn at " +
+				"start that only one process may run"},
 			parse: ledger(&c.Ledger), hides: ledgerHidden},
 		{Variable: Variable{"REMEDY_EVIDENCE", "off",
 			"`off` · `dir:///PATH` · `oss://BUCKET/PREFIX`"},
@@ -145,6 +159,9 @@ func settings(c *Config) []setting {
 		{Variable: Variable{"REMEDY_NOTIFY", "none",
 			"space-separated notification URLs"},
 			parse: notify, hides: always},
+		{Variable: Variable{"REMEDY_LANG", "en",
+			"`en` · `zh`: the words of details, messages and pages"},
+			parse: oneOf(&c.Language, choice[Language]{"en", LanguageEnglish}, choice[Language]{"zh", LanguageChinese})},
 		{Variable: Variable{"REMEDY_HTTP_TOKEN", "none",
 			"secret for the HTTP trigger, 16 characters at least; without it HTTP requests are refused"},
 			parse: token(&c.HTTPToken), hides: always, worded: true},
@@ -215,7 +232,7 @@ func durationOrNone(into *time.Duration) parser {
 	}
 }
 
-func count(into *int, least int) parser {
+func count(into *int, least, most int) parser {
 	return func(value string, fail fail) {
 		n, err := strconv.Atoi(value)
 		switch {
@@ -223,6 +240,8 @@ func count(into *int, least int) parser {
 			fail("a number in digits, such as "+strconv.Itoa(least+2), "not a whole number")
 		case n < least:
 			fail(strconv.Itoa(least)+" at least", "too small")
+		case n > most:
+			fail(strconv.Itoa(most)+" at most", "too large: a ledger's record could not hold as much")
 		default:
 			*into = n
 		}

@@ -164,7 +164,7 @@ func tablestoreHost(host, instance, region string) bool {
 	switch domain {
 	case "vpc.ots.aliyuncs.com":
 		name, bound := strings.CutSuffix(first, "-"+instance)
-		return first == instance || bound && name != ""
+		return first == instance || bound && tablestoreWord(name, "-", 63)
 	case "ots.aliyuncs.com", "ots-internal.aliyuncs.com", "tablestore.aliyuncs.com",
 		"vpc.tablestore.aliyuncs.com":
 		return first == instance
