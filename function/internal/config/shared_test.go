@@ -41,16 +41,19 @@ func TestFleetFitsTheSmallestStore(t *testing.T) {
 // TestTablestoreHost: what is a host of the instance here is one there.
 func TestTablestoreHost(t *testing.T) {
 	opens := func(host string) bool {
-		store, err := stores.OpenTablestore(stores.TablestoreOptions{Instance: "re-m1", Region: "cn-hangzhou",
-			Table: "t", Endpoint: "https://" + host, AccessKeyID: "id", AccessKeySecret: "secret",
+		store, err := stores.OpenTablestore(stores.TablestoreOptions{Instance: "re-m1",
+			Region: "cn-hangzhou",
+			Table:  "t", Endpoint: "https://" + host, AccessKeyID: "id", AccessKeySecret: "secret",
 			Limit: time.Second})
 		if err == nil {
 			store.Close()
 		}
 		return err == nil
 	}
-	parts := []string{"re-m1", "Re-M1", "vpc", "v1", "-", "-", ".", ".", ".cn-hangzhou.", ".cn-beijing.", "ots",
-		"ots-internal", "tablestore", "vpc.ots", "vpc.tablestore", ".aliyuncs.com", ".aliyuncs.com", "oss", "1",
+	parts := []string{"re-m1", "Re-M1", "vpc", "v1", "-", "-", ".", ".", ".cn-hangzhou.",
+		".cn-beijing.", "ots",
+		"ots-internal", "tablestore", "vpc.ots", "vpc.tablestore", ".aliyuncs.com",
+		".aliyuncs.com", "oss", "1",
 		"example.com", "@", "/", ":443", "_", "%2e", "é", " ", "\n", strings.Repeat("v", 60)}
 	random := rand.New(rand.NewPCG(9, 9))
 	accepted := 0

@@ -22,12 +22,12 @@ const (
 	boltPage = 64
 )
 
-// boltBucket holds every key. A value is its revision (8 bytes, big-endian) and the JSON object. The
-// form may change only together with the bucket's name.
+// boltBucket holds every key. A value is its revision (8 bytes, big-endian) and the JSON object.
+// The form may change only together with the bucket's name.
 var boltBucket = []byte("ledger/1")
 
-// Bolt is a Store in one file, for a single process: the CLI, or a function that never runs twice at
-// once. Every Put reaches the disk before it returns.
+// Bolt is a Store in one file, for a single process: the CLI, or a function that never runs twice
+// at once. Every Put reaches the disk before it returns.
 //
 // The library maps the file into memory and trusts what it finds there. So OpenBolt checks the file
 // first, and a call that still meets damage (somebody cut the file while it was open, say) gets an
@@ -40,7 +40,8 @@ type Bolt struct {
 	db   *bbolt.DB
 
 	// turn is held by the one call that is under way. The library could run several at once, but a
-	// panic in it can leave its locks held, and whoever waited for one of those would wait for ever.
+	// panic in it can leave its locks held, and whoever waited for one of those would wait for
+	// ever.
 	turn   chan struct{}
 	broken error // what a panic left behind; guarded by turn
 }
@@ -48,9 +49,9 @@ type Bolt struct {
 // OpenBolt opens the file at path, or creates it with mode 0600; the folder must exist. It waits a
 // second for the file's lock, which the kernel drops when its holder dies.
 //
-// A file that is damaged, or that this program did not write, is an error that says so and what to do,
-// and stays as it is. An empty file is a new ledger: a process that is killed while it creates one
-// leaves that behind.
+// A file that is damaged, or that this program did not write, is an error that says so and what to
+// do, and stays as it is. An empty file is a new ledger: a process that is killed while it creates
+// one leaves that behind.
 func OpenBolt(path string) (*Bolt, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -198,8 +199,9 @@ func (b *Bolt) page(from, prefix []byte) (keys []string, next []byte, err error)
 	return keys, next, err
 }
 
-// Close implements Store. It waits for the call under way, and releases the file's lock. A file that
-// was found damaged stays open and locked until the process ends: closing it might wait for ever.
+// Close implements Store. It waits for the call under way, and releases the file's lock. A file
+// that was found damaged stays open and locked until the process ends: closing it might wait for
+// ever.
 func (b *Bolt) Close() error {
 	b.turn <- struct{}{}
 	defer func() { <-b.turn }()
@@ -231,8 +233,8 @@ func (b *Bolt) call(ctx context.Context, doing string, do func() error) error {
 	return b.failure(doing, err)
 }
 
-// boltSurvives runs what reads the mapped file: a panic of the library is an error, and so is a fault
-// of the memory, which is what reading beyond the end of the file gives.
+// boltSurvives runs what reads the mapped file: a panic of the library is an error, and so is a
+// fault of the memory, which is what reading beyond the end of the file gives.
 func boltSurvives(do func() error) error {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	return survive(do)
@@ -246,8 +248,8 @@ func boltPanicked(err error) bool {
 }
 
 // live returns what is stored under the key, valid until the transaction ends, or nil and 0 where
-// nothing is stored or what was stored has expired. An expired value stays in the file until its key
-// is written again.
+// nothing is stored or what was stored has expired. An expired value stays in the file until its
+// key is written again.
 func (b *Bolt) live(key, stored []byte) (value []byte, revision uint64, err error) {
 	now := time.Now
 	if b.Now != nil {
@@ -283,17 +285,17 @@ func boltUnopened(path string, err error) error {
 	var damage boltDamage
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("ledger file %s is held open by another process, the function or another "+
-			"command, and only one process may use it: end that one, then try again; to look at a "+
-			"ledger or to pause while the function runs, it must be one that processes share, "+
-			"redis:// or ots://", path)
+		return fmt.Errorf("ledger file %s is held open by another process, the function or "+
+			"another command, and only one process may use it: end that one, then try again; to "+
+			"look at a ledger or to pause while the function runs, it must be one that processes "+
+			"share, redis:// or ots://", path)
 	case errors.As(err, &damage), boltPanicked(err):
-		return fmt.Errorf("ledger file %s is damaged, or must be a ledger of this program and is not "+
-			"(%w): put a copy of it back, or move it away, and a new one begins without its incidents, "+
-			"cool-downs and pause", path, err)
+		return fmt.Errorf("ledger file %s is damaged, or must be a ledger of this program and is "+
+			"not (%w): put a copy of it back, or move it away, and a new one begins without its "+
+			"incidents, cool-downs and pause", path, err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("ledger file %s cannot be opened for reading and writing: give it to the "+
-			"user that runs this program, and its folder too: %w", path, err)
+		return fmt.Errorf("ledger file %s cannot be opened for reading and writing: give it to "+
+			"the user that runs this program, and its folder too: %w", path, err)
 	}
 	return fmt.Errorf("ledger file %s cannot be opened; it must be a ledger of this program, in a "+
 		"folder that exists, on a disk with space: %w", path, err)

@@ -12,8 +12,8 @@ import (
 	"ecs-remedy/function/internal/ledger"
 )
 
-// A file or a folder that this user may not use says so, and is no damage. Root may use everything, so
-// where the test runs as root, one thread opens the file as somebody else.
+// A file or a folder that this user may not use says so, and is no damage. Root may use everything,
+// so where the test runs as root, one thread opens the file as somebody else.
 func TestBoltNoPermission(t *testing.T) {
 	const nobody = 65534
 	folder := t.TempDir()
@@ -53,7 +53,8 @@ func TestBoltNoPermission(t *testing.T) {
 			answer <- err
 		}()
 		err := <-answer
-		if err == nil || !strings.Contains(err.Error(), "cannot be opened for reading and writing") ||
+		if err == nil || !strings.Contains(err.Error(), "cannot be opened for reading and "+
+			"writing") ||
 			!strings.Contains(err.Error(), row.path) {
 			t.Errorf("%s: %v, want that it may not be used, and its path", row.why, err)
 		}

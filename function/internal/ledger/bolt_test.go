@@ -22,7 +22,10 @@ import (
 )
 
 func TestBolt(t *testing.T) {
-	ledgertest.TestStore(t, func(t *testing.T) ledger.Store { return openBolt(t, filepath.Join(t.TempDir(), "ledger")) })
+	ledgertest.TestStore(t, func(t *testing.T) ledger.Store {
+		return openBolt(t,
+			filepath.Join(t.TempDir(), "ledger"))
+	})
 }
 
 func TestBoltExpiry(t *testing.T) {
@@ -43,11 +46,15 @@ func TestBoltKeepsWhatItHolds(t *testing.T) {
 	}
 	bolt = openBolt(t, path)
 	defer bolt.Close()
-	if value, at, err := bolt.Get(t.Context(), "fleet"); string(value) != `{"n":1}` || at != revision || err != nil {
-		t.Errorf("after opening again: %s at %d (%v), want what was written at %d", value, at, err, revision)
+	if value, at, err := bolt.Get(t.Context(), "fleet"); string(value) != `{"n":1}` ||
+		at != revision || err != nil {
+		t.Errorf("after opening again: %s at %d (%v), want what was written at %d",
+			value, at, err, revision)
 	}
-	if next, err := bolt.Put(t.Context(), "other", []byte(`{}`), 0); err != nil || next <= revision {
-		t.Errorf("after opening again: revision %d (%v), want one greater than %d", next, err, revision)
+	if next, err := bolt.Put(t.Context(), "other", []byte(`{}`),
+		0); err != nil || next <= revision {
+		t.Errorf("after opening again: revision %d (%v), want one greater than "+
+			"%d", next, err, revision)
 	}
 }
 
@@ -170,8 +177,8 @@ func boltNewSample(t *testing.T) (file []byte, values map[string]string) {
 // boltTries counts the files that could be opened.
 var boltTries int
 
-// boltTry uses a file that may be damaged. Either it cannot be opened, with an error that says so and
-// the file left as it is; or it can, and then whatever is asked has an answer or an error.
+// boltTry uses a file that may be damaged. Either it cannot be opened, with an error that says so
+// and the file left as it is; or it can, and then whatever is asked has an answer or an error.
 func boltTry(t *testing.T, why string, file []byte, values map[string]string) (opened bool) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ledger")
@@ -248,8 +255,8 @@ func TestBoltCutOff(t *testing.T) {
 	}
 }
 
-// Every page gets damaged in many ways. The library alone panics on some, and others end the process
-// with a fault of its memory.
+// Every page gets damaged in many ways. The library alone panics on some, and others end the
+// process with a fault of its memory.
 func TestBoltDamagedPages(t *testing.T) {
 	file, values := boltSample(t)
 	pageSize := os.Getpagesize()
@@ -293,12 +300,14 @@ func TestBoltDamagedPages(t *testing.T) {
 			if random.IntN(2) == 0 {
 				mask = byte(1 + random.IntN(255))
 			}
-			change(fmt.Sprintf("byte %d flipped by %#x", at, mask), func(page []byte) { page[at] ^= mask })
+			change(fmt.Sprintf("byte %d flipped by %#x", at,
+				mask), func(page []byte) { page[at] ^= mask })
 		}
 	}
 	t.Logf("%d opened all the same, %d refused", opened, refused)
 	if opened < 10 || refused < 100 {
-		t.Errorf("%d opened, %d refused: want some that opened (free pages, values), and many refused",
+		t.Errorf("%d opened, %d refused: want some that opened (free pages, values), and many "+
+			"refused",
 			opened, refused)
 	}
 }
@@ -311,7 +320,8 @@ func TestBoltForgedMeta(t *testing.T) {
 		name     string
 		at, size int
 	}{{"page size", 8, 4}, {"root", 16, 8}, {"free list", 32, 8}, {"pages", 40, 8}} {
-		for _, value := range []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 17, 512, 1024, 4095, 4097, 1 << 13, 1 << 24,
+		for _, value := range []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 17, 512, 1024, 4095,
+			4097, 1 << 13, 1 << 24,
 			1 << 31, 1 << 40, 1<<63 - 1, 1 << 63, 1<<64 - 2, 1<<64 - 1} {
 			forged := bytes.Clone(file)
 			for _, at := range []int{0, pageSize} {
@@ -346,7 +356,8 @@ func TestBoltCutWhileOpen(t *testing.T) {
 		_, put := bolt.Put(t.Context(), "instance/i-5", []byte(`{}`), 0)
 		list := bolt.List(t.Context(), "", func(string) error { return nil })
 		for call, err := range map[string]error{"Get": got, "Put": put, "List": list} {
-			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			if err == nil || !strings.Contains(err.Error(), want) ||
+				!strings.Contains(err.Error(), path) {
 				t.Errorf("%s gave %v, want %q and the path", call, err, want)
 			}
 		}

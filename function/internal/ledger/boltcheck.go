@@ -14,8 +14,8 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// boltInspect opens the file read-only, checks it, and closes it. Its errors are those of the system
-// or of the lock, or a boltDamage.
+// boltInspect opens the file read-only, checks it, and closes it. Its errors are those of the
+// system or of the lock, or a boltDamage.
 func boltInspect(path string) error {
 	if err := boltPageSize(path); err != nil {
 		return err
@@ -46,9 +46,10 @@ func boltInspect(path string) error {
 	return err
 }
 
-// boltPageSize refuses a file with a meta page that tells a size of pages that no page has: the library
-// would go by it. It looks where the library looks for meta pages (bbolt's db.go, getPageSize). The
-// file is not locked yet, but a meta page that somebody is writing at this moment is not whole.
+// boltPageSize refuses a file with a meta page that tells a size of pages that no page has: the
+// library would go by it. It looks where the library looks for meta pages (bbolt's db.go,
+// getPageSize). The file is not locked yet, but a meta page that somebody is writing at this moment
+// is not whole.
 func boltPageSize(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -69,9 +70,9 @@ func boltPageSize(path string) error {
 	return nil
 }
 
-// boltCheck looks at every page. The library's own check comes second: on pages that point out of the
-// file, or round in circles, it would end the process, for it runs on a goroutine of its own, where a
-// fault cannot be caught.
+// boltCheck looks at every page. The library's own check comes second: on pages that point out of
+// the file, or round in circles, it would end the process, for it runs on a goroutine of its own,
+// where a fault cannot be caught.
 func boltCheck(db *bbolt.DB, file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -93,11 +94,12 @@ func boltCheck(db *bbolt.DB, file *os.File) error {
 }
 
 // boltPages reads the pages of a file as the library will, and with a bound on everything: whatever
-// this lets through, the library can follow without leaving the file or its page, and comes to an end.
+// this lets through, the library can follow without leaving the file or its page, and comes to an
+// end.
 //
-// The form is that of bbolt's internal/common/{meta,page}.go and internal/freelist/shared.go, in the
-// byte order of the machine. A page begins with its id (8 bytes), flags (2), how many elements it has
-// (2) and into how many further pages it goes on (4).
+// The form is that of bbolt's internal/common/{meta,page}.go and internal/freelist/shared.go, in
+// the byte order of the machine. A page begins with its id (8 bytes), flags (2), how many elements
+// it has (2) and into how many further pages it goes on (4).
 type boltPages struct {
 	file     io.ReaderAt
 	pageSize int64

@@ -92,7 +92,8 @@ func (m *Mem) keys(prefix string) []string {
 // Close implements Store. It keeps the entries: a test may go on reading what was left.
 func (m *Mem) Close() error { return nil }
 
-// live returns the key's entry, or the zero one where nothing is stored or what was stored has expired.
+// live returns the key's entry, or the zero one where nothing is stored or what was stored has
+// expired.
 func (m *Mem) live(key string) memEntry {
 	now := time.Now
 	if m.Now != nil {

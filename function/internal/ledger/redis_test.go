@@ -41,7 +41,8 @@ func TestRedis(t *testing.T) {
 	})
 }
 
-// Every seventh request is lost, or its answer is: whatever a call returns has to be true all the same.
+// Every seventh request is lost, or its answer is: whatever a call returns has to be true all the
+// same.
 func TestRedisLinearizableWithFaults(t *testing.T) {
 	server := startRedis(t, "")
 	proxy := startProxy(t, server.address)
@@ -67,8 +68,10 @@ func TestRedisLinearizableWithFaults(t *testing.T) {
 func TestRedisURL(t *testing.T) {
 	for _, row := range []struct{ why, url, name string }{
 		{"the port has a default", "redis://example.com", "redis://example.com:6379/0"},
-		{"a database, TLS, a user and a password", "rediss://user:secret@example.com:6380/15", "rediss://example.com:6380/15"},
-		{"a password without a user, percent-encoded", "redis://:se%2Fcret@example.com/1", "redis://example.com:6379/1"},
+		{"a database, TLS, a user and a password", "rediss://user:secret@example.com:6380/15",
+			"rediss://example.com:6380/15"},
+		{"a password without a user, percent-encoded", "redis://:se%2Fcret@example.com/1",
+			"redis://example.com:6379/1"},
 		{"an IPv6 address", "redis://:secret@[::1]:7000", "redis://[::1]:7000/0"},
 		{"an unencoded slash in the password", "redis://:se/cret@example.com", ""},
 		{"an unencoded percent sign", "redis://:se%cret@example.com", ""},
@@ -95,14 +98,16 @@ func TestRedisURL(t *testing.T) {
 		// Nothing is sent: the context has ended. But the message names the ledger.
 		ended, end := context.WithCancel(t.Context())
 		end()
-		if _, _, err := store.Get(ended, "fleet"); err == nil || !strings.HasPrefix(err.Error(), "ledger "+row.name+": ") {
+		if _, _, err := store.Get(ended, "fleet"); err == nil || !strings.HasPrefix(err.Error(),
+			"ledger "+row.name+": ") {
 			t.Errorf("%s: %v, want the name %s", row.why, err, row.name)
 		}
 		store.Close()
 	}
 }
 
-// An answer may get lost before or after its request took effect. Put says what really happened, or that it does not know.
+// An answer may get lost before or after its request took effect. Put says what really happened, or
+// that it does not know.
 func TestRedisLostAnswers(t *testing.T) {
 	server := startRedis(t, "")
 	const ours, theirs = `{"by":"us"}`, `{"by":"somebody else"}`
@@ -113,14 +118,19 @@ func TestRedisLostAnswers(t *testing.T) {
 		stored string // in the end
 		want   string // "", "conflict", or part of an error that is none
 	}{
-		{"the answer is lost, the connection broken", []redisFault{{loseReply: true}}, 5 * time.Second, ours, ""},
-		{"the answer never comes", []redisFault{{loseReply: true, hang: true}}, time.Second, ours, ""},
+		{"the answer is lost, the connection broken", []redisFault{{loseReply: true}},
+			5 * time.Second, ours, ""},
+		{"the answer never comes", []redisFault{{loseReply: true, hang: true}},
+			time.Second, ours, ""},
 		{"the request never arrives", []redisFault{{loseRequest: true}}, 5 * time.Second, ours, ""},
-		{"ours was written over before we asked again", []redisFault{{loseReply: true, overwrite: true}}, 5 * time.Second,
+		{"ours was written over before we asked again",
+			[]redisFault{{loseReply: true, overwrite: true}}, 5 * time.Second,
 			theirs, "the key has changed since"},
-		{"theirs came first, and our request was lost", []redisFault{{loseRequest: true, overwrite: true}}, 5 * time.Second,
+		{"theirs came first, and our request was lost",
+			[]redisFault{{loseRequest: true, overwrite: true}}, 5 * time.Second,
 			theirs, "the key has changed since"},
-		{"no answer ever, though it was written", slices.Repeat([]redisFault{{loseReply: true, hang: true}}, 20),
+		{"no answer ever, though it was written",
+			slices.Repeat([]redisFault{{loseReply: true, hang: true}}, 20),
 			300 * time.Millisecond, ours, "no answer in time (limit 300ms)"},
 	} {
 		t.Run(row.why, func(t *testing.T) {
@@ -158,7 +168,8 @@ func TestRedisLostAnswers(t *testing.T) {
 			if row.want == "" && err != nil {
 				t.Errorf("Put gave %v", err)
 			}
-			if row.want != "" && (err == nil || errors.Is(err, ledger.ErrConflict) || !strings.Contains(err.Error(), row.want)) {
+			if row.want != "" && (err == nil || errors.Is(err, ledger.ErrConflict) ||
+				!strings.Contains(err.Error(), row.want)) {
 				t.Errorf("Put gave %v, want no conflict but %q", err, row.want)
 			}
 			value, at, err := direct.Get(t.Context(), "fleet")
@@ -200,21 +211,31 @@ func TestRedisMessages(t *testing.T) {
 		{"nobody listens", "redis://" + credentials + closed.Addr().String(), "cannot be reached"},
 		{"nobody answers", "redis://" + credentials + silent.Addr().String(), "no answer in time"},
 		{"it hangs up", "redis://" + credentials + hangUp.Addr().String(), "the connection broke"},
-		{"it is something else", "redis://" + credentials + web.Addr().String(), "the connection broke"},
+		{"it is something else", "redis://" + credentials + web.Addr().String(),
+			"the connection broke"},
 		{"TLS was asked for and is not spoken", "rediss://" + credentials + web.Addr().String(),
-			"rediss:// asks for TLS, and " + web.Addr().String() + " does not speak it: use redis://"},
-		{"it hangs up on TLS", "rediss://" + credentials + hangUp.Addr().String(), "the TLS handshake failed"},
-		{"nobody answers to TLS", "rediss://" + credentials + silent.Addr().String(), "no answer in time"},
-		{"the password is wrong", "redis://:correct-horse%2Fbattery%40stapl@" + server.address, "refused the user or password"},
+			"rediss:// asks for TLS, and " + web.Addr().String() + " does not speak it: use " +
+				"redis://"},
+		{"it hangs up on TLS", "rediss://" + credentials + hangUp.Addr().String(),
+			"the TLS handshake failed"},
+		{"nobody answers to TLS", "rediss://" + credentials + silent.Addr().String(),
+			"no answer in time"},
+		{"the password is wrong", "redis://:correct-horse%2Fbattery%40stapl@" + server.address,
+			"refused the user or password"},
 		{"the password is missing", "redis://" + server.address, "needs a password"},
-		{"no such database", "redis://" + credentials + answers("-ERR DB index is out of range\r\n") + "/999",
+		{"no such database", "redis://" + credentials +
+			answers("-ERR DB index is out of range\r\n") + "/999",
 			"refused: ERR DB index"},
-		{"a replica", "redis://" + credentials + answers("-READONLY You can't write against a read only replica.\r\n"),
+		{"a replica", "redis://" + credentials + answers("-READONLY You can't write against a "+
+			"read only replica.\r\n"),
 			"use the address of the primary"},
-		{"a cluster", "redis://" + credentials + answers("-MOVED 3999 127.0.0.1:6381\r\n"), "one node of a cluster"},
-		{"no permission", "redis://" + credentials + answers("-NOPERM User operator has no permissions to run 'hmget'\r\n"),
+		{"a cluster", "redis://" + credentials + answers("-MOVED 3999 127.0.0.1:6381\r\n"),
+			"one node of a cluster"},
+		{"no permission", "redis://" + credentials +
+			answers("-NOPERM User operator has no permissions to run 'hmget'\r\n"),
 			"lacks permissions"},
-		{"an error that repeats the password", "redis://" + credentials + answers("-ERR correct-horse/battery@stapl operator\r\n"),
+		{"an error that repeats the password", "redis://" + credentials +
+			answers("-ERR correct-horse/battery@stapl operator\r\n"),
 			"refused: ERR … …"},
 	} {
 		store, err := ledger.OpenRedis(row.url, time.Second)
@@ -256,7 +277,8 @@ func TestRedisWrongScheme(t *testing.T) {
 	}
 	if open.real {
 		address := startRedisTLS(t, certificate)
-		rows = append(rows, struct{ why, url, want string }{"no TLS to a Redis with it", "redis://:secret@" + address,
+		rows = append(rows, struct{ why, url, want string }{"no TLS to a Redis with it",
+			"redis://:secret@" + address,
 			"redis:// asks for no TLS, and " + address + " speaks nothing else: use rediss://"})
 		store := openRedis(t, "rediss://"+address, 10*time.Second)
 		defer store.Close()
@@ -271,7 +293,8 @@ func TestRedisWrongScheme(t *testing.T) {
 		_, _, err := store.Get(t.Context(), "fleet")
 		took := time.Since(began)
 		store.Close()
-		if err == nil || !strings.HasSuffix(err.Error(), row.want) || strings.Contains(err.Error(), "secret") {
+		if err == nil || !strings.HasSuffix(err.Error(), row.want) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %q", row.why, err, row.want)
 		}
 		if took > 3*time.Second {
@@ -314,9 +337,12 @@ func TestRedisKeysStayKeys(t *testing.T) {
 	server.do(t, "SET", "other/fleet", "somebody else's")
 	want := []string{"fleet", "other/fleet"}
 	revisions, values := map[string]uint64{}, map[string]string{}
-	for i, key := range []string{"fleet", "instance/i-1", "instance/../fleet", "instance/i-1\r\n*1\r\n$8\r\nFLUSHALL\r\n",
-		"instance/i-1 fleet", "instance/i-1\nDEL fleet", "instance/*", "instance/{fleet}", "instance/' .. KEYS[1] .. '",
-		"instance/\x00fleet", "instance/ecs-remedy/fleet", "\r\n", " ", "-", "$-1\r\n", "observe/fleet"} {
+	for i, key := range []string{"fleet", "instance/i-1", "instance/../fleet",
+		"instance/i-1\r\n*1\r\n$8\r\nFLUSHALL\r\n",
+		"instance/i-1 fleet", "instance/i-1\nDEL fleet", "instance/*", "instance/{fleet}",
+		"instance/' .. KEYS[1] .. '",
+		"instance/\x00fleet", "instance/ecs-remedy/fleet", "\r\n", " ", "-",
+		"$-1\r\n", "observe/fleet"} {
 		values[key] = fmt.Sprintf(`{"n":%d}`, i)
 		revision, err := store.Put(t.Context(), key, []byte(values[key]), 0)
 		if err != nil {
@@ -328,7 +354,8 @@ func TestRedisKeysStayKeys(t *testing.T) {
 	for key, revision := range revisions {
 		value, at, err := store.Get(t.Context(), key)
 		if err != nil || at != revision || string(value) != values[key] {
-			t.Errorf("Get(%q) = %s at %d (%v), want what was put there at %d", key, value, at, err, revision)
+			t.Errorf("Get(%q) = %s at %d (%v), want what was put there at %d", key,
+				value, at, err, revision)
 		}
 	}
 	var got []string
@@ -351,7 +378,8 @@ func TestRedisListAmongOthers(t *testing.T) {
 	_, err := server.client.Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
 		for i := range 3000 {
 			want = append(want, fmt.Sprintf("instance/i-%d", i))
-			pipe.HSet(t.Context(), fmt.Sprintf("ecs-remedy/instance/i-%d", i), "revision", 1, "value", "{}")
+			pipe.HSet(t.Context(), fmt.Sprintf("ecs-remedy/instance/i-%d", i),
+				"revision", 1, "value", "{}")
 			pipe.Set(t.Context(), fmt.Sprintf("instance/i-%d", i), "somebody else's", 0)
 			pipe.Set(t.Context(), fmt.Sprintf("ecs-remedyX/instance/i-%d", i), "somebody else's", 0)
 		}
@@ -369,7 +397,11 @@ func TestRedisListAmongOthers(t *testing.T) {
 	through := openRedis(t, "redis://"+proxy.address, 5*time.Second)
 	defer through.Close()
 	var got []string
-	if err := through.List(t.Context(), "instance/", func(key string) error { got = append(got, key); return nil }); err != nil {
+	err = through.List(t.Context(), "instance/", func(key string) error {
+		got = append(got, key)
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(got)
@@ -382,7 +414,8 @@ func TestRedisListAmongOthers(t *testing.T) {
 	}
 }
 
-// A panic of the library is an error of that call. It may have come after the request was carried out.
+// A panic of the library is an error of that call. It may have come after the request was carried
+// out.
 func TestRedisPanic(t *testing.T) {
 	server := startRedis(t, "")
 	store := openRedis(t, "redis://"+server.address, 5*time.Second)
@@ -392,14 +425,16 @@ func TestRedisPanic(t *testing.T) {
 	hook.left.Store(1)
 	revision, err := store.Put(t.Context(), "fleet", []byte(`{"n":1}`), 0)
 	if err != nil {
-		t.Fatalf("one panic after the effect: %v, want that the second try finds our own write", err)
+		t.Fatalf("one panic after the effect: %v, want that the second try finds our own "+
+			"write", err)
 	}
 	hook.left.Store(1 << 30)
 	_, _, got := store.Get(t.Context(), "fleet")
 	_, put := store.Put(t.Context(), "fleet", []byte(`{"n":2}`), revision)
 	list := store.List(t.Context(), "", func(string) error { return nil })
 	for call, err := range map[string]error{"Get": got, "Put": put, "List": list} {
-		if err == nil || errors.Is(err, ledger.ErrConflict) || !strings.Contains(err.Error(), "library failed") {
+		if err == nil || errors.Is(err, ledger.ErrConflict) ||
+			!strings.Contains(err.Error(), "library failed") {
 			t.Errorf("%s gave %v, want that the library failed", call, err)
 		}
 	}
@@ -424,7 +459,8 @@ func (p *redisPanics) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-func (p *redisPanics) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (p *redisPanics) ProcessPipelineHook(
+	next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
 
@@ -450,8 +486,10 @@ func redisCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// startTLS puts TLS in front of a server. wait may hold a connection up before its handshake, or end it.
-func startTLS(t *testing.T, certificate tls.Certificate, server string, wait func() (serve bool)) string {
+// startTLS puts TLS in front of a server. wait may hold a connection up before its handshake, or
+// end it.
+func startTLS(t *testing.T, certificate tls.Certificate, server string,
+	wait func() (serve bool)) string {
 	t.Helper()
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
 	return listen(t, func(client net.Conn) {
@@ -487,7 +525,8 @@ func startRedisTLS(t *testing.T, certificate tls.Certificate) string {
 		"certificate": {Type: "CERTIFICATE", Bytes: certificate.Certificate[0]},
 		"key":         {Type: "PRIVATE KEY", Bytes: key},
 	} {
-		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name),
+			pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -496,7 +535,8 @@ func startRedisTLS(t *testing.T, certificate tls.Certificate) string {
 		t.Fatal(err)
 	}
 	return startRedisServer(t, binary, "", "--tls-cert-file", filepath.Join(folder, "certificate"),
-		"--tls-key-file", filepath.Join(folder, "key"), "--tls-ca-cert-file", filepath.Join(folder, "certificate"),
+		"--tls-key-file", filepath.Join(folder, "key"), "--tls-ca-cert-file",
+		filepath.Join(folder, "certificate"),
 		"--tls-auth-clients", "no")
 }
 
@@ -504,7 +544,8 @@ func startRedisTLS(t *testing.T, certificate tls.Certificate) string {
 func TestRedisServer(t *testing.T) {
 	server := startRedis(t, "")
 	if !server.real {
-		t.Skip("no redis-server in PATH, and miniredis has no CONFIG, CLIENT KILL, REPLICAOF and INFO memory")
+		t.Skip("no redis-server in PATH, and miniredis has no CONFIG, CLIENT KILL, REPLICAOF and " +
+			"INFO memory")
 	}
 	store := openRedis(t, "redis://"+server.address, 5*time.Second)
 	defer store.Close()
@@ -540,7 +581,8 @@ func TestRedisServer(t *testing.T) {
 	server.do(t, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 	revision = must(`{"n":2}`, revision)
 	server.do(t, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-	if value, at, err := store.Get(t.Context(), "fleet"); string(value) != `{"n":2}` || at != revision || err != nil {
+	if value, at, err := store.Get(t.Context(), "fleet"); string(value) != `{"n":2}` ||
+		at != revision || err != nil {
 		t.Errorf("on a connection that had died: %s at %d (%v)", value, at, err)
 	}
 
@@ -558,11 +600,13 @@ func TestRedisServer(t *testing.T) {
 	wantRefused("on a replica", "use the address of the primary")
 	server.do(t, "REPLICAOF", "NO", "ONE")
 	server.do(t, "SET", "ecs-remedy/foreign", "text")
-	if _, _, err := store.Get(t.Context(), "foreign"); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+	if _, _, err := store.Get(t.Context(), "foreign"); err == nil ||
+		!strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Errorf("a key of another kind: %v, want what WRONGTYPE means", err)
 	}
 	server.do(t, "HSET", "ecs-remedy/foreign-hash", "value", "text")
-	if _, _, err := store.Get(t.Context(), "foreign-hash"); err == nil || !strings.Contains(err.Error(), "remove it") {
+	if _, _, err := store.Get(t.Context(), "foreign-hash"); err == nil ||
+		!strings.Contains(err.Error(), "remove it") {
 		t.Errorf("a hash of somebody else: %v, want what to do about it", err)
 	}
 	must(`{"n":3}`, revision)
@@ -603,7 +647,8 @@ func startRedis(t *testing.T, password string) *redisServer {
 	case err == nil:
 		server.address, server.real = startRedisServer(t, binary, password), true
 	case os.Getenv("ECS_REMEDY_REQUIRE_REDIS") == "1":
-		t.Fatal("ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get install redis-server")
+		t.Fatal("ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get " +
+			"install redis-server")
 	default:
 		mini := miniredis.RunT(t)
 		if password != "" {
@@ -612,7 +657,8 @@ func startRedis(t *testing.T, password string) *redisServer {
 		server.address = mini.Addr()
 		t.Log("using miniredis: there is no redis-server in PATH")
 	}
-	server.client = redis.NewClient(&redis.Options{Addr: server.address, Password: password, Protocol: 2})
+	server.client = redis.NewClient(&redis.Options{Addr: server.address,
+		Password: password, Protocol: 2})
 	t.Cleanup(func() { server.client.Close() })
 	return server
 }
@@ -620,7 +666,8 @@ func startRedis(t *testing.T, password string) *redisServer {
 // startRedisServer runs the server; with options that begin with --tls its port is one for TLS.
 func startRedisServer(t *testing.T, binary, password string, options ...string) string {
 	t.Helper()
-	// Somebody else may take the free port before the server does; then it ends, and another port is tried.
+	// Somebody else may take the free port before the server does; then it ends, and another port
+	// is tried.
 	for range 5 {
 		free := listen(t, nil)
 		address := free.Addr().String()
@@ -630,7 +677,8 @@ func startRedisServer(t *testing.T, binary, password string, options ...string) 
 		if len(options) > 0 {
 			ports = []string{"--port", "0", "--tls-port", port}
 		}
-		command := exec.Command(binary, slices.Concat(ports, []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+		command := exec.Command(binary, slices.Concat(ports, []string{"--bind", "127.0.0.1",
+			"--save", "", "--appendonly", "no",
 			"--dir", t.TempDir(), "--requirepass", password}, options)...)
 		output, err := command.StdoutPipe()
 		if err != nil {
@@ -664,8 +712,8 @@ type redisFault struct {
 	overwrite   bool // before the connection breaks, somebody else writes
 }
 
-// redisProxy passes on what it gets, and loses what it is told to. Requests are told apart by how they arrive: one at a time
-// on a connection, and small.
+// redisProxy passes on what it gets, and loses what it is told to. Requests are told apart by how
+// they arrive: one at a time on a connection, and small.
 type redisProxy struct {
 	address   string
 	mutex     sync.Mutex

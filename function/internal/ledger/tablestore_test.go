@@ -30,7 +30,8 @@ func TestTablestore(t *testing.T) {
 	})
 }
 
-// Every few requests one is lost, or its answer is: whatever a call returns has to be true all the same.
+// Every few requests one is lost, or its answer is: whatever a call returns has to be true all the
+// same.
 func TestTablestoreLinearizableWithFaults(t *testing.T) {
 	world := newTablestoreWorld("ledger")
 	count := 0
@@ -51,10 +52,12 @@ func TestTablestoreLinearizableWithFaults(t *testing.T) {
 	})
 }
 
-// TestTablestoreService runs the suite against the real service. It leaves its rows behind: use a table for nothing else.
+// TestTablestoreService runs the suite against the real service. It leaves its rows behind: use a
+// table for nothing else.
 func TestTablestoreService(t *testing.T) {
 	address := os.Getenv("ECS_REMEDY_TEST_OTS")
-	id, secret := os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_ID"), os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+	id, secret := os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_ID"),
+		os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 	if address == "" || id == "" || secret == "" {
 		t.Skip("ECS_REMEDY_TEST_OTS=ots://INSTANCE.REGION/TABLE, ALIBABA_CLOUD_ACCESS_KEY_ID and " +
 			"ALIBABA_CLOUD_ACCESS_KEY_SECRET are not all set")
@@ -65,8 +68,9 @@ func TestTablestoreService(t *testing.T) {
 	}
 	ledgertest.TestStore(t, func(t *testing.T) ledger.Store {
 		store, err := ledger.OpenTablestore(ledger.TablestoreOptions{
-			Instance: parts[1], Region: parts[2], Table: parts[3], AccessKeyID: id, AccessKeySecret: secret,
-			SecurityToken: os.Getenv("ALIBABA_CLOUD_SECURITY_TOKEN"), Limit: tablestoreLimit,
+			Instance: parts[1], Region: parts[2], Table: parts[3], AccessKeyID: id,
+			AccessKeySecret: secret,
+			SecurityToken:   os.Getenv("ALIBABA_CLOUD_SECURITY_TOKEN"), Limit: tablestoreLimit,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -85,11 +89,13 @@ func (p tablestorePart) Get(ctx context.Context, key string) ([]byte, uint64, er
 	return p.Store.Get(ctx, p.prefix+key)
 }
 
-func (p tablestorePart) Put(ctx context.Context, key string, value []byte, expected uint64) (uint64, error) {
+func (p tablestorePart) Put(ctx context.Context, key string, value []byte,
+	expected uint64) (uint64, error) {
 	return p.Store.Put(ctx, p.prefix+key, value, expected)
 }
 
-func (p tablestorePart) List(ctx context.Context, prefix string, each func(key string) error) error {
+func (p tablestorePart) List(ctx context.Context, prefix string,
+	each func(key string) error) error {
 	return p.Store.(ledger.Lister).List(ctx, p.prefix+prefix, func(key string) error {
 		return each(strings.TrimPrefix(key, p.prefix))
 	})
@@ -138,7 +144,10 @@ func TestTablestoreList(t *testing.T) {
 			t.Errorf("pages of %d rows: %q (%v), want %q", pageRows, got, err, want)
 		}
 	}
-	world.fate = func() tablestoreFault { return tablestoreFault{before: tablestoreCode(403, "OTSNoPermissionAccess")} }
+	world.fate = func() tablestoreFault {
+		return tablestoreFault{before: tablestoreCode(403,
+			"OTSNoPermissionAccess")}
+	}
 	if _, err := list(store, ""); err == nil || !strings.Contains(err.Error(), "ots:GetRange") {
 		t.Errorf("without the permission: %v, want its name", err)
 	}
@@ -198,7 +207,8 @@ type tablestorePages struct {
 	page func(from string) *tablestore.GetRangeResponse
 }
 
-func (p tablestorePages) GetRange(request *tablestore.GetRangeRequest) (*tablestore.GetRangeResponse, error) {
+func (p tablestorePages) GetRange(
+	request *tablestore.GetRangeRequest) (*tablestore.GetRangeResponse, error) {
 	return p.page(request.RangeRowQueryCriteria.StartPrimaryKey.PrimaryKeys[0].Value.(string)), nil
 }
 
@@ -216,7 +226,8 @@ func tablestorePage(next string, keys ...string) *tablestore.GetRangeResponse {
 	return response
 }
 
-// A lost answer is settled by writing once more and reading back. Put says what really happened, or that it does not know.
+// A lost answer is settled by writing once more and reading back. Put says what really happened, or
+// that it does not know.
 func TestTablestoreLostAnswers(t *testing.T) {
 	const ours, theirs = `{"by":"us"}`, `{"by":"somebody else"}`
 	lostBefore := tablestoreFault{before: tablestoreTimeout()}
@@ -234,32 +245,42 @@ func TestTablestoreLostAnswers(t *testing.T) {
 		want     string // "", "conflict", or part of an error that is none
 	}{
 		{"nothing is lost", nil, false, ours, []string{"PutRow"}, ""},
-		{"the request was lost", []tablestoreFault{lostBefore}, false, ours, []string{"PutRow", "PutRow"}, ""},
-		{"the answer was lost", []tablestoreFault{lostAfter}, false, ours, []string{"PutRow", "PutRow", "GetRow"}, ""},
+		{"the request was lost", []tablestoreFault{lostBefore}, false, ours,
+			[]string{"PutRow", "PutRow"}, ""},
+		{"the answer was lost", []tablestoreFault{lostAfter}, false, ours, []string{"PutRow",
+			"PutRow", "GetRow"}, ""},
 		{"the service timed out after the effect", []tablestoreFault{serviceTimeout}, false, ours,
 			[]string{"PutRow", "PutRow", "GetRow"}, ""},
 		{"two answers were lost", []tablestoreFault{lostAfter, lostBefore}, false, ours,
 			[]string{"PutRow", "PutRow", "GetRow"}, ""},
 		{"nothing arrived", []tablestoreFault{lostBefore, lostBefore}, false, `{}`,
 			[]string{"PutRow", "PutRow", "GetRow"}, "read it again before deciding"},
-		{"no answer at all, though it was written", []tablestoreFault{lostAfter, lostAfter, lostAfter}, false, ours,
+		{"no answer at all, though it was written", []tablestoreFault{lostAfter, lostAfter,
+			lostAfter}, false, ours,
 			[]string{"PutRow", "PutRow", "GetRow"}, "no answer in time"},
 		{"ours was written over", []tablestoreFault{lostAfter}, true, theirs,
 			[]string{"PutRow", "PutRow", "GetRow"}, "read it again before deciding"},
 		{"ours was lost and theirs came", []tablestoreFault{lostBefore}, true, theirs,
 			[]string{"PutRow", "PutRow", "GetRow"}, "read it again before deciding"},
-		{"the service was busy after the answer was lost", []tablestoreFault{lostAfter, refused(503, "OTSServerBusy")},
+		{"the service was busy after the answer was lost", []tablestoreFault{lostAfter,
+			refused(503, "OTSServerBusy")},
 			false, ours, []string{"PutRow", "PutRow", "GetRow"}, ""},
-		{"the first request is still at it", []tablestoreFault{lostAfter, refused(409, "OTSRowOperationConflict")},
+		{"the first request is still at it", []tablestoreFault{lostAfter,
+			refused(409, "OTSRowOperationConflict")},
 			false, ours, []string{"PutRow", "PutRow", "GetRow"}, ""},
-		{"another request is writing the row", []tablestoreFault{refused(409, "OTSRowOperationConflict")}, false, `{}`,
+		{"another request is writing the row",
+			[]tablestoreFault{refused(409, "OTSRowOperationConflict")}, false, `{}`,
 			[]string{"PutRow"}, "conflict"},
-		{"the service is busy", []tablestoreFault{refused(503, "OTSServerBusy")}, false, `{}`, []string{"PutRow"}, "is busy"},
-		{"no capacity", []tablestoreFault{refused(403, "OTSNotEnoughCapacityUnit")}, false, `{}`, []string{"PutRow"},
+		{"the service is busy", []tablestoreFault{refused(503, "OTSServerBusy")}, false, `{}`,
+			[]string{"PutRow"}, "is busy"},
+		{"no capacity", []tablestoreFault{refused(403, "OTSNotEnoughCapacityUnit")}, false,
+			`{}`, []string{"PutRow"},
 			"throughput"},
-		{"not authorised", []tablestoreFault{refused(403, "OTSAuthFailed")}, false, `{}`, []string{"PutRow"},
+		{"not authorised", []tablestoreFault{refused(403, "OTSAuthFailed")}, false,
+			`{}`, []string{"PutRow"},
 			"refused the credentials"},
-		{"no table", []tablestoreFault{refused(404, "OTSObjectNotExist")}, false, `{}`, []string{"PutRow"}, "create it with"},
+		{"no table", []tablestoreFault{refused(404, "OTSObjectNotExist")}, false, `{}`,
+			[]string{"PutRow"}, "create it with"},
 	} {
 		world := newTablestoreWorld("ledger")
 		store := ledger.NewTablestoreOver(world, "ledger", tablestoreLimit)
@@ -300,7 +321,8 @@ func TestTablestoreLostAnswers(t *testing.T) {
 		case row.want == "conflict" && !errors.Is(err, ledger.ErrConflict):
 			t.Errorf("%s: %v, want ErrConflict", row.why, err)
 		case row.want != "" && row.want != "conflict" &&
-			(err == nil || errors.Is(err, ledger.ErrConflict) || !strings.Contains(err.Error(), row.want)):
+			(err == nil || errors.Is(err, ledger.ErrConflict) ||
+				!strings.Contains(err.Error(), row.want)):
 			t.Errorf("%s: %v, want no conflict but %q", row.why, err, row.want)
 		}
 		if !slices.Equal(asked, row.asked) {
@@ -308,7 +330,8 @@ func TestTablestoreLostAnswers(t *testing.T) {
 		}
 		value, at, err := direct.Get(t.Context(), "fleet")
 		if err != nil || string(value) != row.stored || row.want == "" && at != revision {
-			t.Errorf("%s: %s at %d is stored (%v), want %s; Put gave %d", row.why, value, at, err, row.stored, revision)
+			t.Errorf("%s: %s at %d is stored (%v), want %s; Put gave %d", row.why, value, at,
+				err, row.stored, revision)
 		}
 	}
 }
@@ -317,15 +340,18 @@ func TestTablestoreForeignRow(t *testing.T) {
 	world := newTablestoreWorld("ledger")
 	world.rows["fleet"] = map[string]any{"value": `{}`}
 	store := ledger.NewTablestoreOver(world, "ledger", tablestoreLimit)
-	if _, _, err := store.Get(t.Context(), "fleet"); err == nil || !strings.Contains(err.Error(), "remove it") {
+	if _, _, err := store.Get(t.Context(), "fleet"); err == nil ||
+		!strings.Contains(err.Error(), "remove it") {
 		t.Errorf("Get gave %v, want what to do about the row", err)
 	}
-	if _, err := store.Put(t.Context(), "fleet", []byte(`{}`), 1); !errors.Is(err, ledger.ErrConflict) {
+	if _, err := store.Put(t.Context(), "fleet", []byte(`{}`),
+		1); !errors.Is(err, ledger.ErrConflict) {
 		t.Errorf("Put gave %v, want ErrConflict: a row without a revision has no expected one", err)
 	}
 }
 
-// The SDK itself, over HTTP: one request for each of ours, whatever comes back, and nothing foreign in a message.
+// The SDK itself, over HTTP: one request for each of ours, whatever comes back, and nothing foreign
+// in a message.
 func TestTablestoreOverHTTP(t *testing.T) {
 	answer := func(status int, message proto.Message) http.HandlerFunc {
 		body, err := proto.Marshal(message)
@@ -338,7 +364,8 @@ func TestTablestoreOverHTTP(t *testing.T) {
 		}
 	}
 	code := func(status int, code string) http.HandlerFunc {
-		return answer(status, &otsprotocol.Error{Code: proto.String(code), Message: proto.String("foreign text")})
+		return answer(status, &otsprotocol.Error{Code: proto.String(code),
+			Message: proto.String("foreign text")})
 	}
 	written := answer(200, &otsprotocol.PutRowResponse{Consumed: tablestoreConsumed})
 	once, thrice := []string{"/PutRow"}, []string{"/PutRow", "/PutRow", "/GetRow"}
@@ -354,8 +381,10 @@ func TestTablestoreOverHTTP(t *testing.T) {
 		{"a row conflict, likewise", code(409, "OTSRowOperationConflict"), once, "conflict"},
 		{"a time-out of the service", code(503, "OTSTimeout"), thrice, "(OTSTimeout)"},
 		{"the connection breaks, which the SDK alone would send again",
-			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, thrice, "the connection broke"},
-		{"no body, on which the SDK panics", func(http.ResponseWriter, *http.Request) {}, thrice, "not Tablestore's"},
+			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, thrice,
+			"the connection broke"},
+		{"no body, on which the SDK panics", func(http.ResponseWriter, *http.Request) {},
+			thrice, "not Tablestore's"},
 		{"a page of some proxy", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(502)
 			w.Write([]byte("<html>foreign text</html>"))
@@ -379,7 +408,8 @@ func TestTablestoreOverHTTP(t *testing.T) {
 			mutex.Lock()
 			asked = append(asked, r.URL.Path)
 			mutex.Unlock()
-			if r.Header.Get("x-ots-ststoken") != "the-token" || r.Header.Get("x-ots-instancename") != "world" {
+			if r.Header.Get("x-ots-ststoken") != "the-token" ||
+				r.Header.Get("x-ots-instancename") != "world" {
 				t.Errorf("%s: the request lacks token or instance: %v", row.why, r.Header)
 			}
 			// Without this the server does not notice that the client hangs up.
@@ -400,8 +430,9 @@ func TestTablestoreOverHTTP(t *testing.T) {
 			t.Errorf("%s: %v", row.why, err)
 		case row.want == "conflict" && !errors.Is(err, ledger.ErrConflict):
 			t.Errorf("%s: %v, want ErrConflict", row.why, err)
-		case row.want != "" && row.want != "conflict" && (err == nil || !strings.Contains(err.Error(), row.want) ||
-			!strings.HasPrefix(err.Error(), "ledger ots://world.cn-hangzhou/ledger: ")):
+		case row.want != "" && row.want != "conflict" &&
+			(err == nil || !strings.Contains(err.Error(), row.want) ||
+				!strings.HasPrefix(err.Error(), "ledger ots://world.cn-hangzhou/ledger: ")):
 			t.Errorf("%s: %v, want the ledger's name and %q", row.why, err, row.want)
 		}
 		for _, leak := range []string{"the-id", "the-secret", "the-token", "foreign text"} {
@@ -415,7 +446,8 @@ func TestTablestoreOverHTTP(t *testing.T) {
 	}
 }
 
-// What the SDK puts on the wire: the row comes back as it was written, and the condition says what it must.
+// What the SDK puts on the wire: the row comes back as it was written, and the condition says what
+// it must.
 func TestTablestoreWire(t *testing.T) {
 	stored := []byte{} // no row yet
 	var conditions []*otsprotocol.Condition
@@ -434,7 +466,8 @@ func TestTablestoreWire(t *testing.T) {
 			stored, conditions = request.GetRow(), append(conditions, request.GetCondition())
 			response = &otsprotocol.PutRowResponse{Consumed: tablestoreConsumed}
 		case "/GetRow":
-			// A row has the same form in a request that writes it and in an answer to one that reads it.
+			// A row has the same form in a request that writes it and in an answer to one that
+			// reads it.
 			response = &otsprotocol.GetRowResponse{Consumed: tablestoreConsumed, Row: stored}
 		}
 		answer, err := proto.Marshal(response)
@@ -451,7 +484,8 @@ func TestTablestoreWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if value, revision, err := store.Get(t.Context(), "fleet"); value != nil || revision != 0 || err != nil {
+	if value, revision, err := store.Get(t.Context(), "fleet"); value != nil ||
+		revision != 0 || err != nil {
 		t.Errorf("before: %s at %d (%v), want nothing", value, revision, err)
 	}
 	var revision uint64
@@ -459,23 +493,28 @@ func TestTablestoreWire(t *testing.T) {
 		if revision, err = store.Put(t.Context(), "fleet", []byte(value), revision); err != nil {
 			t.Fatal(err)
 		}
-		if got, at, err := store.Get(t.Context(), "fleet"); string(got) != value || at != revision || err != nil {
+		if got, at, err := store.Get(t.Context(), "fleet"); string(got) != value ||
+			at != revision || err != nil {
 			t.Errorf("got %s at %d (%v), want %s at %d", got, at, err, value, revision)
 		}
 	}
 	create, replace := conditions[0], conditions[1]
-	if create.GetRowExistence() != otsprotocol.RowExistenceExpectation_EXPECT_NOT_EXIST || create.ColumnCondition != nil {
+	if create.GetRowExistence() != otsprotocol.RowExistenceExpectation_EXPECT_NOT_EXIST ||
+		create.ColumnCondition != nil {
 		t.Errorf("creating: %v, want that there is no row", create)
 	}
 	filter, column := new(otsprotocol.Filter), new(otsprotocol.SingleColumnValueFilter)
-	err = errors.Join(proto.Unmarshal(replace.GetColumnCondition(), filter), proto.Unmarshal(filter.GetFilter(), column))
+	err = errors.Join(proto.Unmarshal(replace.GetColumnCondition(), filter),
+		proto.Unmarshal(filter.GetFilter(), column))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if replace.GetRowExistence() != otsprotocol.RowExistenceExpectation_EXPECT_EXIST ||
-		column.GetComparator() != otsprotocol.ComparatorType_CT_EQUAL || column.GetColumnName() != "revision" ||
+		column.GetComparator() != otsprotocol.ComparatorType_CT_EQUAL ||
+		column.GetColumnName() != "revision" ||
 		!column.GetFilterIfMissing() || !column.GetLatestVersionOnly() {
-		t.Errorf("replacing: %v %v, want that the row's latest revision is there and equal", replace, column)
+		t.Errorf("replacing: %v %v, want that the row's latest revision is there and "+
+			"equal", replace, column)
 	}
 }
 
@@ -503,7 +542,8 @@ func TestTablestoreListOnTheWire(t *testing.T) {
 				t.Error(err)
 			}
 			if !slices.Equal(request.GetColumnsToGet(), []string{"revision", "expires"}) ||
-				request.GetMaxVersions() != 1 || request.GetDirection() != otsprotocol.Direction_FORWARD {
+				request.GetMaxVersions() != 1 ||
+				request.GetDirection() != otsprotocol.Direction_FORWARD {
 				t.Errorf("asked for %v", request)
 			}
 			begins = append(begins, string(request.GetInclusiveStartPrimaryKey()))
@@ -529,13 +569,16 @@ func TestTablestoreListOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	for i, value := range []string{`{}`, `{"expires":"2020-01-01T00:00:00Z"}`, `{"expires":"2100-01-01T00:00:00Z"}`} {
-		if _, err := store.Put(t.Context(), fmt.Sprintf("instance/%d", i), []byte(value), 0); err != nil {
+	for i, value := range []string{`{}`, `{"expires":"2020-01-01T00:00:00Z"}`,
+		`{"expires":"2100-01-01T00:00:00Z"}`} {
+		if _, err := store.Put(t.Context(), fmt.Sprintf("instance/%d", i),
+			[]byte(value), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []string
-	err = store.List(t.Context(), "instance/", func(key string) error { got = append(got, key); return nil })
+	err = store.List(t.Context(), "instance/",
+		func(key string) error { got = append(got, key); return nil })
 	if want := []string{"instance/0", "instance/2"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("List gave %q (%v), want %q: the other one has expired", got, err, want)
 	}
@@ -579,13 +622,15 @@ func TestOpenTablestoreNamesWhatIsMissing(t *testing.T) {
 	} {
 		options := tablestoreOptions()
 		row.remove(&options)
-		if _, err := ledger.OpenTablestore(options); err == nil || !strings.HasSuffix(err.Error(), "has no "+row.want) {
+		if _, err := ledger.OpenTablestore(options); err == nil ||
+			!strings.HasSuffix(err.Error(), "has no "+row.want) {
 			t.Errorf("without %s: %v", row.want, err)
 		}
 	}
 }
 
-// Nothing goes to a host that is not the instance's, whoever asks: requests are signed and carry a token.
+// Nothing goes to a host that is not the instance's, whoever asks: requests are signed and carry a
+// token.
 func TestTablestoreEndpoint(t *testing.T) {
 	const ours = "https://world.cn-hangzhou."
 	for _, row := range []struct {
@@ -597,22 +642,27 @@ func TestTablestoreEndpoint(t *testing.T) {
 		{"the classic network", ours + "ots-internal.aliyuncs.com", true},
 		{"any VPC", ours + "vpc.tablestore.aliyuncs.com", true},
 		{"a bound VPC", "https://remedy-world.cn-hangzhou.vpc.ots.aliyuncs.com", true},
-		{"a bound VPC with hyphens in its name", "https://my-vpc-1-world.cn-hangzhou.vpc.ots.aliyuncs.com", true},
+		{"a bound VPC with hyphens in its name",
+			"https://my-vpc-1-world.cn-hangzhou.vpc.ots.aliyuncs.com", true},
 		{"hosts have no case", "https://World.CN-Hangzhou.ots.aliyuncs.com", true},
 		{"this machine, for a test", "http://127.0.0.1:8080", true},
 		{"this machine, IPv6", "http://[::1]:8080", true},
 
 		{"not encrypted", "http://world.cn-hangzhou.ots.aliyuncs.com", false},
-		{"a name in front is another instance", "https://remedy-world.cn-hangzhou.ots.aliyuncs.com", false},
-		{"so it is within any VPC", "https://remedy-world.cn-hangzhou.vpc.tablestore.aliyuncs.com", false},
+		{"a name in front is another instance",
+			"https://remedy-world.cn-hangzhou.ots.aliyuncs.com", false},
+		{"so it is within any VPC",
+			"https://remedy-world.cn-hangzhou.vpc.tablestore.aliyuncs.com", false},
 		{"another instance", "https://globe.cn-hangzhou.ots.aliyuncs.com", false},
-		{"an instance that ends alike", "https://underworld.cn-hangzhou.vpc.ots.aliyuncs.com", false},
+		{"an instance that ends alike",
+			"https://underworld.cn-hangzhou.vpc.ots.aliyuncs.com", false},
 		{"an empty name in front", "https://-world.cn-hangzhou.vpc.ots.aliyuncs.com", false},
 		{"another region", "https://world.cn-beijing.ots.aliyuncs.com", false},
 		{"another product", "https://world.cn-hangzhou.oss.aliyuncs.com", false},
 		{"another domain", "https://world.cn-hangzhou.ots.aliyuncs.com.example.com", false},
 		{"a domain that ends alike", "https://world.cn-hangzhou.ots.example-aliyuncs.com", false},
-		{"another domain behind a user", "https://world.cn-hangzhou.ots.aliyuncs.com@example.com", false},
+		{"another domain behind a user",
+			"https://world.cn-hangzhou.ots.aliyuncs.com@example.com", false},
 		{"a path", ours + "ots.aliyuncs.com/x", false},
 		{"a query", ours + "ots.aliyuncs.com?x", false},
 		{"a fragment", ours + "ots.aliyuncs.com#x", false},
@@ -632,7 +682,8 @@ func TestTablestoreEndpoint(t *testing.T) {
 		if (err == nil) != row.ok {
 			t.Errorf("%s: %s gave %v, want accepted %v", row.why, row.endpoint, err, row.ok)
 		}
-		if err != nil && !strings.Contains(err.Error(), "NAME-world.cn-hangzhou.vpc.ots.aliyuncs.com") {
+		if err != nil && !strings.Contains(err.Error(),
+			"NAME-world.cn-hangzhou.vpc.ots.aliyuncs.com") {
 			t.Errorf("%s: %v, want the cure", row.why, err)
 		}
 	}
@@ -640,12 +691,18 @@ func TestTablestoreEndpoint(t *testing.T) {
 		why, want string
 		change    func(*ledger.TablestoreOptions)
 	}{
-		{"a region that is a host", "region", func(o *ledger.TablestoreOptions) { o.Region = "example.com/" }},
-		{"a region with a dot", "region", func(o *ledger.TablestoreOptions) { o.Region = "cn.hangzhou" }},
-		{"a region that ends in a hyphen", "region", func(o *ledger.TablestoreOptions) { o.Region = "cn-" }},
-		{"an instance with a user", "instance", func(o *ledger.TablestoreOptions) { o.Instance = "a@b" }},
-		{"an instance with a line break", "instance", func(o *ledger.TablestoreOptions) { o.Instance = "a\nb" }},
-		{"an instance that is a number", "instance", func(o *ledger.TablestoreOptions) { o.Instance = "1" }},
+		{"a region that is a host", "region",
+			func(o *ledger.TablestoreOptions) { o.Region = "example.com/" }},
+		{"a region with a dot", "region",
+			func(o *ledger.TablestoreOptions) { o.Region = "cn.hangzhou" }},
+		{"a region that ends in a hyphen", "region",
+			func(o *ledger.TablestoreOptions) { o.Region = "cn-" }},
+		{"an instance with a user", "instance",
+			func(o *ledger.TablestoreOptions) { o.Instance = "a@b" }},
+		{"an instance with a line break", "instance",
+			func(o *ledger.TablestoreOptions) { o.Instance = "a\nb" }},
+		{"an instance that is a number", "instance",
+			func(o *ledger.TablestoreOptions) { o.Instance = "1" }},
 		{"a table with a hyphen", "table", func(o *ledger.TablestoreOptions) { o.Table = "a-b" }},
 		{"a table that is too long", "table",
 			func(o *ledger.TablestoreOptions) { o.Table = strings.Repeat("t", 256) }},
@@ -667,5 +724,6 @@ var tablestoreConsumed = &otsprotocol.ConsumedCapacity{
 
 func tablestoreOptions() ledger.TablestoreOptions {
 	return ledger.TablestoreOptions{Instance: "world", Region: "cn-hangzhou", Table: "ledger",
-		AccessKeyID: "the-id", AccessKeySecret: "the-secret", SecurityToken: "the-token", Limit: tablestoreLimit}
+		AccessKeyID: "the-id", AccessKeySecret: "the-secret", SecurityToken: "the-token",
+		Limit: tablestoreLimit}
 }

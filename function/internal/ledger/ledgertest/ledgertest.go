@@ -17,8 +17,8 @@ import (
 	"ecs-remedy/function/internal/ledger"
 )
 
-// TestStore checks the contracts of ledger.Store and ledger.Lister. open returns an empty store; it is called once for each subtest, which
-// closes the store.
+// TestStore checks the contracts of ledger.Store and ledger.Lister. open returns an empty store; it
+// is called once for each subtest, which closes the store.
 func TestStore(t *testing.T, open func(t *testing.T) ledger.Store) {
 	for _, test := range []struct {
 		name string
@@ -52,8 +52,8 @@ func TestStore(t *testing.T, open func(t *testing.T) ledger.Store) {
 	}
 }
 
-// TestLinearizable checks only that concurrent calls behave as if they came one after the other. The store may fail now and
-// then: such a Put may have taken effect, or may still, or never will.
+// TestLinearizable checks only that concurrent calls behave as if they came one after the other.
+// The store may fail now and then: such a Put may have taken effect, or may still, or never will.
 func TestLinearizable(t *testing.T, open func(t *testing.T) ledger.Store) {
 	linearizable(t, closing(t, open(t)))
 }
@@ -96,7 +96,8 @@ func compareAndSwap(t *testing.T, store ledger.Store) {
 		{"one more than the revision is not it", second + 1},
 		{"zero means that nothing is stored", 0},
 	} {
-		if _, err := store.Put(t.Context(), "fleet", []byte(`{"n":9}`), row.expected); !errors.Is(err, ledger.ErrConflict) {
+		if _, err := store.Put(t.Context(), "fleet", []byte(`{"n":9}`),
+			row.expected); !errors.Is(err, ledger.ErrConflict) {
 			t.Errorf("%s: Put expecting %d gave %v, want ErrConflict", row.why, row.expected, err)
 		}
 	}
@@ -121,7 +122,8 @@ func copies(t *testing.T, store ledger.Store) {
 }
 
 func keys(t *testing.T, store ledger.Store) {
-	odd := []string{"instance/i-bp1", "instance/i-bp1/", "instance", "observe/instance/i-bp1", "..", "a b", "{tag}", "*", "%2F",
+	odd := []string{"instance/i-bp1", "instance/i-bp1/", "instance", "observe/instance/i-bp1", "..",
+		"a b", "{tag}", "*", "%2F",
 		"quote\"'", "line\nbreak", "nul\x00byte", "实例/一", strings.Repeat("k", 512)}
 	revisions := map[string]uint64{}
 	for i, key := range odd {
@@ -146,7 +148,8 @@ func refusedKeys(t *testing.T, store ledger.Store) {
 		_, _, got := store.Get(t.Context(), key)
 		_, put := store.Put(t.Context(), key, []byte(`{}`), 0)
 		for call, err := range map[string]error{"Get": got, "Put": put} {
-			if err == nil || errors.Is(err, ledger.ErrConflict) || strings.Contains(err.Error(), "\n") ||
+			if err == nil || errors.Is(err, ledger.ErrConflict) ||
+				strings.Contains(err.Error(), "\n") ||
 				len(err.Error()) > 300 {
 				t.Errorf("%s: %s gave %v, want a short error about the key", why, call, err)
 			}
@@ -160,7 +163,8 @@ func refusedKeys(t *testing.T, store ledger.Store) {
 	}
 }
 
-// biggestValue is the largest that every store takes; one byte more is refused, and nothing is sent.
+// biggestValue is the largest that every store takes; one byte more is refused, and nothing is
+// sent.
 func biggestValue(t *testing.T, store ledger.Store) {
 	const frame = len(`{"text":""}`)
 	value := []byte(`{"text":"` + strings.Repeat("x", ledger.MaxValue-frame) + `"}`)
@@ -213,8 +217,10 @@ func wantListed(t *testing.T, store ledger.Store, prefix string, want ...string)
 // list asks for prefixes that hold what other programs take for patterns.
 func list(t *testing.T, store ledger.Store) {
 	wantListed(t, store, "")
-	keys := []string{"instance/i-bp1", "instance/i-bp10", "instance/", "instance", "instances/i-bp1",
-		"observe/instance/i-bp1", "fleet", "Instance/i-bp1", "a*b", "a*bc", "axb", "a?b", "a[xy]b", "a[xy]bc",
+	keys := []string{"instance/i-bp1", "instance/i-bp10", "instance/",
+		"instance", "instances/i-bp1",
+		"observe/instance/i-bp1", "fleet", "Instance/i-bp1", "a*b", "a*bc", "axb",
+		"a?b", "a[xy]b", "a[xy]bc",
 		"a\\b", "a\\", "a^b", "a-b", "实例/一", "实例/二", "实", "line\nbreak", "nul\x00byte", "{tag}",
 		"\U0010FFFF", "\U0010FFFFx"}
 	for _, key := range keys {
@@ -222,8 +228,10 @@ func list(t *testing.T, store ledger.Store) {
 	}
 	wantListed(t, store, "", keys...)
 	for prefix := range map[string]bool{"instance/": true, "instance/i-bp1": true, "instance": true,
-		"observe/": true, "i": true, "I": true, "a*": true, "a*b": true, "a?": true, "a[": true, "a[xy]": true,
-		"a\\": true, "a^": true, "*": true, "?": true, "[a-z]": true, "[^x]": true, "\\": true, "实例/": true,
+		"observe/": true, "i": true, "I": true, "a*": true, "a*b": true, "a?": true,
+		"a[": true, "a[xy]": true,
+		"a\\": true, "a^": true, "*": true, "?": true, "[a-z]": true, "[^x]": true,
+		"\\": true, "实例/": true,
 		"实": true, "line\n": true, "nul\x00": true, "{": true, "\U0010FFFF": true, "nothing": true,
 		"instance/i-bp10 ": true} {
 		var want []string
@@ -237,7 +245,10 @@ func list(t *testing.T, store ledger.Store) {
 }
 
 func listExpiry(t *testing.T, store ledger.Store) {
-	expires := func(at time.Time) string { return fmt.Sprintf(`{"expires":%q}`, at.Format(time.RFC3339)) }
+	expires := func(at time.Time) string {
+		return fmt.Sprintf(`{"expires":%q}`,
+			at.Format(time.RFC3339))
+	}
 	put(t, store, "instance/ahead", expires(time.Now().Add(time.Hour)), 0)
 	put(t, store, "instance/never", `{}`, 0)
 	past := put(t, store, "instance/past", expires(time.Now().Add(-time.Hour)), 0)
@@ -303,7 +314,8 @@ func listEnds(t *testing.T, store ledger.Store) {
 		put(t, store, fmt.Sprintf("instance/i-%d", i), `{}`, 0)
 	}
 	enough, calls := errors.New("enough"), 0
-	err := store.(ledger.Lister).List(t.Context(), "", func(string) error { calls++; return enough })
+	err := store.(ledger.Lister).List(t.Context(), "",
+		func(string) error { calls++; return enough })
 	if err != enough || calls != 1 {
 		t.Errorf("List gave %v after %d calls, want the error of the first, as it is", err, calls)
 	}
@@ -331,7 +343,8 @@ func bigValue(t *testing.T, store ledger.Store) {
 
 func notAnObject(t *testing.T, store ledger.Store) {
 	for _, value := range []string{``, `null`, `[]`, `"text"`, `{"n":1`, `{"expires":"tomorrow"}`} {
-		if _, err := store.Put(t.Context(), "fleet", []byte(value), 0); err == nil || errors.Is(err, ledger.ErrConflict) {
+		if _, err := store.Put(t.Context(), "fleet", []byte(value), 0); err == nil ||
+			errors.Is(err, ledger.ErrConflict) {
 			t.Errorf("Put(%s) gave %v, want an error about the value", value, err)
 		}
 	}
@@ -339,7 +352,10 @@ func notAnObject(t *testing.T, store ledger.Store) {
 }
 
 func expiry(t *testing.T, store ledger.Store) {
-	expires := func(at time.Time) string { return fmt.Sprintf(`{"expires":%q}`, at.Format(time.RFC3339)) }
+	expires := func(at time.Time) string {
+		return fmt.Sprintf(`{"expires":%q}`,
+			at.Format(time.RFC3339))
+	}
 
 	ahead := expires(time.Now().Add(time.Hour))
 	revision := put(t, store, "ahead", ahead, 0)
@@ -369,7 +385,8 @@ func cancelled(t *testing.T, store ledger.Store) {
 	if _, _, err := store.Get(ctx, "fleet"); !errors.Is(err, context.Canceled) {
 		t.Errorf("Get gave %v, want context.Canceled", err)
 	}
-	if _, err := store.Put(ctx, "fleet", []byte(`{"n":2}`), revision); !errors.Is(err, context.Canceled) {
+	if _, err := store.Put(ctx, "fleet", []byte(`{"n":2}`),
+		revision); !errors.Is(err, context.Canceled) {
 		t.Errorf("Put gave %v, want context.Canceled", err)
 	}
 	wantStored(t, store, "fleet", `{"n":1}`, revision)
@@ -391,7 +408,8 @@ func noLostUpdate(t *testing.T, store ledger.Store) {
 					return err
 				}
 			}
-			_, err = store.Put(t.Context(), "fleet", fmt.Appendf(nil, `{"N":%d}`, count.N+1), revision)
+			_, err = store.Put(t.Context(), "fleet",
+				fmt.Appendf(nil, `{"N":%d}`, count.N+1), revision)
 			if !errors.Is(err, ledger.ErrConflict) {
 				return err
 			}
@@ -416,7 +434,8 @@ func noLostUpdate(t *testing.T, store ledger.Store) {
 	}
 }
 
-// linearizable records what concurrent callers of one key saw, and looks for an order that explains it.
+// linearizable records what concurrent callers of one key saw, and looks for an order that explains
+// it.
 func linearizable(t *testing.T, store ledger.Store) {
 	const callers, calls = 4, 25
 	start := time.Now()
@@ -439,7 +458,8 @@ func linearizable(t *testing.T, store ledger.Store) {
 					if len(seen) > 0 && random.IntN(8) > 0 {
 						did.expected = seen[max(0, len(seen)-1-random.IntN(8)/7)]
 					}
-					did.revision, did.err = store.Put(t.Context(), "fleet", []byte(did.value), did.expected)
+					did.revision, did.err = store.Put(t.Context(), "fleet",
+						[]byte(did.value), did.expected)
 					if did.err == nil {
 						seen = append(seen, did.revision)
 					}
@@ -479,7 +499,8 @@ func put(t *testing.T, store ledger.Store, key, value string, expected uint64) u
 		t.Fatalf("Put(%q) expecting %d: %v", key, expected, err)
 	}
 	if revision <= expected {
-		t.Fatalf("Put(%q) expecting %d gave revision %d, want a greater one", key, expected, revision)
+		t.Fatalf("Put(%q) expecting %d gave revision %d, want a greater one",
+			key, expected, revision)
 	}
 	return revision
 }
@@ -497,7 +518,8 @@ func wantStored(t *testing.T, store ledger.Store, key, value string, revision ui
 
 func wantConflict(t *testing.T, store ledger.Store, key string, expected uint64) {
 	t.Helper()
-	if _, err := store.Put(t.Context(), key, []byte(`{"n":99}`), expected); !errors.Is(err, ledger.ErrConflict) {
+	if _, err := store.Put(t.Context(), key, []byte(`{"n":99}`),
+		expected); !errors.Is(err, ledger.ErrConflict) {
 		t.Fatalf("Put(%q) expecting %d gave %v, want ErrConflict", key, expected, err)
 	}
 }
