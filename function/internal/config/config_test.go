@@ -21,8 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the problems in testdata")
 
-// TestWrong loads environments that are each wrong in one way. A file of testdata/wrong has a sentence why, the environment,
-// and the problems as the operator reads them.
+// TestWrong loads environments that are each wrong in one way. A file of testdata/wrong has a
+// sentence why, the environment, and the problems as the operator reads them.
 func TestWrong(t *testing.T) {
 	files, err := filepath.Glob("testdata/wrong/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -51,7 +51,8 @@ func TestWrong(t *testing.T) {
 			}
 			for _, problem := range err.(interface{ Unwrap() []error }).Unwrap() {
 				var p Problem
-				if !errors.As(problem, &p) || p.Wrong == "" || p.Cure == "" || strings.Contains(p.Error(), "\n") {
+				if !errors.As(problem, &p) || p.Wrong == "" || p.Cure == "" ||
+					strings.Contains(p.Error(), "\n") {
 					t.Errorf("not a Problem with a cure in one line: %v", problem)
 				}
 				complained[p.Variable] = true
@@ -100,23 +101,27 @@ func TestDefaults(t *testing.T) {
 			FleetConcurrent: 3,
 			FleetHourly:     20,
 		},
-		Ledger:  Ledger{Kind: LedgerMemory, Name: "mem:"},
-		Reserve: 15 * time.Second,
-		Warnings: []string{"REMEDY_LEDGER: with mem: only one process may run: several would not know of each other's " +
-			"incidents, and could reboot the same instance"},
+		FleetWaiting: 50,
+		Ledger:       Ledger{Kind: LedgerMemory, Name: "mem:"},
+		Language:     LanguageEnglish,
+		Reserve:      15 * time.Second,
+		Warnings: []string{"REMEDY_LEDGER: with mem: only one process may run: several would not " +
+			"know of each other's incidents, and could reboot the same instance"},
 	}
 	empty := []string{}
 	for _, v := range Variables() {
 		empty = append(empty, v.Name+"=")
 	}
 	for name, environ := range map[string][]string{
-		"nothing":            nil,
-		"all empty":          empty,
-		"all white space":    {"REMEDY_MODE= ", "REMEDY_HTTP_TOKEN=\t\n"},
-		"names of others":    {"PATH=/bin", "REMEDYMODE=off", "remedy_mode=off", "FC_REMEDY_MODE=off"},
-		"an unknown, unset":  {"REMEDY_MODUS="},
-		"the last one":       {"REMEDY_MODE=off", "REMEDY_MODE=observe"},
-		"the default's word": {"REMEDY_NOTIFY=none", "REMEDY_EVIDENCE=off", "REMEDY_WINDOWS=always", "REMEDY_LEDGER=mem:"},
+		"nothing":         nil,
+		"all empty":       empty,
+		"all white space": {"REMEDY_MODE= ", "REMEDY_HTTP_TOKEN=\t\n"},
+		"names of others": {"PATH=/bin", "REMEDYMODE=off", "remedy_mode=off",
+			"FC_REMEDY_MODE=off"},
+		"an unknown, unset": {"REMEDY_MODUS="},
+		"the last one":      {"REMEDY_MODE=off", "REMEDY_MODE=observe"},
+		"the default's word": {"REMEDY_NOTIFY=none", "REMEDY_EVIDENCE=off", "REMEDY_WINDOWS=always",
+			"REMEDY_LEDGER=mem:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Load(environ)
@@ -130,18 +135,28 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestVariables compares names and defaults with the documented ones, and checks that each default means what unset means.
+// TestVariables compares names and defaults with the documented ones, and checks that each default
+// means what unset means.
 func TestVariables(t *testing.T) {
 	want := [][2]string{
-		{"REMEDY_MODE", "observe"}, {"REMEDY_FORCE", "allow"}, {"REMEDY_OPT_IN_TAG", "auto-restart"},
-		{"REMEDY_UNTAGGED", "refuse"}, {"REMEDY_METRICS", "CPUUtilization,cpu_total"}, {"REMEDY_RULES", "*"},
-		{"REMEDY_LEVELS", "CRITICAL"}, {"REMEDY_SECOND_CHECK", "heartbeat"}, {"REMEDY_HEARTBEAT_FRESH", "3m"},
-		{"REMEDY_ALARM_MAX_AGE", "15m"}, {"REMEDY_ATTEMPT_TIMEOUT", "5m"}, {"REMEDY_BOOT_GRACE", "15m"},
-		{"REMEDY_MAX_ATTEMPTS", "5"}, {"REMEDY_INCIDENT_LIMIT", "45m"}, {"REMEDY_POLL", "5s"}, {"REMEDY_LEASE", "60s"},
-		{"REMEDY_COOLDOWN", "30m"}, {"REMEDY_MAX_INCIDENTS", "3"}, {"REMEDY_INCIDENT_WINDOW", "24h"},
-		{"REMEDY_FLEET_CONCURRENT", "3"}, {"REMEDY_FLEET_HOURLY", "20"}, {"REMEDY_WINDOWS", "always"},
-		{"REMEDY_LEDGER", "mem:"}, {"REMEDY_EVIDENCE", "off"}, {"REMEDY_EVIDENCE_TIMEOUT", "3s"}, {"REMEDY_NOTIFY", "none"},
-		{"REMEDY_HTTP_TOKEN", "none"}, {"REMEDY_ECS_ENDPOINT", "by region"}, {"REMEDY_NETWORK", "public"},
+		{"REMEDY_MODE", "observe"}, {"REMEDY_FORCE", "allow"},
+		{"REMEDY_OPT_IN_TAG", "auto-restart"},
+		{"REMEDY_UNTAGGED", "refuse"}, {"REMEDY_METRICS", "CPUUtilization,cpu_total"},
+		{"REMEDY_RULES", "*"},
+		{"REMEDY_LEVELS", "CRITICAL"}, {"REMEDY_SECOND_CHECK", "heartbeat"},
+		{"REMEDY_HEARTBEAT_FRESH", "3m"},
+		{"REMEDY_ALARM_MAX_AGE", "15m"}, {"REMEDY_ATTEMPT_TIMEOUT", "5m"},
+		{"REMEDY_BOOT_GRACE", "15m"},
+		{"REMEDY_MAX_ATTEMPTS", "5"}, {"REMEDY_INCIDENT_LIMIT", "45m"}, {"REMEDY_POLL", "5s"},
+		{"REMEDY_LEASE", "60s"},
+		{"REMEDY_COOLDOWN", "30m"}, {"REMEDY_MAX_INCIDENTS", "3"},
+		{"REMEDY_INCIDENT_WINDOW", "24h"},
+		{"REMEDY_FLEET_CONCURRENT", "3"}, {"REMEDY_FLEET_HOURLY", "20"},
+		{"REMEDY_FLEET_WAITING", "50"}, {"REMEDY_WINDOWS", "always"},
+		{"REMEDY_LEDGER", "mem:"}, {"REMEDY_EVIDENCE", "off"}, {"REMEDY_EVIDENCE_TIMEOUT", "3s"},
+		{"REMEDY_NOTIFY", "none"},
+		{"REMEDY_LANG", "en"}, {"REMEDY_HTTP_TOKEN", "none"}, {"REMEDY_ECS_ENDPOINT", "by region"},
+		{"REMEDY_NETWORK", "public"},
 		{"REMEDY_DEADLINE_RESERVE", "15s"},
 	}
 	var got [][2]string
@@ -171,21 +186,31 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestEveryVariable sets each variable to something else than its default, and finds it in the Config.
+// TestEveryVariable sets each variable to something else than its default, and finds it in the
+// Config.
 func TestEveryVariable(t *testing.T) {
 	shanghai, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		t.Fatal(err)
 	}
 	environ := []string{
-		"REMEDY_MODE=enforce", "REMEDY_FORCE=never", "REMEDY_OPT_IN_TAG=重启", "REMEDY_UNTAGGED=graceful",
-		"REMEDY_METRICS=load_5m, memory_usedutilization", "REMEDY_RULES=web-*,db-[0-9]", "REMEDY_LEVELS=critical, Warn",
-		"REMEDY_SECOND_CHECK=none", "REMEDY_HEARTBEAT_FRESH=2m", "REMEDY_ALARM_MAX_AGE=10m", "REMEDY_ATTEMPT_TIMEOUT=4m",
-		"REMEDY_BOOT_GRACE=20m", "REMEDY_MAX_ATTEMPTS=3", "REMEDY_INCIDENT_LIMIT=1h", "REMEDY_POLL=10ms", "REMEDY_LEASE=2s",
-		"REMEDY_COOLDOWN=1h30m", "REMEDY_MAX_INCIDENTS=1", "REMEDY_INCIDENT_WINDOW=48h", "REMEDY_FLEET_CONCURRENT=1",
-		"REMEDY_FLEET_HOURLY=1", "REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
-		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents", "REMEDY_EVIDENCE_TIMEOUT=3s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
-		"REMEDY_ECS_ENDPOINT=http://127.0.0.1:8080", "REMEDY_NETWORK=vpc", "REMEDY_DEADLINE_RESERVE=500ms",
+		"REMEDY_MODE=enforce", "REMEDY_FORCE=never", "REMEDY_OPT_IN_TAG=重启",
+		"REMEDY_UNTAGGED=graceful",
+		"REMEDY_METRICS=load_5m, memory_usedutilization", "REMEDY_RULES=web-*,db-[0-9]",
+		"REMEDY_LEVELS=critical, Warn",
+		"REMEDY_SECOND_CHECK=none", "REMEDY_HEARTBEAT_FRESH=2m", "REMEDY_ALARM_MAX_AGE=10m",
+		"REMEDY_ATTEMPT_TIMEOUT=4m",
+		"REMEDY_BOOT_GRACE=20m", "REMEDY_MAX_ATTEMPTS=3", "REMEDY_INCIDENT_LIMIT=1h",
+		"REMEDY_POLL=10ms", "REMEDY_LEASE=2s",
+		"REMEDY_COOLDOWN=1h30m", "REMEDY_MAX_INCIDENTS=1", "REMEDY_INCIDENT_WINDOW=48h",
+		"REMEDY_FLEET_CONCURRENT=1",
+		"REMEDY_FLEET_HOURLY=1", "REMEDY_FLEET_WAITING=0", "REMEDY_LANG=zh",
+		"REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
+		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents" +
+			"?endpoint=vpc1-remedy.cn-hangzhou.vpc.ots.aliyuncs.com",
+		"REMEDY_EVIDENCE_TIMEOUT=3s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
+		"REMEDY_ECS_ENDPOINT=http://127.0.0.1:8080", "REMEDY_NETWORK=vpc",
+		"REMEDY_DEADLINE_RESERVE=500ms",
 	}
 	want := Config{
 		Policy: remedy.Policy{
@@ -208,12 +233,16 @@ func TestEveryVariable(t *testing.T) {
 			IncidentWindow:  48 * time.Hour,
 			FleetConcurrent: 1,
 			FleetHourly:     1,
-			Windows: []remedy.Window{{Days: [7]bool{time.Friday: true, time.Saturday: true, time.Sunday: true},
+			Windows: []remedy.Window{{Days: [7]bool{time.Friday: true,
+				time.Saturday: true, time.Sunday: true},
 				From: 22 * 60, To: 6 * 60, Location: shanghai}},
 		},
-		Ledger: Ledger{Kind: LedgerTablestore, Instance: "remedy", Region: "cn-hangzhou", Table: "incidents",
-			Name: "ots://remedy.cn-hangzhou/incidents"},
+		Ledger: Ledger{Kind: LedgerTablestore, Instance: "remedy",
+			Region: "cn-hangzhou", Table: "incidents",
+			Endpoint: "https://vpc1-remedy.cn-hangzhou.vpc.ots.aliyuncs.com",
+			Name:     "ots://remedy.cn-hangzhou/incidents"},
 		HTTPToken: "sixteen-letters!",
+		Language:  LanguageChinese,
 		Endpoint:  "http://127.0.0.1:8080",
 		VPC:       true,
 		Reserve:   500 * time.Millisecond,
@@ -227,8 +256,11 @@ func TestEveryVariable(t *testing.T) {
 		t.Error("(-want +got):", diff)
 	}
 	for _, v := range Variables() {
-		isSet := slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, v.Name+"=") })
-		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_EVIDENCE_TIMEOUT" && v.Name != "REMEDY_NOTIFY" { // have no other valid value yet
+		isSet := slices.ContainsFunc(environ,
+			func(entry string) bool { return strings.HasPrefix(entry, v.Name+"=") })
+		// have no other valid value yet
+		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_EVIDENCE_TIMEOUT" &&
+			v.Name != "REMEDY_NOTIFY" {
 			t.Error("not set in this test:", v.Name)
 		}
 	}
@@ -241,11 +273,22 @@ func TestJustRight(t *testing.T) {
 		{"REMEDY_HTTP_TOKEN=0123456789abcdef", "16 characters"},
 		{"REMEDY_POLL=10ms", "the shortest poll"},
 		{"REMEDY_LEASE=2s REMEDY_POLL=1s", "the shortest lease, and two polls exactly"},
-		{"REMEDY_LEASE=2000000003ns REMEDY_POLL=1000000001ns", "two polls and a nanosecond: halves are not rounded wrongly"},
-		{"REMEDY_ALARM_MAX_AGE=24h REMEDY_INCIDENT_WINDOW=1h", "as old as keys of alarms are kept at least"},
-		{"REMEDY_ALARM_MAX_AGE=48h REMEDY_INCIDENT_WINDOW=48h", "the memory is as long as the incident window"},
+		{"REMEDY_LEASE=2000000003ns REMEDY_POLL=1000000001ns", "two polls and a nanosecond: " +
+			"halves are not rounded wrongly"},
+		{"REMEDY_ALARM_MAX_AGE=24h REMEDY_INCIDENT_WINDOW=1h", "as old as keys of alarms are " +
+			"kept at least"},
+		{"REMEDY_ALARM_MAX_AGE=48h REMEDY_INCIDENT_WINDOW=48h", "the memory is as long as the " +
+			"incident window"},
 		{"REMEDY_MAX_ATTEMPTS=3", "graceful, graceful, forced"},
-		{"REMEDY_MAX_INCIDENTS=1 REMEDY_FLEET_CONCURRENT=1 REMEDY_FLEET_HOURLY=1", "one is the least"},
+		{"REMEDY_MAX_INCIDENTS=1 REMEDY_FLEET_CONCURRENT=1 REMEDY_FLEET_HOURLY=1", "one is the " +
+			"least"},
+		{"REMEDY_FLEET_HOURLY=1000 REMEDY_FLEET_CONCURRENT=500", "every ledger holds as much"},
+		{"REMEDY_FLEET_CONCURRENT=3298", "the most beside the others' defaults"},
+		{"REMEDY_FLEET_HOURLY=4963", "the most beside the others' defaults"},
+		{"REMEDY_FLEET_WAITING=948", "the most beside the others' defaults"},
+		{"REMEDY_FLEET_WAITING=0", "nobody waits"},
+		{"REMEDY_FLEET_CONCURRENT=1000 REMEDY_FLEET_HOURLY=1000 REMEDY_FLEET_WAITING=498",
+			"300,000 and 200,000 and 547,800 bytes are within 1,048,576"},
 		{"REMEDY_COOLDOWN=1ns", "positive is enough"},
 		{"REMEDY_COOLDOWN=0s", "no cool-down"},
 		{"REMEDY_DEADLINE_RESERVE=0s", "nothing kept back"},
@@ -256,8 +299,9 @@ func TestJustRight(t *testing.T) {
 		{"REMEDY_ECS_ENDPOINT=http://127.9.9.9", "127/8 is loopback"},
 		{"REMEDY_MODE=enforce REMEDY_LEDGER=mem:", "explicitly in memory"},
 		{"REMEDY_MODE=off", "off needs no ledger either"},
-		{"REMEDY_MODE=enforce REMEDY_ECS_ENDPOINT=http://127.0.0.1:4321 REMEDY_ATTEMPT_TIMEOUT=2500ms REMEDY_POLL=50ms " +
-			"REMEDY_DEADLINE_RESERVE=500ms REMEDY_LEASE=2s REMEDY_LEDGER=mem: REMEDY_BOOT_GRACE=3s",
+		{"REMEDY_MODE=enforce REMEDY_ECS_ENDPOINT=http://127.0.0.1:4321 " +
+			"REMEDY_ATTEMPT_TIMEOUT=2500ms REMEDY_POLL=50ms REMEDY_DEADLINE_RESERVE=500ms " +
+			"REMEDY_LEASE=2s REMEDY_LEDGER=mem: REMEDY_BOOT_GRACE=3s",
 			"all short, for a test against a simulator"},
 	} {
 		if _, err := Load(strings.Fields(test.environ)); err != nil {
@@ -272,15 +316,31 @@ func TestLedger(t *testing.T) {
 		want  Ledger
 	}{
 		{"mem:", Ledger{Kind: LedgerMemory, Name: "mem:"}},
-		{"bolt:///var/lib/ledger.db", Ledger{Kind: LedgerBolt, Path: "/var/lib/ledger.db", Name: "bolt:///var/lib/ledger.db"}},
-		{"bolt:///a/../b%20c#1", Ledger{Kind: LedgerBolt, Path: "/b%20c#1", Name: "bolt:///b%20c#1"}}, // a path, not a URL
+		{"bolt:///var/lib/ledger.db", Ledger{Kind: LedgerBolt, Path: "/var/lib/ledger.db",
+			Name: "bolt:///var/lib/ledger.db"}},
+		// a path, not a URL
+		{"bolt:///a/../b%20c#1", Ledger{Kind: LedgerBolt, Path: "/b%20c#1",
+			Name: "bolt:///b%20c#1"}},
 		{"redis://cache", Ledger{Kind: LedgerRedis, URL: "redis://cache", Name: "redis://cache"}},
-		{"redis://cache:6379/", Ledger{Kind: LedgerRedis, URL: "redis://cache:6379/", Name: "redis://cache:6379/"}},
-		{"rediss://u:p%2Fw%40@cache:6379/3?dial_timeout=1s", Ledger{Kind: LedgerRedis,
-			URL: "rediss://u:p%2Fw%40@cache:6379/3?dial_timeout=1s", Name: "rediss://cache:6379/3"}},
-		{"redis://:pw@[::1]:6379", Ledger{Kind: LedgerRedis, URL: "redis://:pw@[::1]:6379", Name: "redis://[::1]:6379"}},
-		{"ots://Re-1.ap-southeast-1/_T9", Ledger{Kind: LedgerTablestore, Instance: "Re-1", Region: "ap-southeast-1", Table: "_T9",
+		{"redis://cache:6379/", Ledger{Kind: LedgerRedis, URL: "redis://cache:6379/",
+			Name: "redis://cache:6379/"}},
+		{"rediss://u:p%2Fw%40%3F%23%25%3A@cache:6379/3", Ledger{Kind: LedgerRedis,
+			URL: "rediss://u:p%2Fw%40%3F%23%25%3A@cache:6379/3", Name: "rediss://cache:6379/3"}},
+		{"redis://:pw@[::1]:6379", Ledger{Kind: LedgerRedis, URL: "redis://:pw@[::1]:6379",
+			Name: "redis://[::1]:6379"}},
+		{"ots://Re-1.ap-southeast-1/_T9", Ledger{Kind: LedgerTablestore, Instance: "Re-1",
+			Region: "ap-southeast-1", Table: "_T9",
 			Name: "ots://Re-1.ap-southeast-1/_T9"}},
+		{"ots://remedy.cn-hangzhou/t?endpoint=my-vpc-remedy.cn-hangzhou.vpc.ots.aliyuncs.com",
+			Ledger{Kind: LedgerTablestore,
+				Instance: "remedy", Region: "cn-hangzhou", Table: "t",
+				Name:     "ots://remedy.cn-hangzhou/t",
+				Endpoint: "https://my-vpc-remedy.cn-hangzhou.vpc.ots.aliyuncs.com"}},
+		{"ots://remedy.cn-hangzhou/t?endpoint=http%3A%2F%2F127.0.0.1%3A8080",
+			Ledger{Kind: LedgerTablestore,
+				Instance: "remedy", Region: "cn-hangzhou", Table: "t",
+				Name:     "ots://remedy.cn-hangzhou/t",
+				Endpoint: "http://127.0.0.1:8080"}},
 	} {
 		c, err := Load([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=" + test.value})
 		if err != nil {
@@ -301,22 +361,29 @@ func TestWarnings(t *testing.T) {
 		why     string
 	}{
 		{"", []string{"REMEDY_LEDGER: with mem: only one process may run"}, "also by default"},
-		{"REMEDY_LEDGER=bolt:///l.db", []string{"REMEDY_LEDGER: with bolt:///l.db only one process may run"},
+		{"REMEDY_LEDGER=bolt:///l.db", []string{"REMEDY_LEDGER: with bolt:///l.db only one " +
+			"process may run"},
 			"a file has one owner"},
 		{shared, nil, "several processes share it"},
 		{"REMEDY_LEDGER=ots://a.cn-hangzhou/t", nil, "several processes share it"},
-		{shared + "REMEDY_HEARTBEAT_FRESH=59s", []string{"REMEDY_HEARTBEAT_FRESH"}, "a live guest's heartbeat can be older"},
+		{shared + "REMEDY_HEARTBEAT_FRESH=59s", []string{"REMEDY_HEARTBEAT_FRESH"},
+			"a live guest's heartbeat can be older"},
 		{shared + "REMEDY_HEARTBEAT_FRESH=60s", nil, "one heartbeat fits"},
-		{shared + "REMEDY_HEARTBEAT_FRESH=59s REMEDY_SECOND_CHECK=none", nil, "nobody asks for a heartbeat"},
-		{shared + "REMEDY_INCIDENT_LIMIT=10m", []string{"REMEDY_INCIDENT_LIMIT"}, "the third attempt would begin at the limit"},
+		{shared + "REMEDY_HEARTBEAT_FRESH=59s REMEDY_SECOND_CHECK=none", nil,
+			"nobody asks for a heartbeat"},
+		{shared + "REMEDY_INCIDENT_LIMIT=10m", []string{"REMEDY_INCIDENT_LIMIT"},
+			"the third attempt would begin at the limit"},
 		{shared + "REMEDY_INCIDENT_LIMIT=10m1s", nil, "just before the limit"},
-		{shared + "REMEDY_ATTEMPT_TIMEOUT=179s", []string{"REMEDY_ATTEMPT_TIMEOUT"}, "an ordinary restart may take longer"},
+		{shared + "REMEDY_ATTEMPT_TIMEOUT=179s", []string{"REMEDY_ATTEMPT_TIMEOUT"},
+			"an ordinary restart may take longer"},
 		{shared + "REMEDY_ATTEMPT_TIMEOUT=3m", nil, "most restarts are done"},
-		{shared + "REMEDY_DEADLINE_RESERVE=301s", []string{"REMEDY_DEADLINE_RESERVE"}, "much of every invocation is kept back"},
+		{shared + "REMEDY_DEADLINE_RESERVE=301s", []string{"REMEDY_DEADLINE_RESERVE"},
+			"much of every invocation is kept back"},
 		{shared + "REMEDY_DEADLINE_RESERVE=5m", nil, "much, but not too much"},
 		{shared + "REMEDY_LEASE=601s", []string{"REMEDY_LEASE"}, "nobody takes over for that long"},
 		{shared + "REMEDY_LEASE=10m", nil, "long, but not too long"},
-		{shared + "REMEDY_INCIDENT_LIMIT=10m REMEDY_FORCE=never", nil, "there is no forced attempt to come to"},
+		{shared + "REMEDY_INCIDENT_LIMIT=10m REMEDY_FORCE=never", nil,
+			"there is no forced attempt to come to"},
 	} {
 		c, err := Load(strings.Fields(test.environ))
 		if err != nil {
@@ -333,11 +400,12 @@ func TestWarnings(t *testing.T) {
 // TestSecretsStayHidden prints a Config that is full of secrets in every way there is.
 func TestSecretsStayHidden(t *testing.T) {
 	c, err := Load([]string{"REMEDY_MODE=enforce", "REMEDY_HTTP_TOKEN=hunter2-hunter2-hunter2",
-		"REMEDY_LEDGER=redis://admin:hunter2@cache:6379/1?client_name=hunter2"})
+		"REMEDY_LEDGER=redis://admin:hunter2@cache:6379/1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.HTTPToken.Reveal() != "hunter2-hunter2-hunter2" || !strings.Contains(c.Ledger.URL.Reveal(), "admin:hunter2@") {
+	if c.HTTPToken.Reveal() != "hunter2-hunter2-hunter2" ||
+		!strings.Contains(c.Ledger.URL.Reveal(), "admin:hunter2@") {
 		t.Fatal("Reveal does not reveal")
 	}
 	var out strings.Builder
@@ -348,7 +416,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		fmt.Fprintf(&out, verb+"\n", []Secret{c.Ledger.URL})
 	}
 	fmt.Fprintln(&out, c.HTTPToken.GoString(), c.HTTPToken.String())
-	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil),
+		slog.NewJSONHandler(&out, nil)} {
 		slog.New(handler).Info("start", "config", c, "token", c.HTTPToken, "ledger", c.Ledger)
 	}
 	text, err := json.Marshal(c)
@@ -383,7 +452,8 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "ac", 1}, {"ac", "abc", 1},
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1},
+		{"abc", "ac", 1}, {"ac", "abc", 1},
 		{"kitten", "sitting", 3},
 	} {
 		if got := distance(test.a, test.b); got != test.want {

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// Secret is text that must not be shown. Whatever prints it, fmt with any verb, JSON or slog, prints "(hidden)", or nothing
-// if it is empty; a message may still say whether it is set.
+// Secret is text that must not be shown. Whatever prints it, fmt with any verb, JSON or slog,
+// prints "(hidden)", or nothing if it is empty; a message may still say whether it is set.
 type Secret string
 
 // Reveal is the text itself, for the one who sends or compares it.
@@ -24,7 +24,8 @@ func (s Secret) String() string {
 // GoString implements fmt.GoStringer.
 func (s Secret) GoString() string { return s.String() }
 
-// Format implements fmt.Formatter. String and GoString alone would let verbs through that do not fit text, such as %d.
+// Format implements fmt.Formatter. String and GoString alone would let verbs through that do not
+// fit text, such as %d.
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
 // MarshalJSON implements json.Marshaler.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net"
 	"net/url"
 	"path"
@@ -17,8 +18,9 @@ import (
 
 // Variable describes one environment variable to the operator.
 type Variable struct {
-	Name    string
-	Default string // as it would be set, or a word such as none where nothing can be set to that effect
+	Name string
+	// as it would be set, or a word such as none where nothing can be set to that effect
+	Default string
 	Meaning string // Markdown
 }
 
@@ -34,17 +36,30 @@ func Variables() []Variable {
 // setting is a variable and how to read it.
 type setting struct {
 	Variable
-	worded bool                    // Default is a word for "not set"; it is not read
-	hides  func(value string) bool // whether messages leave the value out: it may hold a secret; nil: never
-	parse  parser
+	worded bool // Default is a word for "not set"; it is not read
+	// whether messages leave the value out: it may hold a secret; nil: never
+	hides func(value string) bool
+	parse parser
 }
 
-// late is a pattern that is compiled when it is first needed: start-up needs none of ours, and pays for every one.
+// Language is that of the words for humans. Whatever programs read (verdicts, reasons, JSON) has
+// none.
+type Language string
+
+// The languages.
+const (
+	LanguageEnglish Language = "en"
+	LanguageChinese Language = "zh"
+)
+
+// late is a pattern that is compiled when it is first needed: start-up needs none of ours, and pays
+// for every one.
 func late(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// parser reads a value that is not empty. It stores the result, or calls fail once for everything that is wrong.
+// parser reads a value that is not empty. It stores the result, or calls fail once for everything
+// that is wrong.
 type parser func(value string, fail fail)
 
 // fail reports what is wrong with a value, and the cure. Neither may hold a value that is hidden.
@@ -52,31 +67,33 @@ type fail func(cure, format string, args ...any)
 
 // settings lists all variables, bound to the fields of c.
 //
-// A table and a handful of parsers take the place of a library that fills tagged structs: the fields belong to other
-// packages, most values have a grammar or a bound of their own, one value can have several problems, and an error must name
-// a cure and never show a secret.
+// A table and a handful of parsers take the place of a library that fills tagged structs: the
+// fields belong to other packages, most values have a grammar or a bound of their own, one value
+// can have several problems, and an error must name a cure and never show a secret.
 func settings(c *Config) []setting {
 	p := &c.Policy
 	return []setting{
 		{Variable: Variable{"REMEDY_MODE", "observe",
-			"`enforce` reboots; `observe` decides, asks ECS with DryRun=true, and reboots nothing; `off` refuses " +
-				"everything as `paused`"},
+			"`enforce` reboots; `observe` decides, asks ECS with DryRun=true, and reboots " +
+				"nothing; `off` refuses everything as `paused`"},
 			parse: oneOf(&p.Mode, choice[remedy.Mode]{"enforce", remedy.ModeEnforce},
-				choice[remedy.Mode]{"observe", remedy.ModeObserve}, choice[remedy.Mode]{"off", remedy.ModeOff})},
+				choice[remedy.Mode]{"observe", remedy.ModeObserve},
+				choice[remedy.Mode]{"off", remedy.ModeOff})},
 		{Variable: Variable{"REMEDY_FORCE", "allow",
 			"`never`: no instance is ever forced"},
 			parse: oneOf(&p.Force, choice[bool]{"allow", true}, choice[bool]{"never", false})},
 		{Variable: Variable{"REMEDY_OPT_IN_TAG", "auto-restart",
-			"the instance tag that opts in: value `true` (whole ladder) or `graceful` (never force); anything " +
-				"else is not opted in"},
+			"the instance tag that opts in: value `true` (whole ladder) or `graceful` (never " +
+				"force); anything else is not opted in"},
 			parse: tagKey(&p.OptInTag)},
 		{Variable: Variable{"REMEDY_UNTAGGED", "refuse",
 			"what an instance without the tag gets: `refuse`, `graceful` or `true`"},
 			parse: oneOf(&p.Untagged, choice[remedy.Grant]{"refuse", remedy.GrantNone},
-				choice[remedy.Grant]{"graceful", remedy.GrantGraceful}, choice[remedy.Grant]{"true", remedy.GrantFull})},
+				choice[remedy.Grant]{"graceful", remedy.GrantGraceful},
+				choice[remedy.Grant]{"true", remedy.GrantFull})},
 		{Variable: Variable{"REMEDY_METRICS", "CPUUtilization,cpu_total",
-			"metrics whose alarm a restart can cure (rawMetricName, or metricName where there is no raw one; a " +
-				"`#period` suffix is dropped)"},
+			"metrics whose alarm a restart can cure (rawMetricName, or metricName where there is " +
+				"no raw one; a `#period` suffix is dropped)"},
 			parse: list(&p.Metrics, metric)},
 		{Variable: Variable{"REMEDY_RULES", "*",
 			"comma-separated globs: names of metric alarm rules that may restart"},
@@ -85,9 +102,10 @@ func settings(c *Config) []setting {
 			"comma-separated levels of metric alarms that may restart"},
 			parse: list(&p.Levels, level)},
 		{Variable: Variable{"REMEDY_SECOND_CHECK", "heartbeat",
-			"`heartbeat`: a fresh Cloud Assistant heartbeat refuses (`guest-alive`), and a weak alarm without any " +
-				"heartbeat known refuses (`unconfirmed-hang`); `none`: neither"},
-			parse: oneOf(&p.SecondCheck, choice[bool]{"heartbeat", true}, choice[bool]{"none", false})},
+			"`heartbeat`: a fresh Cloud Assistant heartbeat refuses (`guest-alive`), and a weak " +
+				"alarm without any heartbeat known refuses (`unconfirmed-hang`); `none`: neither"},
+			parse: oneOf(&p.SecondCheck, choice[bool]{"heartbeat", true},
+				choice[bool]{"none", false})},
 		{Variable: Variable{"REMEDY_HEARTBEAT_FRESH", "3m",
 			"a heartbeat younger than this is fresh"},
 			parse: duration(&p.HeartbeatFresh, 0)},
@@ -102,7 +120,7 @@ func settings(c *Config) []setting {
 			parse: duration(&p.BootGrace, 0)},
 		{Variable: Variable{"REMEDY_MAX_ATTEMPTS", "5",
 			"attempts within one incident, not-executed ones not counted (3 at least)"},
-			parse: count(&p.MaxAttempts, 3)},
+			parse: count(&p.MaxAttempts, 3, math.MaxInt)},
 		{Variable: Variable{"REMEDY_INCIDENT_LIMIT", "45m",
 			"no attempt is claimed later than this after the incident opened"},
 			parse: duration(&p.IncidentLimit, 0)},
@@ -110,31 +128,37 @@ func settings(c *Config) []setting {
 			"how often a rebooting instance is read (10ms at least)"},
 			parse: duration(&p.Poll, 10*time.Millisecond)},
 		{Variable: Variable{"REMEDY_LEASE", "60s",
-			"how long an incident's owner may be silent before another invocation takes it over (2s at least, and " +
-				"2 × REMEDY_POLL)"},
+			"how long an incident's owner may be silent before another invocation takes it over " +
+				"(2s at least, and 2 × REMEDY_POLL)"},
 			parse: duration(&p.Lease, 2*time.Second)},
 		{Variable: Variable{"REMEDY_COOLDOWN", "30m",
 			"after an incident ends, the same instance is left alone this long"},
 			parse: durationOrNone(&p.Cooldown)},
 		{Variable: Variable{"REMEDY_MAX_INCIDENTS", "3",
 			"incidents per instance within REMEDY_INCIDENT_WINDOW; then a human is needed"},
-			parse: count(&p.MaxIncidents, 1)},
+			parse: count(&p.MaxIncidents, 1, math.MaxInt)},
 		{Variable: Variable{"REMEDY_INCIDENT_WINDOW", "24h",
 			"the span in which REMEDY_MAX_INCIDENTS counts"},
 			parse: duration(&p.IncidentWindow, 0)},
 		{Variable: Variable{"REMEDY_FLEET_CONCURRENT", "3",
 			"incidents under way at once, all instances together"},
-			parse: count(&p.FleetConcurrent, 1)},
+			parse: count(&p.FleetConcurrent, 1, mostConcurrent)},
 		{Variable: Variable{"REMEDY_FLEET_HOURLY", "20",
 			"incidents begun within an hour, all instances together"},
-			parse: count(&p.FleetHourly, 1)},
+			parse: count(&p.FleetHourly, 1, mostHourly)},
+		{Variable: Variable{"REMEDY_FLEET_WAITING", "50",
+			"alarms that wait for a slot when REMEDY_FLEET_CONCURRENT is reached; 0: they are " +
+				"refused"},
+			parse: count(&c.FleetWaiting, 0, mostWaiting)},
 		{Variable: Variable{"REMEDY_WINDOWS", "always",
-			"when incidents may open: `Mon-Thu 22:00-06:00 Asia/Shanghai; Sat,Sun 00:00-24:00 Asia/Shanghai`; a " +
-				"window that passes midnight belongs to the day it begins; ends are exclusive; wall clock"},
+			"when incidents may open: `Mon-Thu 22:00-06:00 Asia/Shanghai; Sat,Sun 00:00-24:00 " +
+				"Asia/Shanghai`; a window that passes midnight belongs to the day it begins; " +
+				"ends are exclusive; wall clock"},
 			parse: windows(&p.Windows), hides: always},
 		{Variable: Variable{"REMEDY_LEDGER", "mem:",
-			"`mem:` · `bolt:///PATH` · `redis://…` `rediss://…` · `ots://INSTANCE.REGION/TABLE`. Mode enforce " +
-				"needs it set explicitly; `mem:` and `bolt:` warn at start that only one process may run"},
+			"`mem:` · `bolt:///PATH` · `redis://…` `rediss://…` · `ots://INSTANCE.REGION/TABLE` " +
+				"(`?endpoint=HOST` for a bound VPC's address). Mode enforce needs it set " +
+				"explicitly; `mem:` and `bolt:` warn at start that only one process may run"},
 			parse: ledger(&c.Ledger), hides: ledgerHidden},
 		{Variable: Variable{"REMEDY_EVIDENCE", "off",
 			"`off` · `dir:///PATH` · `oss://BUCKET/PREFIX`"},
@@ -145,8 +169,13 @@ func settings(c *Config) []setting {
 		{Variable: Variable{"REMEDY_NOTIFY", "none",
 			"space-separated notification URLs"},
 			parse: notify, hides: always},
+		{Variable: Variable{"REMEDY_LANG", "en",
+			"`en` · `zh`: the words of details, messages and pages"},
+			parse: oneOf(&c.Language, choice[Language]{"en", LanguageEnglish},
+				choice[Language]{"zh", LanguageChinese})},
 		{Variable: Variable{"REMEDY_HTTP_TOKEN", "none",
-			"secret for the HTTP trigger, 16 characters at least; without it HTTP requests are refused"},
+			"secret for the HTTP trigger, 16 characters at least; without it HTTP requests are " +
+				"refused"},
 			parse: token(&c.HTTPToken), hides: always, worded: true},
 		{Variable: Variable{"REMEDY_ECS_ENDPOINT", "by region",
 			"`https://HOST`, or `http://` for a loopback address only"},
@@ -160,7 +189,8 @@ func settings(c *Config) []setting {
 	}
 }
 
-// always leaves the value out of messages: a secret, or a list so long that the parser quotes only the item at fault.
+// always leaves the value out of messages: a secret, or a list so long that the parser quotes only
+// the item at fault.
 func always(string) bool { return true }
 
 // urlHidden: text that looks like a URL with a user or a query may hold a password or a token.
@@ -215,7 +245,7 @@ func durationOrNone(into *time.Duration) parser {
 	}
 }
 
-func count(into *int, least int) parser {
+func count(into *int, least, most int) parser {
 	return func(value string, fail fail) {
 		n, err := strconv.Atoi(value)
 		switch {
@@ -223,6 +253,9 @@ func count(into *int, least int) parser {
 			fail("a number in digits, such as "+strconv.Itoa(least+2), "not a whole number")
 		case n < least:
 			fail(strconv.Itoa(least)+" at least", "too small")
+		case n > most:
+			fail(strconv.Itoa(most)+" at most", "too large: a ledger's record could not hold as "+
+				"much")
 		default:
 			*into = n
 		}
@@ -234,7 +267,8 @@ func tagKey(into *string) parser {
 	const longest = 128
 	return func(value string, fail fail) {
 		if n := utf8.RuneCountInString(value); n > longest {
-			fail(strconv.Itoa(longest)+" characters at most", "%d characters, which is more than the key of a tag can have", n)
+			fail(strconv.Itoa(longest)+" characters at most", "%d characters, which is more than "+
+				"the key of a tag can have", n)
 			return
 		}
 		*into = value
@@ -259,13 +293,15 @@ func metric(item string, _ fail) string { return item }
 
 func glob(item string, fail fail) string {
 	if _, err := path.Match(item, ""); err != nil {
-		fail("* for any text, ? for one character, [a-z] for one of a range; a list in brackets cannot hold a comma",
+		fail("* for any text, ? for one character, [a-z] for one of a range; a list in brackets "+
+			"cannot hold a comma",
 			"%s is not a pattern", quoted(item))
 	}
 	return item
 }
 
-// levels are those that CloudMonitor gives to alarms (CloudMonitor help "Callback of a threshold alert").
+// levels are those that CloudMonitor gives to alarms (CloudMonitor help "Callback of a threshold
+// alert").
 var levels = []string{"CRITICAL", "WARN", "INFO"}
 
 func level(item string, fail fail) string {
@@ -280,22 +316,26 @@ func token(into *Secret) parser {
 	const least = 16
 	return func(value string, fail fail) {
 		if utf8.RuneCountInString(value) < least {
-			fail("a random text of "+strconv.Itoa(least)+" characters at least, such as: openssl rand -hex 16", "too short")
+			fail("a random text of "+strconv.Itoa(least)+" characters at least, such as: openssl "+
+				"rand -hex 16", "too short")
 			return
 		}
 		*into = Secret(value)
 	}
 }
 
-// endpoint reads the base URL of ECS. Over the network it must be HTTPS: requests carry a signature and a security token.
+// endpoint reads the base URL of ECS. Over the network it must be HTTPS: requests carry a signature
+// and a security token.
 func endpoint(into *string) parser {
-	const form = "https://HOST, such as https://ecs.cn-hangzhou.aliyuncs.com; http:// for a loopback address only"
+	const form = "https://HOST, such as https://ecs.cn-hangzhou.aliyuncs.com; http:// for a " +
+		"loopback address only"
 	return func(value string, fail fail) {
 		u, err := url.Parse(value)
 		switch {
 		case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
 			fail(form, "not an HTTPS URL")
-		case u.User != nil || u.Path != "" || u.ForceQuery || u.RawQuery != "" || strings.Contains(value, "#"):
+		case u.User != nil || u.Path != "" || u.ForceQuery || u.RawQuery != "" ||
+			strings.Contains(value, "#"):
 			fail(form, "more than a scheme and a host")
 		case u.Scheme == "http" && !loopback(u.Hostname()):
 			fail(form, "not encrypted, and not on this machine")
@@ -310,8 +350,8 @@ func loopback(host string) bool { return host == "localhost" || net.ParseIP(host
 // bucketURL follows the naming rules of OSS for buckets (OSS help "Bucket naming conventions").
 var bucketURL = late(`^oss://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[^/\\?#@][^\\?#@]*)?/?$`)
 
-// evidence accepts only the default. Other values are checked all the same, so that the message does not promise that a
-// broken one would work some day.
+// evidence accepts only the default. Other values are checked all the same, so that the message
+// does not promise that a broken one would work some day.
 func evidence(value string, fail fail) {
 	folder, isFolder := strings.CutPrefix(value, "dir://")
 	switch {
@@ -319,7 +359,8 @@ func evidence(value string, fail fail) {
 	case isFolder && path.IsAbs(folder), bucketURL().MatchString(value):
 		fail("leave it unset", "valid, but evidence is not part of this version")
 	default:
-		fail("leave it unset", "not off, dir:///PATH or oss://BUCKET/PREFIX; and evidence is not part of this version")
+		fail("leave it unset", "not off, dir:///PATH or oss://BUCKET/PREFIX; and evidence is not "+
+			"part of this version")
 	}
 }
 
@@ -327,22 +368,26 @@ func evidence(value string, fail fail) {
 func evidenceTimeout(value string, fail fail) {
 	switch limit, err := time.ParseDuration(value); {
 	case err != nil || limit <= 0:
-		fail("leave it unset", "not a positive Go duration, such as 3s; and evidence is not part of this version")
+		fail("leave it unset", "not a positive Go duration, such as 3s; and evidence is not part "+
+			"of this version")
 	case limit != 3*time.Second:
 		fail("leave it unset", "valid, but evidence is not part of this version")
 	}
 }
 
-// notify accepts nothing but the word for nothing. Notification URLs are secrets, and so are the errors of net/url.
+// notify accepts nothing but the word for nothing. Notification URLs are secrets, and so are the
+// errors of net/url.
 func notify(value string, fail fail) {
 	if value == "none" {
 		return
 	}
 	for i, target := range strings.Fields(value) {
 		if u, err := url.Parse(target); err != nil || u.Scheme == "" || u.Opaque != "" {
-			fail("leave it unset", "notification %d is not a URL; and notifications are not part of this version", i+1)
+			fail("leave it unset", "notification %d is not a URL; and notifications are not part "+
+				"of this version", i+1)
 		} else {
-			fail("leave it unset", "notification %d is valid, but notifications are not part of this version", i+1)
+			fail("leave it unset", "notification %d is valid, but notifications are not part of "+
+				"this version", i+1)
 		}
 	}
 }

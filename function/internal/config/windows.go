@@ -9,10 +9,12 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-const windowForm = "DAYS HH:MM-HH:MM ZONE, such as Mon-Thu 22:00-06:00 Asia/Shanghai; several are separated by semicolons"
+const windowForm = "DAYS HH:MM-HH:MM ZONE, such as Mon-Thu 22:00-06:00 Asia/Shanghai; several " +
+	"are separated by semicolons"
 
 var (
-	weekdays = map[string]time.Weekday{"sun": time.Sunday, "mon": time.Monday, "tue": time.Tuesday, "wed": time.Wednesday,
+	weekdays = map[string]time.Weekday{"sun": time.Sunday, "mon": time.Monday, "tue": time.Tuesday,
+		"wed": time.Wednesday,
 		"thu": time.Thursday, "fri": time.Friday, "sat": time.Saturday}
 	clock = late(`^([01]\d|2[0-3]):([0-5]\d)$|^(24):(00)$`)
 )
@@ -31,7 +33,8 @@ func windows(into *[]remedy.Window) parser {
 	}
 }
 
-// parseWindow reads one window. The zone has no default: the function runs in UTC, which hardly any operator means.
+// parseWindow reads one window. The zone has no default: the function runs in UTC, which hardly any
+// operator means.
 func parseWindow(text string, fail fail) (w remedy.Window, ok bool) {
 	fields := strings.Fields(text)
 	if len(fields) == 2 {
@@ -60,7 +63,8 @@ func parseWindow(text string, fail fail) (w remedy.Window, ok bool) {
 		fail("for a whole day use 00:00-24:00", "window %s has no length", quoted(text))
 		return w, false
 	case w.From == minutesOfDay:
-		fail("begin at 00:00 of the next day", "window %s begins when its day is over", quoted(text))
+		fail("begin at 00:00 of the next day", "window %s begins when its day is "+
+			"over", quoted(text))
 		return w, false
 	}
 	location, err := time.LoadLocation(fields[2])
@@ -73,7 +77,8 @@ func parseWindow(text string, fail fail) (w remedy.Window, ok bool) {
 	return w, true
 }
 
-// parseDays reads days and ranges of days separated by commas. A range may pass the end of the week.
+// parseDays reads days and ranges of days separated by commas. A range may pass the end of the
+// week.
 func parseDays(text string) (days [7]bool, ok bool) {
 	for part := range strings.SplitSeq(strings.ToLower(text), ",") {
 		from, to, isRange := strings.Cut(part, "-")

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -32,6 +33,9 @@ func (m *Mem) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
+	if err := storeKey(key); err != nil {
+		return nil, 0, err
+	}
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	entry := m.live(key)
@@ -43,7 +47,7 @@ func (m *Mem) Put(ctx context.Context, key string, value []byte, expected uint64
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if _, err := storeExpiry(value); err != nil {
+	if _, err := storeAccepts(key, value); err != nil {
 		return 0, err
 	}
 	m.mutex.Lock()
@@ -56,10 +60,40 @@ func (m *Mem) Put(ctx context.Context, key string, value []byte, expected uint64
 	return m.revision, nil
 }
 
+// List implements Lister. It gives the keys of one moment.
+func (m *Mem) List(ctx context.Context, prefix string, each func(key string) error) error {
+	if err := storePrefix(prefix); err != nil {
+		return err
+	}
+	for _, key := range m.keys(prefix) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := each(key); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// keys returns the keys that begin with the prefix and have not expired.
+func (m *Mem) keys(prefix string) []string {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	var keys []string
+	for key := range m.entries {
+		if strings.HasPrefix(key, prefix) && m.live(key).revision != 0 {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // Close implements Store. It keeps the entries: a test may go on reading what was left.
 func (m *Mem) Close() error { return nil }
 
-// live returns the key's entry, or the zero one where nothing is stored or what was stored has expired.
+// live returns the key's entry, or the zero one where nothing is stored or what was stored has
+// expired.
 func (m *Mem) live(key string) memEntry {
 	now := time.Now
 	if m.Now != nil {

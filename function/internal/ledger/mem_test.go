@@ -37,15 +37,23 @@ func expiresAtTen(t *testing.T, store ledger.Store, clock *func() time.Time) {
 		{"expires is the first moment without it", ten, ""},
 	} {
 		now = row.at
-		if got, _, err := store.Get(t.Context(), "instance/i-1"); string(got) != row.want || err != nil {
+		if got, _, err := store.Get(t.Context(),
+			"instance/i-1"); string(got) != row.want || err != nil {
 			t.Errorf("%s: got %q (%v), want %q", row.why, got, err, row.want)
+		}
+		listed := 0
+		err := store.(ledger.Lister).List(t.Context(), "",
+			func(string) error { listed++; return nil })
+		if err != nil || (listed == 1) != (row.want != "") {
+			t.Errorf("%s: List gave %d keys (%v)", row.why, listed, err)
 		}
 	}
 	fresh, err := store.Put(t.Context(), "instance/i-1", []byte(`{}`), 0)
 	if err != nil || fresh <= old {
 		t.Errorf("after the expiry: revision %d (%v), want one greater than %d", fresh, err, old)
 	}
-	if _, err := store.Put(t.Context(), "instance/i-1", []byte(`{}`), old); !errors.Is(err, ledger.ErrConflict) {
+	if _, err := store.Put(t.Context(), "instance/i-1", []byte(`{}`),
+		old); !errors.Is(err, ledger.ErrConflict) {
 		t.Errorf("the revision from before the expiry: %v, want ErrConflict", err)
 	}
 }

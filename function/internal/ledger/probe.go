@@ -11,8 +11,9 @@ import (
 // probeKey is a key that no record has.
 const probeKey = "doctor"
 
-// Probe writes and reads a key of its own, and leaves every record alone: it shows that a store keeps what it is given and
-// compares before it swaps. It returns how long a read and a write took together. The key expires after an hour.
+// Probe writes and reads a key of its own, and leaves every record alone: it shows that a store
+// keeps what it is given and compares before it swaps. It returns how long a read and a write took
+// together. The key expires after an hour.
 func Probe(ctx context.Context, store Store) (time.Duration, error) {
 	began := time.Now()
 	for {
@@ -20,7 +21,8 @@ func Probe(ctx context.Context, store Store) (time.Duration, error) {
 		if err != nil {
 			return 0, err
 		}
-		value, err := json.Marshal(map[string]any{"version": version, "expires": time.Now().Add(time.Hour).UTC()})
+		value, err := json.Marshal(map[string]any{"version": version,
+			"expires": time.Now().Add(time.Hour).UTC()})
 		if err != nil {
 			return 0, err
 		}
@@ -37,13 +39,14 @@ func Probe(ctx context.Context, store Store) (time.Duration, error) {
 			return 0, err
 		}
 		if after <= before || now < after {
-			return 0, fmt.Errorf("the ledger does not keep what it is given: revision %d was written over %d, and %d was read",
+			return 0, fmt.Errorf("the ledger does not keep what it is given: revision %d was "+
+				"written over %d, and %d was read",
 				after, before, now)
 		}
 		switch _, err := store.Put(ctx, probeKey, value, before); {
 		case err == nil:
-			return 0, fmt.Errorf("the ledger does not compare before it swaps: a write that expected revision %d went through where "+
-				"%d was stored", before, now)
+			return 0, fmt.Errorf("the ledger does not compare before it swaps: a write that "+
+				"expected revision %d went through where %d was stored", before, now)
 		case !errors.Is(err, ErrConflict):
 			return 0, err
 		}

@@ -3,11 +3,20 @@ package ledger_test
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -32,7 +41,8 @@ func TestRedis(t *testing.T) {
 	})
 }
 
-// Every seventh request is lost, or its answer is: whatever a call returns has to be true all the same.
+// Every seventh request is lost, or its answer is: whatever a call returns has to be true all the
+// same.
 func TestRedisLinearizableWithFaults(t *testing.T) {
 	server := startRedis(t, "")
 	proxy := startProxy(t, server.address)
@@ -58,8 +68,10 @@ func TestRedisLinearizableWithFaults(t *testing.T) {
 func TestRedisURL(t *testing.T) {
 	for _, row := range []struct{ why, url, name string }{
 		{"the port has a default", "redis://example.com", "redis://example.com:6379/0"},
-		{"a database, TLS, a user and a password", "rediss://user:secret@example.com:6380/15", "rediss://example.com:6380/15"},
-		{"a password without a user, percent-encoded", "redis://:se%2Fcret@example.com/1", "redis://example.com:6379/1"},
+		{"a database, TLS, a user and a password", "rediss://user:secret@example.com:6380/15",
+			"rediss://example.com:6380/15"},
+		{"a password without a user, percent-encoded", "redis://:se%2Fcret@example.com/1",
+			"redis://example.com:6379/1"},
 		{"an IPv6 address", "redis://:secret@[::1]:7000", "redis://[::1]:7000/0"},
 		{"an unencoded slash in the password", "redis://:se/cret@example.com", ""},
 		{"an unencoded percent sign", "redis://:se%cret@example.com", ""},
@@ -68,6 +80,7 @@ func TestRedisURL(t *testing.T) {
 		{"a negative database", "redis://:secret@example.com/-1", ""},
 		{"no host", "redis://:secret@", ""},
 		{"another scheme", "http://:secret@example.com", ""},
+		{"a host that no message can show on one line", "redis://:secret@a%E2%80%A8b", ""},
 	} {
 		store, err := ledger.OpenRedis(row.url, time.Second)
 		if row.name == "" {
@@ -85,14 +98,16 @@ func TestRedisURL(t *testing.T) {
 		// Nothing is sent: the context has ended. But the message names the ledger.
 		ended, end := context.WithCancel(t.Context())
 		end()
-		if _, _, err := store.Get(ended, "fleet"); err == nil || !strings.HasPrefix(err.Error(), "ledger "+row.name+": ") {
+		if _, _, err := store.Get(ended, "fleet"); err == nil || !strings.HasPrefix(err.Error(),
+			"ledger "+row.name+": ") {
 			t.Errorf("%s: %v, want the name %s", row.why, err, row.name)
 		}
 		store.Close()
 	}
 }
 
-// An answer may get lost before or after its request took effect. Put says what really happened, or that it does not know.
+// An answer may get lost before or after its request took effect. Put says what really happened, or
+// that it does not know.
 func TestRedisLostAnswers(t *testing.T) {
 	server := startRedis(t, "")
 	const ours, theirs = `{"by":"us"}`, `{"by":"somebody else"}`
@@ -103,14 +118,19 @@ func TestRedisLostAnswers(t *testing.T) {
 		stored string // in the end
 		want   string // "", "conflict", or part of an error that is none
 	}{
-		{"the answer is lost, the connection broken", []redisFault{{loseReply: true}}, 5 * time.Second, ours, ""},
-		{"the answer never comes", []redisFault{{loseReply: true, hang: true}}, time.Second, ours, ""},
+		{"the answer is lost, the connection broken", []redisFault{{loseReply: true}},
+			5 * time.Second, ours, ""},
+		{"the answer never comes", []redisFault{{loseReply: true, hang: true}},
+			time.Second, ours, ""},
 		{"the request never arrives", []redisFault{{loseRequest: true}}, 5 * time.Second, ours, ""},
-		{"ours was written over before we asked again", []redisFault{{loseReply: true, overwrite: true}}, 5 * time.Second,
+		{"ours was written over before we asked again",
+			[]redisFault{{loseReply: true, overwrite: true}}, 5 * time.Second,
 			theirs, "the key has changed since"},
-		{"theirs came first, and our request was lost", []redisFault{{loseRequest: true, overwrite: true}}, 5 * time.Second,
+		{"theirs came first, and our request was lost",
+			[]redisFault{{loseRequest: true, overwrite: true}}, 5 * time.Second,
 			theirs, "the key has changed since"},
-		{"no answer ever, though it was written", slices.Repeat([]redisFault{{loseReply: true, hang: true}}, 20),
+		{"no answer ever, though it was written",
+			slices.Repeat([]redisFault{{loseReply: true, hang: true}}, 20),
 			300 * time.Millisecond, ours, "no answer in time (limit 300ms)"},
 	} {
 		t.Run(row.why, func(t *testing.T) {
@@ -148,7 +168,8 @@ func TestRedisLostAnswers(t *testing.T) {
 			if row.want == "" && err != nil {
 				t.Errorf("Put gave %v", err)
 			}
-			if row.want != "" && (err == nil || errors.Is(err, ledger.ErrConflict) || !strings.Contains(err.Error(), row.want)) {
+			if row.want != "" && (err == nil || errors.Is(err, ledger.ErrConflict) ||
+				!strings.Contains(err.Error(), row.want)) {
 				t.Errorf("Put gave %v, want no conflict but %q", err, row.want)
 			}
 			value, at, err := direct.Get(t.Context(), "fleet")
@@ -190,18 +211,31 @@ func TestRedisMessages(t *testing.T) {
 		{"nobody listens", "redis://" + credentials + closed.Addr().String(), "cannot be reached"},
 		{"nobody answers", "redis://" + credentials + silent.Addr().String(), "no answer in time"},
 		{"it hangs up", "redis://" + credentials + hangUp.Addr().String(), "the connection broke"},
-		{"it is something else", "redis://" + credentials + web.Addr().String(), "the connection broke"},
-		{"TLS was asked for and is not spoken", "rediss://" + credentials + web.Addr().String(), "rediss:// if it speaks TLS"},
-		{"the password is wrong", "redis://:correct-horse%2Fbattery%40stapl@" + server.address, "refused the user or password"},
+		{"it is something else", "redis://" + credentials + web.Addr().String(),
+			"the connection broke"},
+		{"TLS was asked for and is not spoken", "rediss://" + credentials + web.Addr().String(),
+			"rediss:// asks for TLS, and " + web.Addr().String() + " does not speak it: use " +
+				"redis://"},
+		{"it hangs up on TLS", "rediss://" + credentials + hangUp.Addr().String(),
+			"the TLS handshake failed"},
+		{"nobody answers to TLS", "rediss://" + credentials + silent.Addr().String(),
+			"no answer in time"},
+		{"the password is wrong", "redis://:correct-horse%2Fbattery%40stapl@" + server.address,
+			"refused the user or password"},
 		{"the password is missing", "redis://" + server.address, "needs a password"},
-		{"no such database", "redis://" + credentials + answers("-ERR DB index is out of range\r\n") + "/999",
+		{"no such database", "redis://" + credentials +
+			answers("-ERR DB index is out of range\r\n") + "/999",
 			"refused: ERR DB index"},
-		{"a replica", "redis://" + credentials + answers("-READONLY You can't write against a read only replica.\r\n"),
+		{"a replica", "redis://" + credentials + answers("-READONLY You can't write against a "+
+			"read only replica.\r\n"),
 			"use the address of the primary"},
-		{"a cluster", "redis://" + credentials + answers("-MOVED 3999 127.0.0.1:6381\r\n"), "one node of a cluster"},
-		{"no permission", "redis://" + credentials + answers("-NOPERM User operator has no permissions to run 'hmget'\r\n"),
+		{"a cluster", "redis://" + credentials + answers("-MOVED 3999 127.0.0.1:6381\r\n"),
+			"one node of a cluster"},
+		{"no permission", "redis://" + credentials +
+			answers("-NOPERM User operator has no permissions to run 'hmget'\r\n"),
 			"lacks permissions"},
-		{"an error that repeats the password", "redis://" + credentials + answers("-ERR correct-horse/battery@stapl operator\r\n"),
+		{"an error that repeats the password", "redis://" + credentials +
+			answers("-ERR correct-horse/battery@stapl operator\r\n"),
 			"refused: ERR … …"},
 	} {
 		store, err := ledger.OpenRedis(row.url, time.Second)
@@ -228,11 +262,290 @@ func TestRedisMessages(t *testing.T) {
 	}
 }
 
+// The wrong scheme says so, long before the limit, whether the server wants a password or not.
+func TestRedisWrongScheme(t *testing.T) {
+	certificate, pool := redisCertificate(t)
+	open, closed := startRedis(t, ""), startRedis(t, redisPassword)
+	gate := startTLS(t, certificate, open.address, nil)
+	rows := []struct{ why, url, want string }{
+		{"TLS to a Redis without it", "rediss://" + open.address,
+			"rediss:// asks for TLS, and " + open.address + " does not speak it: use redis://"},
+		{"TLS to a Redis without it that wants a password", "rediss://:secret@" + closed.address,
+			"rediss:// asks for TLS, and " + closed.address + " does not speak it: use redis://"},
+		{"no TLS to a proxy with it", "redis://:secret@" + gate,
+			"redis:// asks for no TLS, and " + gate + " speaks nothing else: use rediss://"},
+	}
+	if open.real {
+		address := startRedisTLS(t, certificate)
+		rows = append(rows, struct{ why, url, want string }{"no TLS to a Redis with it",
+			"redis://:secret@" + address,
+			"redis:// asks for no TLS, and " + address + " speaks nothing else: use rediss://"})
+		store := openRedis(t, "rediss://"+address, 10*time.Second)
+		defer store.Close()
+		store.Trust(pool)
+		if _, err := store.Put(t.Context(), "fleet", []byte(`{}`), 0); err != nil {
+			t.Errorf("the right scheme: %v", err)
+		}
+	}
+	for _, row := range rows {
+		store := openRedis(t, row.url, 10*time.Second)
+		began := time.Now()
+		_, _, err := store.Get(t.Context(), "fleet")
+		took := time.Since(began)
+		store.Close()
+		if err == nil || !strings.HasSuffix(err.Error(), row.want) ||
+			strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v, want %q", row.why, err, row.want)
+		}
+		if took > 3*time.Second {
+			t.Errorf("%s: it took %s to find out", row.why, took)
+		}
+	}
+}
+
+// A server that speaks TLS and is slow at it is not taken for one that does not: it begins its
+// handshake only after it was asked whether it speaks Redis without.
+func TestRedisSlowTLS(t *testing.T) {
+	certificate, pool := redisCertificate(t)
+	server := startRedis(t, "")
+	asked := make(chan bool)
+	var connections atomic.Int32
+	gate := startTLS(t, certificate, server.address, func() (serve bool) {
+		switch connections.Add(1) {
+		case 1:
+			<-asked
+			return true
+		case 2:
+			close(asked)
+		}
+		return false
+	})
+	store := openRedis(t, "rediss://"+gate, 20*time.Second)
+	defer store.Close()
+	store.Trust(pool)
+	if _, err := store.Put(t.Context(), "fleet", []byte(`{}`), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whatever a key holds, it is one key: ours, and nobody else's.
+func TestRedisKeysStayKeys(t *testing.T) {
+	server := startRedis(t, "")
+	store := openRedis(t, "redis://"+server.address, 5*time.Second)
+	defer store.Close()
+	server.do(t, "SET", "fleet", "somebody else's")
+	server.do(t, "SET", "other/fleet", "somebody else's")
+	want := []string{"fleet", "other/fleet"}
+	revisions, values := map[string]uint64{}, map[string]string{}
+	for i, key := range []string{"fleet", "instance/i-1", "instance/../fleet",
+		"instance/i-1\r\n*1\r\n$8\r\nFLUSHALL\r\n",
+		"instance/i-1 fleet", "instance/i-1\nDEL fleet", "instance/*", "instance/{fleet}",
+		"instance/' .. KEYS[1] .. '",
+		"instance/\x00fleet", "instance/ecs-remedy/fleet", "\r\n", " ", "-",
+		"$-1\r\n", "observe/fleet"} {
+		values[key] = fmt.Sprintf(`{"n":%d}`, i)
+		revision, err := store.Put(t.Context(), key, []byte(values[key]), 0)
+		if err != nil {
+			t.Errorf("Put(%q): %v", key, err)
+		}
+		revisions[key] = revision
+		want = append(want, "ecs-remedy/"+key)
+	}
+	for key, revision := range revisions {
+		value, at, err := store.Get(t.Context(), key)
+		if err != nil || at != revision || string(value) != values[key] {
+			t.Errorf("Get(%q) = %s at %d (%v), want what was put there at %d", key,
+				value, at, err, revision)
+		}
+	}
+	var got []string
+	for _, key := range server.do(t, "KEYS", "*").([]any) {
+		got = append(got, key.(string))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the database holds %q, want %q", got, want)
+	}
+}
+
+// A listing goes through a database that others use too, in several steps.
+func TestRedisListAmongOthers(t *testing.T) {
+	server := startRedis(t, "")
+	store := openRedis(t, "redis://"+server.address, 5*time.Second)
+	defer store.Close()
+	var want []string
+	_, err := server.client.Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
+		for i := range 3000 {
+			want = append(want, fmt.Sprintf("instance/i-%d", i))
+			pipe.HSet(t.Context(), fmt.Sprintf("ecs-remedy/instance/i-%d", i),
+				"revision", 1, "value", "{}")
+			pipe.Set(t.Context(), fmt.Sprintf("instance/i-%d", i), "somebody else's", 0)
+			pipe.Set(t.Context(), fmt.Sprintf("ecs-remedyX/instance/i-%d", i), "somebody else's", 0)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := startProxy(t, server.address)
+	steps := 0
+	proxy.fate = func() redisFault {
+		steps++
+		return redisFault{loseReply: steps%5 == 0}
+	}
+	through := openRedis(t, "redis://"+proxy.address, 5*time.Second)
+	defer through.Close()
+	var got []string
+	err = through.List(t.Context(), "instance/", func(key string) error {
+		got = append(got, key)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("List gave %d keys, want %d", len(got), len(want))
+	}
+	if server.real && steps < 10 { // miniredis answers all at once
+		t.Errorf("it took %d requests, want several steps", steps)
+	}
+}
+
+// A panic of the library is an error of that call. It may have come after the request was carried
+// out.
+func TestRedisPanic(t *testing.T) {
+	server := startRedis(t, "")
+	store := openRedis(t, "redis://"+server.address, 5*time.Second)
+	defer store.Close()
+	hook := &redisPanics{}
+	store.AddHook(hook)
+	hook.left.Store(1)
+	revision, err := store.Put(t.Context(), "fleet", []byte(`{"n":1}`), 0)
+	if err != nil {
+		t.Fatalf("one panic after the effect: %v, want that the second try finds our own "+
+			"write", err)
+	}
+	hook.left.Store(1 << 30)
+	_, _, got := store.Get(t.Context(), "fleet")
+	_, put := store.Put(t.Context(), "fleet", []byte(`{"n":2}`), revision)
+	list := store.List(t.Context(), "", func(string) error { return nil })
+	for call, err := range map[string]error{"Get": got, "Put": put, "List": list} {
+		if err == nil || errors.Is(err, ledger.ErrConflict) ||
+			!strings.Contains(err.Error(), "library failed") {
+			t.Errorf("%s gave %v, want that the library failed", call, err)
+		}
+	}
+	hook.left.Store(0)
+	if value, _, err := store.Get(t.Context(), "fleet"); err != nil || string(value) != `{"n":2}` {
+		t.Errorf("then Get gave %s (%v)", value, err)
+	}
+}
+
+// redisPanics panics after commands were carried out.
+type redisPanics struct{ left atomic.Int64 }
+
+func (p *redisPanics) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (p *redisPanics) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, command redis.Cmder) error {
+		err := next(ctx, command)
+		if err == nil && p.left.Add(-1) >= 0 {
+			panic("out of order")
+		}
+		return err
+	}
+}
+
+func (p *redisPanics) ProcessPipelineHook(
+	next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// redisCertificate is for this machine, signed by itself.
+func redisCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// startTLS puts TLS in front of a server. wait may hold a connection up before its handshake, or
+// end it.
+func startTLS(t *testing.T, certificate tls.Certificate, server string,
+	wait func() (serve bool)) string {
+	t.Helper()
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
+	return listen(t, func(client net.Conn) {
+		if wait != nil && !wait() {
+			return
+		}
+		secure := tls.Server(client, config)
+		if err := secure.HandshakeContext(t.Context()); err != nil {
+			return
+		}
+		upstream, err := net.Dial("tcp", server)
+		if err != nil {
+			return
+		}
+		defer upstream.Close()
+		go func() {
+			io.Copy(secure, upstream)
+			client.Close()
+		}()
+		io.Copy(upstream, secure)
+	}).Addr().String()
+}
+
+// startRedisTLS starts a redis-server that speaks nothing but TLS.
+func startRedisTLS(t *testing.T, certificate tls.Certificate) string {
+	t.Helper()
+	folder := t.TempDir()
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"certificate": {Type: "CERTIFICATE", Bytes: certificate.Certificate[0]},
+		"key":         {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name),
+			pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startRedisServer(t, binary, "", "--tls-cert-file", filepath.Join(folder, "certificate"),
+		"--tls-key-file", filepath.Join(folder, "key"), "--tls-ca-cert-file",
+		filepath.Join(folder, "certificate"),
+		"--tls-auth-clients", "no")
+}
+
 // What only the real server does.
 func TestRedisServer(t *testing.T) {
 	server := startRedis(t, "")
 	if !server.real {
-		t.Skip("no redis-server in PATH, and miniredis has no CONFIG, CLIENT KILL, REPLICAOF and INFO memory")
+		t.Skip("no redis-server in PATH, and miniredis has no CONFIG, CLIENT KILL, REPLICAOF and " +
+			"INFO memory")
 	}
 	store := openRedis(t, "redis://"+server.address, 5*time.Second)
 	defer store.Close()
@@ -268,7 +581,8 @@ func TestRedisServer(t *testing.T) {
 	server.do(t, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 	revision = must(`{"n":2}`, revision)
 	server.do(t, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-	if value, at, err := store.Get(t.Context(), "fleet"); string(value) != `{"n":2}` || at != revision || err != nil {
+	if value, at, err := store.Get(t.Context(), "fleet"); string(value) != `{"n":2}` ||
+		at != revision || err != nil {
 		t.Errorf("on a connection that had died: %s at %d (%v)", value, at, err)
 	}
 
@@ -286,11 +600,13 @@ func TestRedisServer(t *testing.T) {
 	wantRefused("on a replica", "use the address of the primary")
 	server.do(t, "REPLICAOF", "NO", "ONE")
 	server.do(t, "SET", "ecs-remedy/foreign", "text")
-	if _, _, err := store.Get(t.Context(), "foreign"); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+	if _, _, err := store.Get(t.Context(), "foreign"); err == nil ||
+		!strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Errorf("a key of another kind: %v, want what WRONGTYPE means", err)
 	}
 	server.do(t, "HSET", "ecs-remedy/foreign-hash", "value", "text")
-	if _, _, err := store.Get(t.Context(), "foreign-hash"); err == nil || !strings.Contains(err.Error(), "remove it") {
+	if _, _, err := store.Get(t.Context(), "foreign-hash"); err == nil ||
+		!strings.Contains(err.Error(), "remove it") {
 		t.Errorf("a hash of somebody else: %v, want what to do about it", err)
 	}
 	must(`{"n":3}`, revision)
@@ -331,7 +647,8 @@ func startRedis(t *testing.T, password string) *redisServer {
 	case err == nil:
 		server.address, server.real = startRedisServer(t, binary, password), true
 	case os.Getenv("ECS_REMEDY_REQUIRE_REDIS") == "1":
-		t.Fatal("ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get install redis-server")
+		t.Fatal("ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get " +
+			"install redis-server")
 	default:
 		mini := miniredis.RunT(t)
 		if password != "" {
@@ -340,21 +657,29 @@ func startRedis(t *testing.T, password string) *redisServer {
 		server.address = mini.Addr()
 		t.Log("using miniredis: there is no redis-server in PATH")
 	}
-	server.client = redis.NewClient(&redis.Options{Addr: server.address, Password: password, Protocol: 2})
+	server.client = redis.NewClient(&redis.Options{Addr: server.address,
+		Password: password, Protocol: 2})
 	t.Cleanup(func() { server.client.Close() })
 	return server
 }
 
-func startRedisServer(t *testing.T, binary, password string) string {
+// startRedisServer runs the server; with options that begin with --tls its port is one for TLS.
+func startRedisServer(t *testing.T, binary, password string, options ...string) string {
 	t.Helper()
-	// Somebody else may take the free port before the server does; then it ends, and another port is tried.
+	// Somebody else may take the free port before the server does; then it ends, and another port
+	// is tried.
 	for range 5 {
 		free := listen(t, nil)
 		address := free.Addr().String()
 		free.Close()
 		_, port, _ := net.SplitHostPort(address)
-		command := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-			"--dir", t.TempDir(), "--requirepass", password)
+		ports := []string{"--port", port}
+		if len(options) > 0 {
+			ports = []string{"--port", "0", "--tls-port", port}
+		}
+		command := exec.Command(binary, slices.Concat(ports, []string{"--bind", "127.0.0.1",
+			"--save", "", "--appendonly", "no",
+			"--dir", t.TempDir(), "--requirepass", password}, options)...)
 		output, err := command.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -387,8 +712,8 @@ type redisFault struct {
 	overwrite   bool // before the connection breaks, somebody else writes
 }
 
-// redisProxy passes on what it gets, and loses what it is told to. Requests are told apart by how they arrive: one at a time
-// on a connection, and small.
+// redisProxy passes on what it gets, and loses what it is told to. Requests are told apart by how
+// they arrive: one at a time on a connection, and small.
 type redisProxy struct {
 	address   string
 	mutex     sync.Mutex

@@ -3,7 +3,9 @@ package ledger_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -11,12 +13,16 @@ import (
 	"github.com/aliyun/aliyun-tablestore-go-sdk/tablestore"
 )
 
-// tablestoreWorld is one table of Tablestore, as far as single rows go: conditions on a row's existence and on its
-// columns, the limits on sizes, the error codes for what it does not accept, and faults before or after the effect. A
-// method of the interface that it does not have panics.
+// tablestoreWorld is one table of Tablestore, as far as single rows and ranges of them go:
+// conditions on a row's existence and on its columns, the limits on sizes, the error codes for what
+// it does not accept, and faults before or after the effect. A method of the interface that it does
+// not have panics.
 type tablestoreWorld struct {
 	tablestore.TableStoreApi
 	table string
+	// pageRows is how many rows a page of a range has at most; the service ends a page where it
+	// likes.
+	pageRows int
 	// fate says what happens to the next request; nil means nothing unusual.
 	fate func() tablestoreFault
 
@@ -35,20 +41,26 @@ type tablestoreFault struct {
 
 // tablestoreCode is an error that the service answers.
 func tablestoreCode(status int, code string) error {
-	return &tablestore.OtsError{Code: code, Message: "a message from the service", HttpStatusCode: status}
+	return &tablestore.OtsError{Code: code, Message: "a message from the service",
+		HttpStatusCode: status}
 }
 
 // tablestoreTimeout is what the SDK returns when no answer came in time.
 func tablestoreTimeout() error {
-	return &url.Error{Op: "Post", URL: "https://world.cn-hangzhou.ots.aliyuncs.com/PutRow", Err: context.DeadlineExceeded}
+	return &url.Error{Op: "Post", URL: "https://world.cn-hangzhou.ots.aliyuncs.com/PutRow",
+		Err: context.DeadlineExceeded}
 }
 
+// tablestoreUnit is what every request costs here.
+var tablestoreUnit = &tablestore.ConsumedCapacityUnit{Read: 1, Write: 1}
+
 func newTablestoreWorld(table string) *tablestoreWorld {
-	return &tablestoreWorld{table: table, rows: map[string]map[string]any{}}
+	return &tablestoreWorld{table: table, pageRows: 64, rows: map[string]map[string]any{}}
 }
 
 // PutRow replaces a row, or creates it.
-func (w *tablestoreWorld) PutRow(request *tablestore.PutRowRequest) (*tablestore.PutRowResponse, error) {
+func (w *tablestoreWorld) PutRow(
+	request *tablestore.PutRowRequest) (*tablestore.PutRowResponse, error) {
 	change := request.PutRowChange
 	return tablestoreAsk(w, "PutRow", func() (*tablestore.PutRowResponse, error) {
 		key, err := w.primaryKey(change.TableName, change.PrimaryKey)
@@ -67,12 +79,13 @@ func (w *tablestoreWorld) PutRow(request *tablestore.PutRowRequest) (*tablestore
 		}
 		w.rows[key] = row
 		w.versions++
-		return &tablestore.PutRowResponse{ConsumedCapacityUnit: &tablestore.ConsumedCapacityUnit{Write: 1}}, nil
+		return &tablestore.PutRowResponse{ConsumedCapacityUnit: tablestoreUnit}, nil
 	})
 }
 
 // GetRow reads a row; without a row the answer has neither key nor columns.
-func (w *tablestoreWorld) GetRow(request *tablestore.GetRowRequest) (*tablestore.GetRowResponse, error) {
+func (w *tablestoreWorld) GetRow(
+	request *tablestore.GetRowRequest) (*tablestore.GetRowResponse, error) {
 	criteria := request.SingleRowQueryCriteria
 	return tablestoreAsk(w, "GetRow", func() (*tablestore.GetRowResponse, error) {
 		key, err := w.primaryKey(criteria.TableName, criteria.PrimaryKey)
@@ -82,7 +95,7 @@ func (w *tablestoreWorld) GetRow(request *tablestore.GetRowRequest) (*tablestore
 		if criteria.MaxVersion == 0 && criteria.TimeRange == nil {
 			return nil, tablestoreCode(400, "OTSParameterInvalid")
 		}
-		response := &tablestore.GetRowResponse{ConsumedCapacityUnit: &tablestore.ConsumedCapacityUnit{Read: 1}}
+		response := &tablestore.GetRowResponse{ConsumedCapacityUnit: tablestoreUnit}
 		row, found := w.rows[key]
 		if !found {
 			return response, nil
@@ -96,8 +109,63 @@ func (w *tablestoreWorld) GetRow(request *tablestore.GetRowRequest) (*tablestore
 	})
 }
 
+// GetRange reads a page of rows in the order of their keys. A row that has none of the columns
+// asked for is left out, but looked at: a page may be empty and not the last.
+func (w *tablestoreWorld) GetRange(
+	request *tablestore.GetRangeRequest) (*tablestore.GetRangeResponse, error) {
+	criteria := request.RangeRowQueryCriteria
+	return tablestoreAsk(w, "GetRange", func() (*tablestore.GetRangeResponse, error) {
+		from, err := w.bound(criteria.TableName, criteria.StartPrimaryKey, tablestore.MIN)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.bound(criteria.TableName, criteria.EndPrimaryKey,
+			tablestore.MAX); err != nil {
+			return nil, err
+		}
+		if criteria.MaxVersion == 0 || criteria.Direction != tablestore.FORWARD ||
+			len(criteria.ColumnsToGet) > 128 {
+			return nil, tablestoreCode(400, "OTSParameterInvalid")
+		}
+		response := &tablestore.GetRangeResponse{ConsumedCapacityUnit: tablestoreUnit}
+		for i, key := range slices.DeleteFunc(slices.Sorted(maps.Keys(w.rows)),
+			func(key string) bool { return key < from }) {
+			primary := new(tablestore.PrimaryKey)
+			primary.AddPrimaryKeyColumn("key", key)
+			if i == w.pageRows || i == int(criteria.Limit) {
+				response.NextStartPrimaryKey = primary
+				break
+			}
+			row := &tablestore.Row{PrimaryKey: primary}
+			for name, value := range w.rows[key] {
+				if slices.Contains(criteria.ColumnsToGet, name) {
+					row.Columns = append(row.Columns,
+						&tablestore.AttributeColumn{ColumnName: name, Value: value,
+							Timestamp: w.versions})
+				}
+			}
+			if len(row.Columns) > 0 {
+				response.Rows = append(response.Rows, row)
+			}
+		}
+		return response, nil
+	})
+}
+
+// bound returns one end of a range: a key, or the empty text for what is before, or behind, all of
+// them.
+func (w *tablestoreWorld) bound(table string, key *tablestore.PrimaryKey,
+	all tablestore.PrimaryKeyOption) (string, error) {
+	if len(key.PrimaryKeys) == 1 && key.PrimaryKeys[0].PrimaryKeyOption == all {
+		key = &tablestore.PrimaryKey{PrimaryKeys: []*tablestore.PrimaryKeyColumn{
+			{ColumnName: key.PrimaryKeys[0].ColumnName, Value: ""}}}
+	}
+	return w.primaryKey(table, key)
+}
+
 // tablestoreAsk carries one request out, alone, and lets its fate befall it.
-func tablestoreAsk[R any](w *tablestoreWorld, name string, carryOut func() (R, error)) (answer R, err error) {
+func tablestoreAsk[R any](w *tablestoreWorld, name string,
+	carryOut func() (R, error)) (answer R, err error) {
 	w.mutex.Lock()
 	w.requests = append(w.requests, name)
 	var fault tablestoreFault

@@ -29,8 +29,8 @@ func (o operation) unknown() bool {
 	return o.err != nil && !errors.Is(o.err, ledger.ErrConflict)
 }
 
-// content is what the key holds; the zero one is nothing. A value with revision 0 was written by a call that failed, so
-// that nobody was told its revision.
+// content is what the key holds; the zero one is nothing. A value with revision 0 was written by a
+// call that failed, so that nobody was told its revision.
 type content struct {
 	value    string
 	revision uint64
@@ -44,8 +44,9 @@ func (c content) at(revision uint64) (content, bool) {
 	return c, c.revision == revision && (c.value == "") == (revision == 0)
 }
 
-// model is a register with compare-and-swap. A conflict is allowed at any time: a store may refuse a write because another
-// is under way, which in the end writes nothing. What counts is that a refused write changes nothing.
+// model is a register with compare-and-swap. A conflict is allowed at any time: a store may refuse
+// a write because another is under way, which in the end writes nothing. What counts is that a
+// refused write changes nothing.
 var model = porcupine.NondeterministicModel{
 	Init: func() []any { return []any{content{}} },
 	Step: func(state, input, _ any) []any {
@@ -72,8 +73,9 @@ var model = porcupine.NondeterministicModel{
 	DescribeOperation: func(input, _ any) string { return describe(input.(operation)) },
 }
 
-// explain looks for an order of the calls, each at some moment between its call and its return, in which a register would
-// have given the same answers. It returns an error with the history if there is none.
+// explain looks for an order of the calls, each at some moment between its call and its return, in
+// which a register would have given the same answers. It returns an error with the history if there
+// is none.
 func explain(history []operation) error {
 	var operations []porcupine.Operation
 	for _, did := range history {
@@ -98,7 +100,8 @@ func explain(history []operation) error {
 
 func describe(did operation) string {
 	if did.put {
-		return fmt.Sprintf("put %s expecting %d: %d %v", did.value, did.expected, did.revision, did.err)
+		return fmt.Sprintf("put %s expecting %d: %d %v", did.value, did.expected,
+			did.revision, did.err)
 	}
 	return fmt.Sprintf("get: %s %d %v", did.value, did.revision, did.err)
 }
