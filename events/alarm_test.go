@@ -152,41 +152,67 @@ func TestThreshold(t *testing.T) {
 		{"no data", []string{"alertState", "INSUFFICIENT_DATA"}, StateInsufficientData, ""},
 		{"another state", []string{"alertState", "ALERTING"}, StateUnknown, ""},
 		{"the word null", []string{"alertState", "null"}, StateUnknown, ""},
-		{"ALERT, but the level is OK", []string{"triggerLevel", "OK"}, StateFiring, ProblemContradiction},
+		{"ALERT, but the level is OK", []string{"triggerLevel", "OK"}, StateFiring,
+			ProblemContradiction},
 		{"ALERT, no level", []string{"triggerLevel", "NULL"}, StateFiring, ""},
-		{"both spellings of ECS", []string{"namespace", "acs_ecs", "metricProject", "acs_ecs_dashboard"}, StateFiring, ""},
+		{"both spellings of ECS", []string{"namespace", "acs_ecs", "metricProject",
+			"acs_ecs_dashboard"}, StateFiring, ""},
 		{"no namespace, but the project", []string{"namespace", "null"}, StateFiring, ""},
 		{"neither", []string{"namespace", "", "metricProject", ""}, StateFiring, ProblemNotECS},
 		{"another service", []string{"namespace", "acs_slb_dashboard"}, StateFiring, ProblemNotECS},
-		{"another service by the project only", []string{"metricProject", "acs_slb"}, StateFiring, ProblemNotECS},
+		{"another service by the project only", []string{"metricProject", "acs_slb"}, StateFiring,
+			ProblemNotECS},
 		{"a probe", []string{"namespace", "acs_cms_detect"}, StateFiring, ProblemNoInstance},
-		{"a probe by the project only", []string{"metricProject", "acs_networkmonitor"}, StateFiring, ProblemNoInstance},
+		{"a probe by the project only", []string{"metricProject", "acs_networkmonitor"},
+			StateFiring, ProblemNoInstance},
 		{"no region", []string{"regionId", ""}, StateFiring, ""},
-		{"no valid region", []string{"regionId", "cn-hangzhou.evil.example"}, StateFiring, ProblemContradiction},
-		{"other order, more keys", dims("{device=/dev/vda1, instanceId=" + instance + ",userId=" + account + "}"), StateFiring, ""},
+		{"no valid region", []string{"regionId", "cn-hangzhou.evil.example"}, StateFiring,
+			ProblemContradiction},
+		{"other order, more keys",
+			dims("{device=/dev/vda1, instanceId=" + instance + ",userId=" + account + "}"),
+			StateFiring, ""},
 		{"no brackets", dims("instanceId=" + instance), StateFiring, ""},
-		{"a value with an equals sign", dims("{state=a=b, instanceId=" + instance + "}"), StateFiring, ""},
-		{"the same instance twice", dims("{instanceId=" + instance + ", instanceId=" + instance + "}"), StateFiring, ""},
-		{"two instances", dims("{instanceId=" + instance + ", instanceId=" + other + "}"), StateFiring, ProblemContradiction},
-		{"two instances, no blank", dims("{device=x,instanceId=" + other + ",instanceId=" + instance + "}"), StateFiring, ProblemContradiction},
-		{"keys that differ in case", dims("{instanceId=" + instance + ", InstanceId=" + other + "}"), StateFiring, ProblemContradiction},
-		{"only another case", dims("{InstanceId=" + instance + "}"), StateFiring, ProblemNoInstance},
-		{"the word null as the instance", dims("{instanceId=null}"), StateFiring, ProblemNoInstance},
+		{"a value with an equals sign", dims("{state=a=b, instanceId=" + instance + "}"),
+			StateFiring, ""},
+		{"the same instance twice",
+			dims("{instanceId=" + instance + ", instanceId=" + instance + "}"), StateFiring, ""},
+		{"two instances", dims("{instanceId=" + instance + ", instanceId=" + other + "}"),
+			StateFiring, ProblemContradiction},
+		{"two instances, no blank",
+			dims("{device=x,instanceId=" + other + ",instanceId=" + instance + "}"), StateFiring,
+			ProblemContradiction},
+		{"keys that differ in case",
+			dims("{instanceId=" + instance + ", InstanceId=" + other + "}"), StateFiring,
+			ProblemContradiction},
+		{"only another case", dims("{InstanceId=" + instance + "}"), StateFiring,
+			ProblemNoInstance},
+		{"the word null as the instance", dims("{instanceId=null}"), StateFiring,
+			ProblemNoInstance},
 		{"empty", dims("{}"), StateFiring, ProblemNoInstance},
 		{"none", []string{"dimensions", ""}, StateFiring, ProblemNoInstance},
 		{"JSON object", dims(`{"instanceId":"` + instance + `"}`), StateFiring, ""},
-		{"JSON object, two instances", dims(`{"instanceId":"` + instance + `","instanceId":"` + other + `"}`), StateFiring, ProblemContradiction},
+		{"JSON object, two instances",
+			dims(`{"instanceId":"` + instance + `","instanceId":"` + other + `"}`), StateFiring,
+			ProblemContradiction},
 		{"JSON array", dims(`[{"instanceId":"` + instance + `"}]`), StateFiring, ""},
-		{"JSON array, one instance twice", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + instance + `"}]`), StateFiring, ""},
-		{"JSON array, two instances", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + other + `"}]`), StateFiring, ProblemContradiction},
+		{"JSON array, one instance twice",
+			dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + instance + `"}]`),
+			StateFiring, ""},
+		{"JSON array, two instances",
+			dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + other + `"}]`), StateFiring,
+			ProblemContradiction},
 		{"JSON array of nothing", dims(`[]`), StateFiring, ProblemNoInstance},
-		{"an endless JSON array", dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 200) + `{}]`), StateFiring, ProblemContradiction},
-		{"cut-off JSON is read as the map that it is not", dims(`{"instanceId":"` + instance), StateFiring, ProblemNoInstance},
+		{"an endless JSON array",
+			dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 200) + `{}]`), StateFiring,
+			ProblemContradiction},
+		{"cut-off JSON is read as the map that it is not", dims(`{"instanceId":"` + instance),
+			StateFiring, ProblemNoInstance},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, callback(t, test.changes...))
 		if a.Format != FormatThreshold || a.State != test.state || a.Problem != test.problem {
-			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note,
+				test.state, test.problem)
 		}
 		if (a.Problem == "") != (a.Instance == instance) && a.Problem != ProblemContradiction {
 			t.Errorf("%s: instance %q with problem %q", test.name, a.Instance, a.Problem)
@@ -218,7 +244,8 @@ func TestFormPitfalls(t *testing.T) {
 	for _, test := range tests {
 		a := decodeOne(t, test.payload)
 		if a.Problem != test.problem || (a.Instance == instance) != (test.problem == "") {
-			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note, a.Instance, test.problem)
+			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note,
+				a.Instance, test.problem)
 		}
 	}
 }
@@ -234,11 +261,14 @@ func TestMetricMNS(t *testing.T) {
 		{"INFO", `"CRITICAL"`, `"INFO"`, StateFiring, ""},
 		{"OK", `"CRITICAL"`, `"OK"`, StateResolved, ""},
 		{"P2 is a level of the alert log only", `"CRITICAL"`, `"P2"`, StateUnknown, ""},
-		{"an event name that says OK", `"eventType"`, `"eventName": "AlertOk", "eventType"`, StateFiring, ProblemContradiction},
+		{"an event name that says OK", `"eventType"`, `"eventName": "AlertOk", "eventType"`,
+			StateFiring, ProblemContradiction},
 		{"another event name", `"eventType"`, `"eventName": "Alert", "eventType"`, StateFiring, ""},
-		{"resources and metricData differ", `\"instanceId\": \"` + instance, `\"instanceId\": \"` + other, StateFiring, ProblemContradiction},
+		{"resources and metricData differ", `\"instanceId\": \"` + instance,
+			`\"instanceId\": \"` + other, StateFiring, ProblemContradiction},
 		{"resources name none, metricData does", `\"instanceId\"`, `\"groupId\"`, StateFiring, ""},
-		{"resources is an object", `"{\"instanceId\": \"` + instance + `\"}"`, `{"instanceId": "` + instance + `"}`, StateFiring, ""},
+		{"resources is an object", `"{\"instanceId\": \"` + instance + `\"}"`,
+			`{"instanceId": "` + instance + `"}`, StateFiring, ""},
 		{"another namespace", "acs_ecs_dashboard", "acs_kvstore", StateFiring, ProblemNotECS},
 	}
 	for _, test := range tests {
@@ -249,20 +279,23 @@ func TestMetricMNS(t *testing.T) {
 		}
 		a := decodeOne(t, changed)
 		if a.Format != FormatMetricMNS || a.State != test.state || a.Problem != test.problem {
-			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note,
+				test.state, test.problem)
 		}
 	}
 }
 
 // notify is a system event with the name, the outer status and the content's fields given as JSON.
 func notify(name, status, content string) string {
-	return fmt.Sprintf(`{"product":"ECS","id":"1","name":%q,"status":%q,"resourceId":"acs:ecs:cn-hangzhou:%s:instance/%s",
-		"regionId":"cn-hangzhou","userId":%q,"eventTime":"20231115T101500.123+0800","content":{%s}}`,
+	return fmt.Sprintf(`{"product":"ECS","id":"1","name":%q,"status":%q,
+		"resourceId":"acs:ecs:cn-hangzhou:%s:instance/%s","regionId":"cn-hangzhou","userId":%q,
+		"eventTime":"20231115T101500.123+0800","content":{%s}}`,
 		name, status, account, instance, account, content)
 }
 
 func TestSystemEventState(t *testing.T) {
-	const reboot, hang = "Instance:SystemMaintenance.Reboot", "Instance:InstanceFailure.PerformanceImpact"
+	const reboot, hang = "Instance:SystemMaintenance.Reboot",
+		"Instance:InstanceFailure.PerformanceImpact"
 	tests := []struct {
 		name, status, content string
 		state                 State
@@ -271,9 +304,11 @@ func TestSystemEventState(t *testing.T) {
 	}{
 		{hang + ":Executing", "", `"eventStatus":"Executing"`, StateFiring, "", "the hang"},
 		{hang + ":Executing", "", ``, StateFiring, "", "the name alone says it"},
-		{hang + ":Executing", "Normal", `"eventStatus":"Executing"`, StateFiring, "", "Normal is neutral"},
+		{hang + ":Executing", "Normal", `"eventStatus":"Executing"`, StateFiring, "",
+			"Normal is neutral"},
 		{hang + ":Executing", "null", `"eventStatus":null`, StateFiring, "", "null is not given"},
-		{hang + ":Executing", "executing", `"eventStatus":"EXECUTING"`, StateFiring, "", "case is no contradiction"},
+		{hang + ":Executing", "executing", `"eventStatus":"EXECUTING"`, StateFiring, "",
+			"case is no contradiction"},
 		{hang + ":Executed", "", `"eventStatus":"Executed"`, StateResolved, "", "over"},
 		{reboot + ":Scheduled", "", `"eventStatus":"Scheduled"`, StateFiring, "", "planned"},
 		{reboot + ":Inquiring", "", ``, StateFiring, "", "asking"},
@@ -282,38 +317,57 @@ func TestSystemEventState(t *testing.T) {
 		{reboot + ":Failed", "", ``, StateFiring, "", "still there"},
 		{reboot + ":Postponed", "", ``, StateUnknown, "", "a status that no document has"},
 		{"Instance:StateChange", "Normal", `"state":"Running"`, StateFiring, "", "a notification"},
-		{"Instance:StateChange", "", `"state":"Running"`, StateUnknown, "", "content.state is not the status"},
+		{"Instance:StateChange", "", `"state":"Running"`, StateUnknown, "",
+			"content.state is not the status"},
 		{"Instance:StateChange", "Executing", ``, StateFiring, "", "the outer status is one"},
-		{"Instance:LiveMigrationAcrossDDH", "", `"status":"started"`, StateUnknown, "", "content.status is not the status"},
-		{reboot + ":Scheduled", "", `"eventStatus":"Avoided"`, StateFiring, ProblemContradiction, "the document's own sample"},
-		{hang + ":Executing", "Executed", `"eventStatus":"Executing"`, StateFiring, ProblemContradiction, "the outer status disagrees"},
-		{hang + ":Executing", "", `"eventStatus":"Executing","eventStatus":"Executed"`, StateFiring, ProblemContradiction, "given twice"},
-		{hang + ":Executing", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateFiring, ProblemContradiction, "finished, but executing"},
+		{"Instance:LiveMigrationAcrossDDH", "", `"status":"started"`, StateUnknown, "",
+			"content.status is not the status"},
+		{reboot + ":Scheduled", "", `"eventStatus":"Avoided"`, StateFiring, ProblemContradiction,
+			"the document's own sample"},
+		{hang + ":Executing", "Executed", `"eventStatus":"Executing"`, StateFiring,
+			ProblemContradiction, "the outer status disagrees"},
+		{hang + ":Executing", "", `"eventStatus":"Executing","eventStatus":"Executed"`, StateFiring,
+			ProblemContradiction, "given twice"},
+		{hang + ":Executing", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateFiring,
+			ProblemContradiction, "finished, but executing"},
 		{hang + ":Executing", "", `"executeFinishTime":""`, StateFiring, "", "not finished"},
 		{hang + ":Executing", "", `"executeFinishTime":null`, StateFiring, "", "not finished"},
-		{hang + ":Executed", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateResolved, "", "finished and executed"},
-		{hang + ":Executing", "", `"eventType":"InstanceFailure.PerformanceImpact"`, StateFiring, "", "the type is the name's"},
-		{hang + ":Executing", "", `"eventType":"PerformanceImpact"`, StateFiring, ProblemContradiction, "only a part of it"},
-		{hang + ":Executing", "", `"eventType":"SystemFailure.Reboot"`, StateFiring, ProblemContradiction, "another event"},
-		{hang + ":Executing", "", `"instanceId":"` + instance + `"`, StateFiring, "", "the ARN's instance"},
-		{hang + ":Executing", "", `"instanceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
-		{hang + ":Executing", "", `"resourceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
-		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
-		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, StateFiring, ProblemPlaceholder, "masked"},
-		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, StateFiring, ProblemNotECS, "a disk"},
+		{hang + ":Executed", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateResolved, "",
+			"finished and executed"},
+		{hang + ":Executing", "", `"eventType":"InstanceFailure.PerformanceImpact"`, StateFiring,
+			"", "the type is the name's"},
+		{hang + ":Executing", "", `"eventType":"PerformanceImpact"`, StateFiring,
+			ProblemContradiction, "only a part of it"},
+		{hang + ":Executing", "", `"eventType":"SystemFailure.Reboot"`, StateFiring,
+			ProblemContradiction, "another event"},
+		{hang + ":Executing", "", `"instanceId":"` + instance + `"`, StateFiring, "",
+			"the ARN's instance"},
+		{hang + ":Executing", "", `"instanceId":"` + other + `"`, StateFiring, ProblemContradiction,
+			"another instance"},
+		{hang + ":Executing", "", `"resourceId":"` + other + `"`, StateFiring, ProblemContradiction,
+			"another instance"},
+		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, StateFiring,
+			ProblemContradiction, "another instance"},
+		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, StateFiring, ProblemPlaceholder,
+			"masked"},
+		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, StateFiring,
+			ProblemNotECS, "a disk"},
 		{"Agent_Status_Stopped", "stopped", ``, StateFiring, "", "the agent is gone"},
 		{"Agent_Status_Stopped", "Stopped", ``, StateFiring, "", "as the tables spell it"},
 		{"Agent_Status_Stopped", "", ``, StateFiring, "", "the name says it"},
 		{"Agent_Status_Running", "running", ``, StateResolved, "", "it is back"},
-		{"Agent_Status_Stopped", "running", ``, StateFiring, ProblemContradiction, "name and status disagree"},
-		{"Agent_Status_Running", "stopped", ``, StateResolved, ProblemContradiction, "name and status disagree"},
+		{"Agent_Status_Stopped", "running", ``, StateFiring, ProblemContradiction,
+			"name and status disagree"},
+		{"Agent_Status_Running", "stopped", ``, StateResolved, ProblemContradiction,
+			"name and status disagree"},
 		{"Agent_Status_Executing", "", ``, StateUnknown, "", "no status of an agent"},
 		{"Instance:StateChange", "stopped", ``, StateUnknown, "", "only an agent's status"},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, notify(test.name, test.status, test.content))
 		if a.Format != FormatSystemEvent || a.State != test.state || a.Problem != test.problem {
-			t.Errorf("%s, status %q, content {%s}: %s, problem %q (%s); want %s, %q: %s", test.name, test.status, test.content,
+			t.Errorf("%s, status %q, content {%s}: %s, problem %q (%s); want %s, %q: %s", test.name,
+				test.status, test.content,
 				a.State, a.Problem, a.Note, test.state, test.problem, test.why)
 		}
 	}
@@ -321,7 +375,8 @@ func TestSystemEventState(t *testing.T) {
 
 func TestEventNames(t *testing.T) {
 	tests := []struct{ name, event, rule, status string }{
-		{"Instance:SystemFailure.Reboot:Failed", "Instance:SystemFailure.Reboot", "Instance:SystemFailure.Reboot", "Failed"},
+		{"Instance:SystemFailure.Reboot:Failed", "Instance:SystemFailure.Reboot",
+			"Instance:SystemFailure.Reboot", "Failed"},
 		{"Instance:StateChange", "Instance:StateChange", "Instance:StateChange", ""},
 		{"Agent_Status_Stopped", "Agent_Status_Stopped", "Agent_Status", "stopped"},
 		{"Agent_Status_Running", "Agent_Status_Running", "Agent_Status", "running"},
@@ -329,8 +384,10 @@ func TestEventNames(t *testing.T) {
 	}
 	for _, test := range tests {
 		a := decodeOne(t, notify(test.name, "", ""))
-		if a.Name != test.name || a.Event != test.event || a.Rule != test.rule || a.EventStatus != test.status {
-			t.Errorf("%s: name %q, event %q, rule %q, status %q", test.name, a.Name, a.Event, a.Rule, a.EventStatus)
+		if a.Name != test.name || a.Event != test.event || a.Rule != test.rule ||
+			a.EventStatus != test.status {
+			t.Errorf("%s: name %q, event %q, rule %q, status %q", test.name, a.Name, a.Event,
+				a.Rule, a.EventStatus)
 		}
 	}
 }
@@ -343,19 +400,25 @@ func TestResourceNames(t *testing.T) {
 	}{
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance, "", "the ARN of an instance"},
 		{"acs:ecs:::instance/" + instance, "", "region and account may be missing"},
-		{"acs:ecs:*:1234567890123456:instance/" + instance, ProblemContradiction, "a star is no region"},
+		{"acs:ecs:*:1234567890123456:instance/" + instance, ProblemContradiction,
+			"a star is no region"},
 		{instance, "", "a bare id"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:instance/*", ProblemPlaceholder, "a star is no instance"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance + "/x", ProblemPlaceholder, "something behind the id"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/*", ProblemPlaceholder,
+			"a star is no instance"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance + "/x", ProblemPlaceholder,
+			"something behind the id"},
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance/", ProblemNoInstance, "no id"},
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance", ProblemNoInstance, "no id, no slash"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:disk/" + instance, ProblemNotECS, "a disk, whatever its id"},
-		{"acs:rds:cn-hangzhou:1234567890123456:instance/" + instance, ProblemNotECS, "an instance of another product"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:disk/" + instance, ProblemNotECS,
+			"a disk, whatever its id"},
+		{"acs:rds:cn-hangzhou:1234567890123456:instance/" + instance, ProblemNotECS,
+			"an instance of another product"},
 		{"acs:ecs:cn-hangzhou:instance/" + instance, ProblemPlaceholder, "a part is missing"},
 		{"null", ProblemNoInstance, "the word null"},
 	}
 	for _, test := range tests {
-		a := decodeOne(t, `{"product":"ECS","name":"Instance:StateChange","resourceId":`+quoteJSON(test.resource)+`}`)
+		a := decodeOne(t, `{"product":"ECS","name":"Instance:StateChange","resourceId":`+
+			quoteJSON(test.resource)+`}`)
 		named := test.want == "" || test.want == ProblemContradiction
 		if a.Problem != test.want || (a.Instance == instance) != named {
 			t.Errorf("%s: problem %q (%s), instance %q; want %q: %s",
@@ -375,10 +438,14 @@ func TestSubscription(t *testing.T) {
 		{"resolved", `"TRIGGERED"`, `"RESOLVED"`, StateResolved, ""},
 		{"another alert status", `"TRIGGERED"`, `"ESCALATED"`, StateUnknown, ""},
 		{"no alert status", `"alertStatus"`, `"alertState"`, StateUnknown, ""},
-		{"the event inside has ended", `Agent_Status_Stopped`, `Agent_Status_Running`, StateFiring, ProblemContradiction},
-		{"two products", `"product": "CloudMonitor"`, `"product": "ECS"`, StateFiring, ProblemContradiction},
-		{"another product", `"product": "CloudMonitor"`, `"product": "RDS"`, StateFiring, ProblemNotECS},
-		{"another source", `"source": "SYS_EVENT"`, `"source": "METRIC"`, StateUnknown, ProblemNotAnAlarm},
+		{"the event inside has ended", `Agent_Status_Stopped`, `Agent_Status_Running`, StateFiring,
+			ProblemContradiction},
+		{"two products", `"product": "CloudMonitor"`, `"product": "ECS"`, StateFiring,
+			ProblemContradiction},
+		{"another product", `"product": "CloudMonitor"`, `"product": "RDS"`, StateFiring,
+			ProblemNotECS},
+		{"another source", `"source": "SYS_EVENT"`, `"source": "METRIC"`, StateUnknown,
+			ProblemNotAnAlarm},
 		{"no event", `"eventName"`, `"eventTitle"`, StateUnknown, ProblemNotAnAlarm},
 	}
 	for _, test := range tests {
@@ -388,7 +455,8 @@ func TestSubscription(t *testing.T) {
 		}
 		a := decodeOne(t, changed)
 		if a.Format != FormatSubscription || a.State != test.state || a.Problem != test.problem {
-			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note,
+				test.state, test.problem)
 		}
 	}
 }
@@ -396,35 +464,48 @@ func TestSubscription(t *testing.T) {
 // A key that cannot be kept as it is must still tell two alarms apart.
 func TestLongKeysAreHashed(t *testing.T) {
 	long := strings.Repeat("x", 600)
-	a, b := decodeOne(t, callback(t, "transId", long+"a")), decodeOne(t, callback(t, "transId", long+"b"))
+	a, b := decodeOne(t, callback(t, "transId", long+"a")),
+		decodeOne(t, callback(t, "transId", long+"b"))
 	if a.Key == b.Key || len(a.Key) > 100 {
 		t.Errorf("keys %q and %q", a.Key, b.Key)
 	}
 }
 
-// Readers differ in which of two equal keys they take, and encoding/json folds their case. Whoever can write one of them
-// must not be able to choose the machine.
+// Readers differ in which of two equal keys they take, and encoding/json folds their case. Whoever
+// can write one of them must not be able to choose the machine.
 func TestFieldsGivenTwice(t *testing.T) {
-	arn := func(region, id string) string { return `"acs:ecs:` + region + `:` + account + `:instance/` + id + `"` }
-	head := `"product":"ECS","name":"Instance:InstanceFailure.PerformanceImpact:Executing","content":{},`
+	arn := func(region, id string) string {
+		return `"acs:ecs:` + region + `:` + account + `:instance/` + id + `"`
+	}
+	const head = `"product":"ECS","content":{},` +
+		`"name":"Instance:InstanceFailure.PerformanceImpact:Executing",`
+	hz := func(id string) string { return arn("cn-hangzhou", id) }
 	tests := []struct {
 		name, fields string
 		problem      Problem
 	}{
-		{"once", `"resourceId":` + arn("cn-hangzhou", instance), ""},
-		{"twice the same", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), ""},
-		{"two instances", `"resourceId":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
-		{"two regions", `"resourceId":` + arn("cn-beijing", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
-		{"another case", `"RESOURCEID":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
-		{"another case, behind", `"resourceId":` + arn("cn-hangzhou", instance) + `,"ResourceId":` + arn("cn-hangzhou", other), ProblemContradiction},
-		{"an escaped key", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resource\u0049d":` + arn("cn-hangzhou", other), ProblemContradiction},
-		{"only another case is no field", `"ResourceId":` + arn("cn-hangzhou", instance), ProblemNotAnAlarm},
-		{"unknown fields may be given twice", `"x":1,"x":2,"resourceId":` + arn("cn-hangzhou", instance), ""},
+		{"once", `"resourceId":` + hz(instance), ""},
+		{"twice the same", `"resourceId":` + hz(instance) + `,"resourceId":` + hz(instance), ""},
+		{"two instances", `"resourceId":` + hz(other) + `,"resourceId":` + hz(instance),
+			ProblemContradiction},
+		{"two regions", `"resourceId":` + arn("cn-beijing",
+			instance) + `,"resourceId":` + hz(instance), ProblemContradiction},
+		{"another case", `"RESOURCEID":` + hz(other) + `,"resourceId":` + hz(instance),
+			ProblemContradiction},
+		{"another case, behind", `"resourceId":` + hz(instance) + `,"ResourceId":` + hz(other),
+			ProblemContradiction},
+		{"an escaped key", `"resourceId":` + hz(instance) + `,"resource\u0049d":` + hz(other),
+			ProblemContradiction},
+		{"only another case is no field", `"ResourceId":` + hz(instance),
+			ProblemNotAnAlarm},
+		{"unknown fields may be given twice",
+			`"x":1,"x":2,"resourceId":` + hz(instance), ""},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, `{`+head+test.fields+`}`)
 		if a.Problem != test.problem || (a.Instance == instance) != (test.problem == "") {
-			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note, a.Instance, test.problem)
+			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note,
+				a.Instance, test.problem)
 		}
 	}
 }
@@ -440,14 +521,19 @@ func TestAccount(t *testing.T) {
 		{"only userId", callback(t, "dimensions", "{instanceId="+instance+"}"), account},
 		{"only the dimensions", callback(t, "userId", ""), account},
 		{"dimensions and userId disagree", callback(t, "userId", second), ""},
-		{"only the bus", strings.Replace(sample(t, "eventbridge-without-subject"), account, second, 1), second},
-		{"subject and bus disagree", strings.Replace(bus, `"aliyunaccountid": "`+account, `"aliyunaccountid": "`+second, 1), ""},
-		{"masked", callback(t, "dimensions", "{instanceId="+instance+"}", "userId", "1234****"), "1234****"},
+		{"only the bus", strings.Replace(sample(t, "eventbridge-without-subject"), account, second,
+			1), second},
+		{"subject and bus disagree", strings.Replace(bus, `"aliyunaccountid": "`+account,
+			`"aliyunaccountid": "`+second, 1), ""},
+		{"masked", callback(t, "dimensions", "{instanceId="+instance+"}", "userId", "1234****"),
+			"1234****"},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, test.payload)
-		if a.Account != test.want || a.Problem != "" || a.Instance != instance || (a.Note == "") != (test.want != "") {
-			t.Errorf("%s: account %q, problem %q, note %q; want %q", test.name, a.Account, a.Problem, a.Note, test.want)
+		if a.Account != test.want || a.Problem != "" || a.Instance != instance ||
+			(a.Note == "") != (test.want != "") {
+			t.Errorf("%s: account %q, problem %q, note %q; want %q", test.name, a.Account,
+				a.Problem, a.Note, test.want)
 		}
 	}
 }
@@ -459,11 +545,17 @@ func TestProblemsInOrder(t *testing.T) {
 		name, payload string
 		want          Problem
 	}{
-		{"given twice before not ECS", notify("Disk:Stalled", "", disk+`"eventStatus":"Executing","eventStatus":"Executed"`), ProblemContradiction},
-		{"not ECS before a placeholder", notify("Disk:Stalled", "", disk+`"instanceId":"i-****"`), ProblemNotECS},
-		{"a probe before a placeholder", callback(t, "namespace", "acs_cms_detect", "dimensions", "{instanceId=i-****}"), ProblemNoInstance},
-		{"a placeholder before a state that disagrees", callback(t, "triggerLevel", "OK", "dimensions", "{instanceId=i-****}"), ProblemPlaceholder},
-		{"a placeholder before another instance", notify("Instance:StateChange", "", `"instanceId":"i-****"`), ProblemPlaceholder},
+		{"given twice before not ECS", notify("Disk:Stalled", "",
+			disk+`"eventStatus":"Executing","eventStatus":"Executed"`), ProblemContradiction},
+		{"not ECS before a placeholder", notify("Disk:Stalled", "", disk+`"instanceId":"i-****"`),
+			ProblemNotECS},
+		{"a probe before a placeholder", callback(t, "namespace", "acs_cms_detect", "dimensions",
+			"{instanceId=i-****}"), ProblemNoInstance},
+		{"a placeholder before a state that disagrees",
+			callback(t, "triggerLevel", "OK", "dimensions", "{instanceId=i-****}"),
+			ProblemPlaceholder},
+		{"a placeholder before another instance",
+			notify("Instance:StateChange", "", `"instanceId":"i-****"`), ProblemPlaceholder},
 	}
 	for _, test := range tests {
 		if a := decodeOne(t, test.payload); a.Problem != test.want {

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// decoder unwraps envelopes until it meets alarms. A document that cannot be understood is an error to whoever holds it: a
-// batch turns it into an Undecodable alarm, any other envelope passes it on, so that an alarm means the same in all of them.
+// decoder unwraps envelopes until it meets alarms. A document that cannot be understood is an error
+// to whoever holds it: a batch turns it into an Undecodable alarm, any other envelope passes it on,
+// so that an alarm means the same in all of them.
 type decoder struct {
 	alarms []Alarm
 	full   bool
@@ -27,8 +28,9 @@ func (d *decoder) add(a Alarm) {
 	d.alarms = append(d.alarms, a)
 }
 
-// document decodes text that may be JSON, a form, or the base64 of either: MNS clients encode by default, and neither the
-// topic's envelope nor the queue's says whether they did. It adds alarms or returns an error, never both.
+// document decodes text that may be JSON, a form, or the base64 of either: MNS clients encode by
+// default, and neither the topic's envelope nor the queue's says whether they did. It adds alarms
+// or returns an error, never both.
 func (d *decoder) document(text string, level int) error {
 	text = trim(text)
 	if text == "" {
@@ -73,8 +75,8 @@ func (d *decoder) value(raw string, level int) error {
 	return nil
 }
 
-// batch decodes the elements of an array: objects, or strings that hold JSON (Function Compute document "Trigger event
-// formats", EventBridge event streams).
+// batch decodes the elements of an array: objects, or strings that hold JSON (Function Compute
+// document "Trigger event formats", EventBridge event streams).
 func (d *decoder) batch(raw string, level int) {
 	empty := true
 	for element := range elements(raw) {
@@ -86,7 +88,8 @@ func (d *decoder) batch(raw string, level int) {
 			err = d.value(element, level)
 		}
 		if err != nil {
-			d.add(unusable(ProblemUndecodable, strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": "), element))
+			d.add(unusable(ProblemUndecodable,
+				strings.TrimPrefix(err.Error(), ErrMalformed.Error()+": "), element))
 		}
 		if d.full {
 			return
@@ -97,8 +100,9 @@ func (d *decoder) batch(raw string, level int) {
 	}
 }
 
-// object decodes an object by its shape. Envelopes come first: attributes of an MNS message are merged into its envelope, so
-// that an envelope may look like an alarm, and the other way round nothing is documented.
+// object decodes an object by its shape. Envelopes come first: attributes of an MNS message are
+// merged into its envelope, so that an envelope may look like an alarm, and the other way round
+// nothing is documented.
 func (d *decoder) object(o object, text string) error {
 	switch {
 	case isHTTP(o):
@@ -171,8 +175,9 @@ func isHTTP(o object) bool {
 	return o.has("requestContext", "rawPath") || o.has("httpMethod", "path", "body")
 }
 
-// http decodes the request's body. The event subscription can also send GET requests, with the document in the query
-// parameter data or with one parameter per field (document "Configure callbacks for system event-triggered alerts").
+// http decodes the request's body. The event subscription can also send GET requests, with the
+// document in the query parameter data or with one parameter per field (document "Configure
+// callbacks for system event-triggered alerts").
 func (d *decoder) http(o object, text string) error {
 	request, err := readRequest(o)
 	if err != nil {
@@ -195,8 +200,8 @@ func (d *decoder) http(o object, text string) error {
 	return d.object(query, raw)
 }
 
-// readRequest reads the event of an HTTP trigger (document "Use an HTTP trigger to invoke a function") or an API gateway,
-// whose isBase64Encoded may be a string.
+// readRequest reads the event of an HTTP trigger (document "Use an HTTP trigger to invoke a
+// function") or an API gateway, whose isBase64Encoded may be a string.
 func readRequest(o object) (Request, error) {
 	r := Request{
 		Method: o.text("httpMethod"),
@@ -217,7 +222,8 @@ func readRequest(o object) (Request, error) {
 	body := unquote(raw)
 	if strings.EqualFold(o.text("isBase64Encoded"), "true") {
 		if body, ok = decodeBase64(body); !ok {
-			return r, malformed("the body of the HTTP event is not the base64 that isBase64Encoded announces")
+			return r, malformed("the body of the HTTP event is not the base64 that " +
+				"isBase64Encoded announces")
 		}
 	}
 	r.Body = []byte(body)
@@ -243,7 +249,8 @@ func stringMap(raw string, canonical func(string) string) map[string]string {
 // timer recognises the event of a Function Compute timer trigger.
 func timer(o object, text string) Alarm {
 	a := unusable(ProblemNotAnAlarm, "a timer trigger's event", text)
-	a.Format, a.Name, a.Time = FormatTimer, clean(o.text("triggerName")), parseTime(o.text("triggerTime"))
+	a.Format, a.Name, a.Time = FormatTimer, clean(o.text("triggerName")),
+		parseTime(o.text("triggerTime"))
 	a.Key = key(o.text("triggerName"), o.text("triggerTime"))
 	return a
 }
@@ -252,11 +259,12 @@ func notAnAlarm(note, text string) Alarm { return unusable(ProblemNotAnAlarm, no
 
 // unusable is an alarm that says nothing but why, and whose Key is the hash of its text.
 func unusable(problem Problem, note, text string) Alarm {
-	return Alarm{Format: FormatUnknown, State: StateUnknown, Key: hash(text), Problem: problem, Note: clean(note)}
+	return Alarm{Format: FormatUnknown, State: StateUnknown, Key: hash(text), Problem: problem,
+		Note: clean(note)}
 }
 
-// key joins what identifies an alarm. A part that is too long or cannot be printed is hashed with the others, because
-// cutting it could make two alarms equal.
+// key joins what identifies an alarm. A part that is too long or cannot be printed is hashed with
+// the others, because cutting it could make two alarms equal.
 func key(parts ...string) string {
 	joined := strings.Join(parts, "|")
 	if clean(joined) != joined {
@@ -276,7 +284,8 @@ func isForm(text string) bool {
 	return ok && name != "" && only(name, "az", "AZ", "09", "__", "-.", "%%", "&&")
 }
 
-// decodeBase64 accepts both alphabets, with and without padding. The result is never longer than the text.
+// decodeBase64 accepts both alphabets, with and without padding. The result is never longer than
+// the text.
 func decodeBase64(text string) (string, bool) {
 	text = strings.TrimRight(strings.TrimSpace(text), "=")
 	encoding := base64.RawStdEncoding

@@ -24,7 +24,8 @@ const (
 	account  = "1234567890123456"
 )
 
-// TestSamplesDecode shows what every sample decodes to. Read the difference before rewriting the file.
+// TestSamplesDecode shows what every sample decodes to. Read the difference before rewriting the
+// file.
 func TestSamplesDecode(t *testing.T) {
 	var b strings.Builder
 	for _, sample := range Samples() {
@@ -135,42 +136,55 @@ func quoteJSON(s string) string {
 	return string(b)
 }
 
-// An alarm means the same in every envelope, and in any two of them: the Key included, or it would be handled twice.
+// An alarm means the same in every envelope, and in any two of them: the Key included, or it would
+// be handled twice.
 func TestEnvelopesChangeNothing(t *testing.T) {
 	in64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	cloud := func(kind, field, s string) string {
+		return `{"specversion":"1.0","source":"q","type":"` + kind + `","data":{"` + field + `":` +
+			quoteJSON(s) + `}}`
+	}
+	request := func(method, rest string) string {
+		return `{"rawPath":"/","requestContext":{"http":{"method":"` + method + `"}},` + rest + `}`
+	}
 	envelopes := map[string]func(string) string{
-		"none":           func(s string) string { return s },
-		"base64":         in64,
-		"base64 URL":     func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
-		"byte order":     func(s string) string { return "\ufeff\r\n" + s },
-		"JSON string":    quoteJSON,
-		"batch of one":   func(s string) string { return "[" + quoteJSON(s) + "]" },
-		"MNS topic":      func(s string) string { return `{"TopicName":"t","PublishTime":1,"Message":` + quoteJSON(s) + `}` },
-		"MNS attributes": func(s string) string { return `{"body":` + quoteJSON(s) + `,"attrs":{"a":"b"}}` },
+		"none":   func(s string) string { return s },
+		"base64": in64,
+		"base64 URL": func(s string) string {
+			return base64.RawURLEncoding.EncodeToString([]byte(s))
+		},
+		"byte order":   func(s string) string { return "\ufeff\r\n" + s },
+		"JSON string":  quoteJSON,
+		"batch of one": func(s string) string { return "[" + quoteJSON(s) + "]" },
+		"MNS topic": func(s string) string {
+			return `{"TopicName":"t","PublishTime":1,"Message":` + quoteJSON(s) + `}`
+		},
+		"MNS attributes": func(s string) string {
+			return `{"body":` + quoteJSON(s) + `,"attrs":{"a":"b"}}`
+		},
 		"MNS queue": func(s string) string {
-			return `{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage","data":{"messageBody":` + quoteJSON(s) + `}}`
+			return cloud("mns:Queue:SendMessage", "messageBody", s)
 		},
-		"RocketMQ": func(s string) string {
-			return `{"specversion":"1.0","source":"q","type":"mq:Topic:SendMessage","data":{"body":` + quoteJSON(s) + `}}`
-		},
-		"Kafka": func(s string) string {
-			return `{"specversion":"1.0","source":"q","type":"alikafka:Topic:Message","data":{"value":` + quoteJSON(s) + `}}`
-		},
+		"RocketMQ": func(s string) string { return cloud("mq:Topic:SendMessage", "body", s) },
+		"Kafka":    func(s string) string { return cloud("alikafka:Topic:Message", "value", s) },
 		"HTTP": func(s string) string {
-			return `{"rawPath":"/","requestContext":{"http":{"method":"POST"}},"isBase64Encoded":false,"body":` + quoteJSON(s) + `}`
+			return request("POST", `"isBase64Encoded":false,"body":`+quoteJSON(s))
 		},
 		"HTTP base64": func(s string) string {
-			return `{"rawPath":"/","requestContext":{"http":{"method":"POST"}},"isBase64Encoded":true,"body":"` + in64(s) + `"}`
+			return request("POST", `"isBase64Encoded":true,"body":"`+in64(s)+`"`)
 		},
 		"GET data": func(s string) string {
-			return `{"rawPath":"/","requestContext":{"http":{"method":"get"}},"queryParameters":{"data":` + quoteJSON(s) + `},"body":""}`
+			return request("get", `"queryParameters":{"data":`+quoteJSON(s)+`},"body":""`)
 		},
 		"API gateway": func(s string) string {
-			return `{"path":"/","httpMethod":"POST","isBase64Encoded":"true","body":"` + in64(s) + `"}`
+			return `{"path":"/","httpMethod":"POST","isBase64Encoded":"true","body":"` + in64(s) +
+				`"}`
 		},
 	}
-	for _, name := range []string{"system-event-agent-stopped", "threshold-form-cpu-firing", "metric-mns-firing",
-		"subscription-form", "subscription-agent-stopped", "eventbridge-performance-impact", "fc-timer"} {
+	for _, name := range []string{"system-event-agent-stopped", "threshold-form-cpu-firing",
+		"metric-mns-firing",
+		"subscription-form", "subscription-agent-stopped", "eventbridge-performance-impact",
+		"fc-timer"} {
 		payload := sample(t, name)
 		want := decodeOne(t, payload)
 		for inner, wrapInner := range envelopes {
@@ -186,19 +200,24 @@ func TestEnvelopesChangeNothing(t *testing.T) {
 // The same alarm can come by several routes at once, each with a format of its own.
 func TestKeyIsTheSameByEveryRoute(t *testing.T) {
 	for _, same := range [][]string{
-		{"system-event-agent-stopped", "subscription-agent-stopped", "subscription-form", "mns-topic-base64",
+		{"system-event-agent-stopped", "subscription-agent-stopped", "subscription-form",
+			"mns-topic-base64",
 			"fc3-http-get-data", "fc3-http-get-fields"},
-		{"system-event-performance-impact-executing", "eventbridge-performance-impact", "eventbridge-whole-notification",
+		{"system-event-performance-impact-executing", "eventbridge-performance-impact",
+			"eventbridge-whole-notification",
 			"system-event-content-as-string"},
-		{"threshold-form-cpu-firing", "threshold-json-dimensions-array", "fc3-http-threshold-form-plain",
+		{"threshold-form-cpu-firing", "threshold-json-dimensions-array",
+			"fc3-http-threshold-form-plain",
 			"apigateway-threshold-form-base64"},
 		{"metric-mns-firing", "mns-queue-metric-alarm"},
 	} {
 		want := decodeOne(t, sample(t, same[0]))
 		for _, name := range same[1:] {
 			got := decodeOne(t, sample(t, name))
-			if got.Key != want.Key || got.Rule != want.Rule || got.Instance != want.Instance || got.State != want.State {
-				t.Errorf("%s has Key %q, Rule %q; %s has %q, %q", name, got.Key, got.Rule, same[0], want.Key, want.Rule)
+			if got.Key != want.Key || got.Rule != want.Rule || got.Instance != want.Instance ||
+				got.State != want.State {
+				t.Errorf("%s has Key %q, Rule %q; %s has %q, %q", name, got.Key, got.Rule, same[0],
+					want.Key, want.Rule)
 			}
 		}
 	}
@@ -209,8 +228,10 @@ func TestKeyTellsEpisodesApart(t *testing.T) {
 	for _, name := range []string{"threshold-form-cpu-firing", "threshold-form-cpu-resolved",
 		"threshold-form-cpu-insufficient-data", "threshold-form-without-transid",
 		"metric-mns-resolved", "system-event-agent-stopped", "system-event-agent-running",
-		"system-event-performance-impact-executing", "system-event-performance-impact-executed", "subscription-resolved",
-		"system-event-placeholder-dry-run", "eventbridge-state-change-without-status", "fc-timer", "unknown-form"} {
+		"system-event-performance-impact-executing", "system-event-performance-impact-executed",
+		"subscription-resolved",
+		"system-event-placeholder-dry-run", "eventbridge-state-change-without-status", "fc-timer",
+		"unknown-form"} {
 		key := decodeOne(t, sample(t, name)).Key
 		if key == "" || seen[key] != "" {
 			t.Errorf("%s has the Key %q of %q", name, key, seen[key])
@@ -247,27 +268,34 @@ func TestMalformed(t *testing.T) {
 		{"a topic's message that is no alarm", topic(`"hello"`), "neither"},
 		{"a topic's message that is empty", topic(`""`), "empty"},
 		{"a topic's message that is no string", topic(`{"a":1}`), ""},
-		{"a queue's event without data", `{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage"}`, "empty"},
-		{"a request whose body is no string", `{"path":"/","httpMethod":"POST","body":{}}`, "no string"},
-		{"a GET without parameters", `{"rawPath":"/","requestContext":{"http":{"method":"GET"}}}`, "GET"},
+		{"a queue's event without data",
+			`{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage"}`, "empty"},
+		{"a request whose body is no string", `{"path":"/","httpMethod":"POST","body":{}}`,
+			"no string"},
+		{"a GET without parameters", `{"rawPath":"/","requestContext":{"http":{"method":"GET"}}}`,
+			"GET"},
 		{"the limit of alarms", "[" + strings.Repeat("0,", MaxAlarms-1) + "0]", ""},
 		{"one alarm more", "[" + strings.Repeat("0,", MaxAlarms) + "0]", "more than 50000"},
-		{"the same in nested batches", "[[" + strings.Repeat("0,", MaxAlarms-1) + "0],[0]]", "more than 50000"},
+		{"the same in nested batches", "[[" + strings.Repeat("0,", MaxAlarms-1) + "0],[0]]",
+			"more than 50000"},
 	}
 	for _, test := range tests {
 		alarms, err := Decode([]byte(test.payload))
 		switch {
 		case test.says == "" && (err != nil || len(alarms) == 0):
 			t.Errorf("%s: %d alarms, error %v", test.name, len(alarms), err)
-		case test.says != "" && (!errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), test.says) || alarms != nil):
-			t.Errorf("%s: %d alarms, error %v; want one that says %q", test.name, len(alarms), err, test.says)
+		case test.says != "" && (!errors.Is(err, ErrMalformed) ||
+			!strings.Contains(err.Error(), test.says) || alarms != nil):
+			t.Errorf("%s: %d alarms, error %v; want one that says %q", test.name, len(alarms), err,
+				test.says)
 		case err != nil && len(err.Error()) > 200:
 			t.Errorf("%s: the error has %d bytes: %v", test.name, len(err.Error()), err)
 		}
 	}
 }
 
-// Envelopes can be nested without a bracket. Each level of quoting doubles the backslashes, so base64 is the one that goes deep.
+// Envelopes can be nested without a bracket. Each level of quoting doubles the backslashes, so
+// base64 is the one that goes deep.
 func TestNestedEnvelopesEnd(t *testing.T) {
 	payload := sample(t, "fc-timer")
 	for range MaxDepth - 2 {
@@ -293,9 +321,12 @@ func TestBatch(t *testing.T) {
 		{"empty: one result all the same", `[]`, []Problem{ProblemNotAnAlarm}},
 		{"an empty one inside", `[[]]`, []Problem{ProblemNotAnAlarm}},
 		{"objects and strings", `[` + agent + `,` + quoteJSON(agent) + `]`, []Problem{"", ""}},
-		{"bad elements in between", `[` + agent + `,"x",null,` + agent + `]`, []Problem{"", ProblemUndecodable, ProblemNotAnAlarm, ""}},
-		{"an envelope around nothing", `[{"TopicName":"t","Message":"x"},` + agent + `]`, []Problem{ProblemUndecodable, ""}},
-		{"a string nested too deep", `[` + quoteJSON(strings.Repeat("[", 40)) + `,` + agent + `]`, []Problem{ProblemUndecodable, ""}},
+		{"bad elements in between", `[` + agent + `,"x",null,` + agent + `]`,
+			[]Problem{"", ProblemUndecodable, ProblemNotAnAlarm, ""}},
+		{"an envelope around nothing", `[{"TopicName":"t","Message":"x"},` + agent + `]`,
+			[]Problem{ProblemUndecodable, ""}},
+		{"a string nested too deep", `[` + quoteJSON(strings.Repeat("[", 40)) + `,` + agent + `]`,
+			[]Problem{ProblemUndecodable, ""}},
 	}
 	for _, test := range tests {
 		alarms, err := Decode([]byte(test.payload))
@@ -318,22 +349,33 @@ func TestHTTP(t *testing.T) {
 		ok            bool
 		want          Request
 	}{
-		{"FC 3.0", `{"rawPath":"/","isBase64Encoded":false,"body":"a=b","headers":{"X-Token":"1","x-token":"2","Content-Type":"t"},
-			"queryParameters":{"token":"s","n":1},"requestContext":{"http":{"method":"post"}}}`, true,
+		{"FC 3.0", `{"rawPath":"/","isBase64Encoded":false,"body":"a=b",
+			"headers":{"X-Token":"1","x-token":"2","Content-Type":"t"},
+			"queryParameters":{"token":"s","n":1},
+			"requestContext":{"http":{"method":"post"}}}`, true,
 			Request{"POST", map[string]string{"x-token": "1,2", "content-type": "t"},
 				map[string]string{"token": "s", "n": "1"}, []byte("a=b")}},
-		{"FC 3.0, base64", `{"rawPath":"/","isBase64Encoded":true,"body":"YT1i","requestContext":{"http":{"method":"POST"}}}`, true,
+		{"FC 3.0, base64",
+			`{"rawPath":"/","isBase64Encoded":true,"body":"YT1i",
+			"requestContext":{"http":{"method":"POST"}}}`, true,
 			Request{"POST", map[string]string{}, map[string]string{}, []byte("a=b")}},
-		{"API gateway, flag as text", `{"path":"/","httpMethod":"POST","isBase64Encoded":"true","body":"YT1i","headers":null}`, true,
+		{"API gateway, flag as text",
+			`{"path":"/","httpMethod":"POST","isBase64Encoded":"true","body":"YT1i",
+			"headers":null}`, true,
 			Request{"POST", map[string]string{}, map[string]string{}, []byte("a=b")}},
-		{"API gateway, flag says no", `{"path":"/","httpMethod":"POST","isBase64Encoded":"false","body":"YT1i"}`, true,
+		{"API gateway, flag says no",
+			`{"path":"/","httpMethod":"POST","isBase64Encoded":"false","body":"YT1i"}`, true,
 			Request{"POST", map[string]string{}, map[string]string{}, []byte("YT1i")}},
-		{"base64 that is none has no body", `{"path":"/","httpMethod":"POST","isBase64Encoded":true,"body":"%"}`, true,
+		{"base64 that is none has no body",
+			`{"path":"/","httpMethod":"POST","isBase64Encoded":true,"body":"%"}`, true,
 			Request{"POST", map[string]string{}, map[string]string{}, nil}},
-		{"no body", `{"rawPath":"/","requestContext":{"http":{"method":"GET"}},"queryParameters":{"data":"{}"}}`, true,
+		{"no body",
+			`{"rawPath":"/","requestContext":{"http":{"method":"GET"}},
+			"queryParameters":{"data":"{}"}}`, true,
 			Request{"GET", map[string]string{}, map[string]string{"data": "{}"}, nil}},
 		{"a system event", sample(t, "system-event-agent-stopped"), false, Request{}},
-		{"a batch of requests is none", `[{"path":"/","httpMethod":"POST","body":""}]`, false, Request{}},
+		{"a batch of requests is none", `[{"path":"/","httpMethod":"POST","body":""}]`, false,
+			Request{}},
 		{"a form", "path=/&httpMethod=POST&body=x", false, Request{}},
 		{"not JSON", `{"path":"/","httpMethod":"POST","body":""`, false, Request{}},
 	}
@@ -351,8 +393,10 @@ func TestTokensAreNotQuoted(t *testing.T) {
 	for _, method := range []string{"GET", "POST"} {
 		for _, body := range []string{`"x"`, `"a=b"`, `"[]"`, `1`, `"{"`, `null`} {
 			for _, duplicate := range []string{"", `,"body":"other"`} {
-				payload := `{"rawPath":"/","headers":{"authorization":"Bearer ` + token + `"},"queryParameters":{"token":"` + token +
-					`"},"requestContext":{"http":{"method":"` + method + `"}},"body":` + body + duplicate + `}`
+				payload := `{"rawPath":"/","headers":{"authorization":"Bearer ` + token +
+					`"},"queryParameters":{"token":"` + token +
+					`"},"requestContext":{"http":{"method":"` + method + `"}},"body":` + body +
+					duplicate + `}`
 				alarms, err := Decode([]byte(payload))
 				if said := fmt.Sprint(alarms, err); strings.Contains(said, token) {
 					t.Errorf("%s: %s", payload, said)
@@ -381,7 +425,8 @@ func TestStringsCanBePrinted(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	a := decodeOne(t, `{"alertState":"ALERT","alertName":"cpu\u001b[2J","ruleId":"r","dimensions":"{}"}`)
+	a := decodeOne(t,
+		`{"alertState":"ALERT","alertName":"cpu\u001b[2J","ruleId":"r","dimensions":"{}"}`)
 	if a.Name != "cpu\uFFFD[2J" {
 		t.Errorf("name %q", a.Name)
 	}

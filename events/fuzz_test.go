@@ -52,7 +52,8 @@ func checkAlarm(t *testing.T, a Alarm) {
 			t.Errorf("neither an instance nor a problem: %+v", a)
 		}
 	case ProblemContradiction:
-	case ProblemNotAnAlarm, ProblemNotECS, ProblemNoInstance, ProblemPlaceholder, ProblemUndecodable:
+	case ProblemNotAnAlarm, ProblemNotECS, ProblemNoInstance, ProblemPlaceholder,
+		ProblemUndecodable:
 		if a.Instance != "" {
 			t.Errorf("problem %q with an instance: %+v", a.Problem, a)
 		}
@@ -78,7 +79,8 @@ func checkAlarm(t *testing.T, a Alarm) {
 	for i := range v.NumField() {
 		if f := v.Field(i); f.Kind() == reflect.String {
 			s := f.String()
-			if len(s) > maxString || !utf8.ValidString(s) || strings.ContainsAny(s, "\x00\x1b\r\n") {
+			if len(s) > maxString || !utf8.ValidString(s) ||
+				strings.ContainsAny(s, "\x00\x1b\r\n") {
 				t.Errorf("%s is %q", v.Type().Field(i).Name, s)
 			}
 		}
@@ -115,7 +117,8 @@ func BenchmarkDecode(b *testing.B) {
 		{"hostile-keys-6MiB", `{` + strings.Repeat(`"Status":0,`, 570_000) + `"a":0}`},
 		{"hostile-headers-6MiB", `{"path":"","httpMethod":"","body":"a=b","headers":{` +
 			strings.Repeat(`"a":0,`, 1_000_000) + `"a":0}}`},
-		{"hostile-commas-6MiB", "alertState=ALERT&ruleId=1&dimensions=" + strings.Repeat("instanceId=,", 520_000)},
+		{"hostile-commas-6MiB",
+			"alertState=ALERT&ruleId=1&dimensions=" + strings.Repeat("instanceId=,", 520_000)},
 	} {
 		payload := []byte(bench.payload)
 		b.Run(bench.name, func(b *testing.B) {

@@ -12,8 +12,8 @@ type claim struct{ in, field, value string }
 
 func (c claim) String() string { return c.in + c.field + " says " + quote(c.value) }
 
-// claims collects what all the fields of one alarm say about the same few things. An alarm names its instance up to four
-// times, and only if all of them agree is it known which machine is meant.
+// claims collects what all the fields of one alarm say about the same few things. An alarm names
+// its instance up to four times, and only if all of them agree is it known which machine is meant.
 type claims struct {
 	instances, regions, accounts []claim
 
@@ -31,8 +31,8 @@ func put(list *[]claim, in, field, value string) {
 	}
 }
 
-// resource takes an ARN such as acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1..., or the bare id that some contents
-// give instead.
+// resource takes an ARN such as acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1..., or the bare
+// id that some contents give instead.
 func (c *claims) resource(in, field, value string) {
 	if !strings.HasPrefix(value, "acs:") {
 		put(&c.instances, in, field, value)
@@ -53,8 +53,9 @@ func (c *claims) resource(in, field, value string) {
 	put(&c.instances, in, field, id)
 }
 
-// dimensions takes the object that a metric alarm is about, in every spelling that was ever documented: Java's Map.toString
-// (document 60714), a JSON array of objects (its 2018 edition), a JSON object, and strings of these (document 119889).
+// dimensions takes the object that a metric alarm is about, in every spelling that was ever
+// documented: Java's Map.toString (document 60714), a JSON array of objects (its 2018 edition), a
+// JSON object, and strings of these (document 119889).
 func (c *claims) dimensions(o object, name string) {
 	in := name + "."
 	one := func(d object) {
@@ -81,8 +82,8 @@ func (c *claims) dimensions(o object, name string) {
 	}
 }
 
-// javaMap reads {userId=1, instanceId=i-1}. Nothing in it is escaped, so a value may forge a second instanceId; a key given
-// twice is then bad, whichever came first.
+// javaMap reads {userId=1, instanceId=i-1}. Nothing in it is escaped, so a value may forge a second
+// instanceId; a key given twice is then bad, whichever came first.
 func javaMap(text string, level int) object {
 	o := object{level: level, form: true}
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
@@ -95,7 +96,8 @@ func javaMap(text string, level int) object {
 	return o
 }
 
-// settle decides what all claims together say, and keeps the first of the problems in the order that Problem documents.
+// settle decides what all claims together say, and keeps the first of the problems in the order
+// that Problem documents.
 func (c *claims) settle(a *Alarm) {
 	problem := func(p Problem, note string) {
 		if a.Problem == "" {
@@ -169,8 +171,8 @@ func badFields(names []string) string {
 	return "given twice with different values, or not decodable: " + strings.Join(names, ", ")
 }
 
-// instanceProblem says why id is not the id of an instance that can exist; empty if it can. Real ids are "i-" and 17 to 20
-// lower-case letters and digits; those of before 2016 are shorter.
+// instanceProblem says why id is not the id of an instance that can exist; empty if it can. Real
+// ids are "i-" and 17 to 20 lower-case letters and digits; those of before 2016 are shorter.
 func instanceProblem(id string) Problem {
 	prefix, rest, ok := strings.Cut(id, "-")
 	if !ok || prefix == "" || !only(prefix, "az") || !only(rest, "az", "09") {
@@ -182,8 +184,10 @@ func instanceProblem(id string) Problem {
 	if len(rest) < 9 || len(rest) > 40 {
 		return ProblemPlaceholder // i-12345, i-testhost
 	}
-	for _, word := range []string{"test", "example", "sample", "demo", "instance", "resource", "placeholder"} {
-		if strings.HasPrefix(rest, word) { // real ids begin with a code of the region, such as bp1 or 2ze
+	for _, word := range []string{"test", "example", "sample", "demo", "instance", "resource",
+		"placeholder"} {
+		// real ids begin with a code of the region, such as bp1 or 2ze
+		if strings.HasPrefix(rest, word) {
 			return ProblemPlaceholder
 		}
 	}
@@ -194,7 +198,8 @@ func instanceProblem(id string) Problem {
 	return ""
 }
 
-// isRegion reports whether s is a region id: words of lower-case letters and digits, joined by hyphens, no more.
+// isRegion reports whether s is a region id: words of lower-case letters and digits, joined by
+// hyphens, no more.
 func isRegion(s string) bool {
 	if len(s) > 40 {
 		return false
@@ -211,7 +216,8 @@ func isRegion(s string) bool {
 	return true
 }
 
-// only reports whether every byte of s is in one of the ranges, each given as its first and last byte.
+// only reports whether every byte of s is in one of the ranges, each given as its first and last
+// byte.
 func only(s string, ranges ...string) bool {
 	for i := range len(s) {
 		in := false
@@ -227,9 +233,9 @@ func only(s string, ranges ...string) bool {
 
 const maxString = 512 // bytes of a string in an Alarm
 
-// clean makes a string that strangers wrote fit to be kept and printed: valid, bounded, no control characters and no marks
-// that reorder text on a terminal. What is replaced stays visible, so that no name turns into another one. The result shares
-// no memory with the payload.
+// clean makes a string that strangers wrote fit to be kept and printed: valid, bounded, no control
+// characters and no marks that reorder text on a terminal. What is replaced stays visible, so that
+// no name turns into another one. The result shares no memory with the payload.
 func clean(s string) string {
 	if len(s) <= maxString && only(s, " ~") {
 		return strings.Clone(s)

@@ -7,17 +7,21 @@ import (
 	"strings"
 )
 
-// object is a JSON object or a form, reduced to the fields that this package knows. Unknown fields are legal everywhere
-// (document 60714: "parameters may be added") and cost nothing, so a hostile payload cannot make an object large.
+// object is a JSON object or a form, reduced to the fields that this package knows. Unknown fields
+// are legal everywhere (document 60714: "parameters may be added") and cost nothing, so a hostile
+// payload cannot make an object large.
 //
-// encoding/json is not used for it: it matches keys without regard to case and lets the last of two equal keys win, so that
-// a payload could name one instance to a log pipeline and another one to us.
+// encoding/json is not used for it: it matches keys without regard to case and lets the last of two
+// equal keys win, so that a payload could name one instance to a log pipeline and another one to
+// us.
 type object struct {
 	fields []field
-	size   int      // members, unknown ones included
-	level  int      // nesting of the object within the payload
-	form   bool     // fields are plain text instead of JSON
-	bad    []string // known fields given twice with different values, or with a broken escape: nothing may be guessed from them
+	size   int  // members, unknown ones included
+	level  int  // nesting of the object within the payload
+	form   bool // fields are plain text instead of JSON
+	// known fields given twice with different values, or with a broken escape: nothing may be
+	// guessed from them
+	bad []string
 }
 
 type field struct {
@@ -29,13 +33,14 @@ type field struct {
 // known holds every field that is read anywhere, by its name in lower case.
 var known = func() map[string]string {
 	names := strings.Fields(`
-		alert alertName alertState alertStatus aliyunaccountid aliyunregionid arn attrs body content curLevel
-		data dedupId dimensions ecsInstanceId eventContentMap eventId eventName eventRawContent eventStatus eventTime
-		eventType executeFinishTime headers http httpMethod id instanceId isBase64Encoded level Message messageBody meta
-		method metricData metricName metricProject name namespace path product queryParameters rawMetricName rawPath
-		regionId requestContext resourceId resources ruleId ruleName severity source specversion status strategyName
-		subject subscription sysEventMeta time timestamp TopicName TopicOwner traceId transId triggerLevel triggerName
-		triggerTime type userId value`)
+		alert alertName alertState alertStatus aliyunaccountid aliyunregionid arn attrs body content
+		curLevel data dedupId dimensions ecsInstanceId eventContentMap eventId eventName
+		eventRawContent eventStatus eventTime eventType executeFinishTime headers http httpMethod id
+		instanceId isBase64Encoded level Message messageBody meta method metricData metricName
+		metricProject name namespace path product queryParameters rawMetricName rawPath regionId
+		requestContext resourceId resources ruleId ruleName severity source specversion status
+		strategyName subject subscription sysEventMeta time timestamp TopicName TopicOwner traceId
+		transId triggerLevel triggerName triggerTime type userId value`)
 	m := make(map[string]string, len(names))
 	for _, name := range names {
 		m[strings.ToLower(name)] = name
@@ -110,8 +115,8 @@ func (o object) has(names ...string) bool {
 	return true
 }
 
-// text returns a string, number or boolean as text. Whatever is missing, an object or an array, null, or the word "null"
-// (CloudMonitor writes it for empty parameters) is the empty string.
+// text returns a string, number or boolean as text. Whatever is missing, an object or an array,
+// null, or the word "null" (CloudMonitor writes it for empty parameters) is the empty string.
 func (o object) text(name string) string {
 	s, ok := o.raw(name)
 	if !ok || s == "" {
@@ -132,7 +137,8 @@ func (o object) text(name string) string {
 	return s
 }
 
-// json returns the JSON value of a field, also where the field is a string that holds JSON; empty where it is neither.
+// json returns the JSON value of a field, also where the field is a string that holds JSON; empty
+// where it is neither.
 func (o object) json(name string) string {
 	raw, ok := o.raw(name)
 	if !ok || raw == "" {
@@ -148,7 +154,8 @@ func (o object) json(name string) string {
 	return text
 }
 
-// object returns a field that is a JSON object, or a string that holds one; otherwise the empty object.
+// object returns a field that is a JSON object, or a string that holds one; otherwise the empty
+// object.
 func (o object) object(name string) object {
 	raw := o.json(name)
 	if raw == "" || raw[0] != '{' {
@@ -157,8 +164,8 @@ func (o object) object(name string) object {
 	return readObject(raw, o.level+1)
 }
 
-// validate reports why text is not JSON that this package reads. Everything below relies on it: on valid JSON the scanning
-// functions cannot run past the end.
+// validate reports why text is not JSON that this package reads. Everything below relies on it: on
+// valid JSON the scanning functions cannot run past the end.
 func validate(text string, level int) error {
 	depth := level
 	for i := 0; i < len(text); i++ {
@@ -198,8 +205,9 @@ func readObject(text string, level int) object {
 	return o
 }
 
-// readForm reads application/x-www-form-urlencoded text. Unlike url.ParseQuery it never lets one bad pair lose another:
-// CloudMonitor's own sample ends in "unit=%". A raw semicolon is as bad as a broken escape, since some readers cut there.
+// readForm reads application/x-www-form-urlencoded text. Unlike url.ParseQuery it never lets one
+// bad pair lose another: CloudMonitor's own sample ends in "unit=%". A raw semicolon is as bad as a
+// broken escape, since some readers cut there.
 func readForm(text string, level int) object {
 	o := object{level: level, form: true}
 	for pair := range strings.SplitSeq(text, "&") {

@@ -10,7 +10,8 @@ import (
 //go:embed samples/*.json samples/*.txt samples/README.md
 var sampleFiles embed.FS
 
-// Sample is a payload as it may arrive, named for what it teaches. samples/README.md says where each comes from.
+// Sample is a payload as it may arrive, named for what it teaches. samples/README.md says where
+// each comes from.
 type Sample struct {
 	Name    string // the file's name without its extension
 	Teaches string // what it teaches, in a few words, from samples/README.md
@@ -33,7 +34,8 @@ func Samples() []Sample {
 		if err != nil {
 			continue
 		}
-		samples = append(samples, Sample{strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())), teaches[entry.Name()], payload})
+		samples = append(samples, Sample{strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())),
+			teaches[entry.Name()], payload})
 	}
 	slices.SortFunc(samples, func(a, b Sample) int { return strings.Compare(a.Name, b.Name) })
 	return samples

@@ -17,8 +17,9 @@ type event struct {
 	finished string // executeFinishTime
 }
 
-// systemEvent decodes what an event rule sends (ECS documents "Overview of event notifications" and 143663; CloudMonitor's
-// own events, document "DescribeSystemEventAttribute", have the same fields).
+// systemEvent decodes what an event rule sends (ECS documents "Overview of event notifications" and
+// 143663; CloudMonitor's own events, document "DescribeSystemEventAttribute", have the same
+// fields).
 func systemEvent(o object) Alarm {
 	e := event{format: FormatSystemEvent}
 	e.notification("", o)
@@ -30,8 +31,9 @@ func systemEvent(o object) Alarm {
 	return a
 }
 
-// subscription decodes the push channel of an event subscription (document "Configure callbacks for system event-triggered
-// alerts"): JSON, or a form whose alert parameter is JSON. The event is inside, once as alert and once as sysEventMeta.
+// subscription decodes the push channel of an event subscription (document "Configure callbacks for
+// system event-triggered alerts"): JSON, or a form whose alert parameter is JSON. The event is
+// inside, once as alert and once as sysEventMeta.
 func subscription(o object, text string) Alarm {
 	alert := o.object("alert")
 	meta := alert.object("meta").object("sysEventMeta")
@@ -50,7 +52,8 @@ func subscription(o object, text string) Alarm {
 	put(&e.accounts, "", "userId", o.text("userId"))
 	e.resource("alert.", "arn", alert.text("arn"))
 	e.content("alert.eventContentMap.", alert.object("eventContentMap"))
-	e.content("alert.eventRawContent.", alert.object("eventRawContent")) // "{}" in the document's sample
+	// It is "{}" in the document's sample.
+	e.content("alert.eventRawContent.", alert.object("eventRawContent"))
 	e.id = first(e.id, alert.text("dedupId"), alert.text("traceId"))
 	e.level = first(e.level, alert.text("severity"), o.text("severity"))
 	e.at = first(e.at, alert.text("timestamp"), o.text("time"))
@@ -73,8 +76,9 @@ func subscription(o object, text string) Alarm {
 	return a
 }
 
-// eventBridge decodes an event of ECS from the default bus (EventBridge document "ECS events"). Its type has no status, and
-// data is the content of a notification; a transformation in the rule may have kept the whole notification.
+// eventBridge decodes an event of ECS from the default bus (EventBridge document "ECS events"). Its
+// type has no status, and data is the content of a notification; a transformation in the rule may
+// have kept the whole notification.
 func eventBridge(o object) Alarm {
 	e := event{format: FormatEventBridge}
 	e.use(o)
@@ -86,7 +90,8 @@ func eventBridge(o object) Alarm {
 	}
 	kind := strings.TrimPrefix(o.text("type"), "ecs:")
 	if len(e.statuses) == 0 {
-		kind, _ = splitName(kind) // only data.eventStatus gives the status; a suffix alone is not documented
+		// only data.eventStatus gives the status; a suffix alone is not documented
+		kind, _ = splitName(kind)
 	}
 	put(&e.names, "", "type", kind)
 	e.resource("", "subject", o.text("subject"))
@@ -130,7 +135,8 @@ func (e *event) content(in string, o object) {
 	put(&e.statuses, in, "eventStatus", o.text("eventStatus"))
 	put(&e.instances, in, "instanceId", o.text("instanceId"))
 	e.resource(in, "resourceId", o.text("resourceId"))
-	if len(e.instances) > 0 { // a disk's event names the instance that the disk is attached to; it is not about the instance
+	// a disk's event names the instance that the disk is attached to; it is not about the instance
+	if len(e.instances) > 0 {
 		put(&e.instances, in, "ecsInstanceId", o.text("ecsInstanceId"))
 	}
 	e.eventID = first(e.eventID, o.text("eventId"))
@@ -177,7 +183,8 @@ func (e *event) alarm() Alarm {
 	}
 	all = append(all, e.statuses...)
 	for _, status := range all {
-		// Normal says that the notification is an ordinary one; it does not contradict the status that the event has.
+		// Normal says that the notification is an ordinary one; it does not contradict the status
+		// that the event has.
 		if strings.EqualFold(status.value, "Normal") && a.EventStatus != "" {
 			continue
 		}
@@ -193,8 +200,8 @@ func (e *event) alarm() Alarm {
 	return a
 }
 
-// state maps the status of an event. A notification such as StateChange is Normal and counts as firing: whether an event is
-// one that a restart can cure is for others to say.
+// state maps the status of an event. A notification such as StateChange is Normal and counts as
+// firing: whether an event is one that a restart can cure is for others to say.
 func (e *event) state(status string) State {
 	agent := len(e.names) > 0 && strings.HasPrefix(e.names[0].value, agentRule+"_")
 	switch lower := strings.ToLower(status); {
@@ -207,7 +214,8 @@ func (e *event) state(status string) State {
 	case lower == "executing" || lower == "scheduled" || lower == "inquiring":
 		// ECS keeps the name "...:Executing" in the notification that an event of a disk has ended.
 		if e.finished != "" {
-			e.conflicts = append(e.conflicts, "the status is "+quote(status)+", but executeFinishTime is "+quote(e.finished))
+			e.conflicts = append(e.conflicts,
+				"the status is "+quote(status)+", but executeFinishTime is "+quote(e.finished))
 		}
 		return StateFiring
 	case lower == "failed" || lower == "normal":
@@ -218,7 +226,8 @@ func (e *event) state(status string) State {
 	return StateUnknown
 }
 
-// key recognises a notification: the id alone does not do, because the documents show one id in successive states.
+// key recognises a notification: the id alone does not do, because the documents show one id in
+// successive states.
 func (e *event) key(a *Alarm) string {
 	switch {
 	case e.eventID != "":
@@ -229,8 +238,8 @@ func (e *event) key(a *Alarm) string {
 	return e.fieldsKey(a)
 }
 
-// splitName cuts the status off a name: "Instance:SystemFailure.Reboot:Executing", and the end of "Agent_Status_Stopped",
-// which stays part of the event's name.
+// splitName cuts the status off a name: "Instance:SystemFailure.Reboot:Executing", and the end of
+// "Agent_Status_Stopped", which stays part of the event's name.
 func splitName(name string) (event, status string) {
 	if rest, ok := strings.CutPrefix(name, agentRule+"_"); ok {
 		return name, rest

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// threshold decodes a metric alarm callback (document 60714), which is a form today and was printed as JSON in 2018.
+// threshold decodes a metric alarm callback (document 60714), which is a form today and was printed
+// as JSON in 2018.
 func threshold(o object) Alarm {
 	a := Alarm{
 		Format:   FormatThreshold,
@@ -26,10 +27,12 @@ func threshold(o object) Alarm {
 	put(&c.regions, "", "regionId", o.text("regionId"))
 
 	switch strings.ToUpper(a.RawState) {
-	case "ALERT", "ALARM": // ALARM is how the 2018 edition and the API DescribeMetricRuleList spell it
+	// ALARM is how the 2018 edition and the API DescribeMetricRuleList spell it
+	case "ALERT", "ALARM":
 		a.State = StateFiring
 		if level := o.text("triggerLevel"); strings.EqualFold(level, "OK") {
-			c.conflicts = append(c.conflicts, "alertState says "+quote(a.RawState)+", but triggerLevel says "+quote(level))
+			c.conflicts = append(c.conflicts,
+				"alertState says "+quote(a.RawState)+", but triggerLevel says "+quote(level))
 		}
 	case "OK":
 		a.State = StateResolved
@@ -78,7 +81,8 @@ func metricMNS(o object) Alarm {
 		a.State = StateFiring
 		// The document's own sample says both.
 		if name := o.text("eventName"); strings.EqualFold(name, "AlertOk") {
-			c.conflicts = append(c.conflicts, "curLevel says "+quote(a.RawState)+", but eventName says "+quote(name))
+			c.conflicts = append(c.conflicts,
+				"curLevel says "+quote(a.RawState)+", but eventName says "+quote(name))
 		}
 	default:
 		a.State = StateUnknown
@@ -88,8 +92,8 @@ func metricMNS(o object) Alarm {
 	return a
 }
 
-// namespace notes why a metric alarm of this service is not about an ECS instance. Callbacks spell ECS both ways, whatever
-// the document says about mapping one to the other.
+// namespace notes why a metric alarm of this service is not about an ECS instance. Callbacks spell
+// ECS both ways, whatever the document says about mapping one to the other.
 func (c *claims) namespace(namespace, project string) {
 	ecs := false
 	for _, service := range []string{namespace, project} {
@@ -98,7 +102,8 @@ func (c *claims) namespace(namespace, project string) {
 		case "acs_ecs", "acs_ecs_dashboard":
 			ecs = true
 		case "acs_cms_detect", "acs_networkmonitor":
-			c.nobody = "namespace " + quote(service) + ": the instance that it names did the probing (document 437901)"
+			c.nobody = "namespace " + quote(service) +
+				": the instance that it names did the probing (document 437901)"
 		default:
 			c.foreign = "namespace " + quote(service) + " is not that of ECS"
 		}
@@ -108,8 +113,8 @@ func (c *claims) namespace(namespace, project string) {
 	}
 }
 
-// metricKey is the rule, the instance as received, and the time as received: enough to recognise a metric alarm where there
-// is no id of the episode.
+// metricKey is the rule, the instance as received, and the time as received: enough to recognise a
+// metric alarm where there is no id of the episode.
 func (c *claims) metricKey(a *Alarm, at string) string {
 	instance := ""
 	if len(c.instances) > 0 {
@@ -121,10 +126,11 @@ func (c *claims) metricKey(a *Alarm, at string) string {
 	return key(a.Rule, instance, at)
 }
 
-// fieldsKey is the hash of what the alarm says, where it has no id. The format is no part of it: the same alarm through
-// another envelope has the same Key.
+// fieldsKey is the hash of what the alarm says, where it has no id. The format is no part of it:
+// the same alarm through another envelope has the same Key.
 func (c *claims) fieldsKey(a *Alarm) string {
-	parts := []string{a.Rule, a.Name, a.RawState, a.EventStatus, a.Level, a.Metric, a.Account, a.Region}
+	parts := []string{a.Rule, a.Name, a.RawState, a.EventStatus, a.Level, a.Metric, a.Account,
+		a.Region}
 	if !a.Time.IsZero() {
 		parts = append(parts, a.Time.Format(time.RFC3339Nano))
 	}
@@ -156,8 +162,8 @@ func first(values ...string) string {
 	return ""
 }
 
-// layouts are the spellings of a time with its zone in the documents of CloudMonitor, ECS and EventBridge. Go reads a
-// fraction of a second wherever the seconds are followed by one.
+// layouts are the spellings of a time with its zone in the documents of CloudMonitor, ECS and
+// EventBridge. Go reads a fraction of a second wherever the seconds are followed by one.
 var layouts = []string{
 	time.RFC3339,
 	"20060102T150405Z0700",   // 20190409T121826.922+0800
@@ -165,14 +171,15 @@ var layouts = []string{
 	"2006-01-02T15:04:05Z0700",
 }
 
-// parseTime returns a time in UTC, and the zero time for what cannot be read for certain: a time without its zone, and a
-// number that is neither seconds nor milliseconds since 1970.
+// parseTime returns a time in UTC, and the zero time for what cannot be read for certain: a time
+// without its zone, and a number that is neither seconds nor milliseconds since 1970.
 func parseTime(s string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
 	if n, ok := epoch(s); ok {
-		// Ten digits are seconds, thirteen are milliseconds: what lies between is no time of this century.
+		// Ten digits are seconds, thirteen are milliseconds: what lies between is no time of this
+		// century.
 		switch {
 		case n >= 1e9 && n < 1e10:
 			return time.Unix(n, 0).UTC()
