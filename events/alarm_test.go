@@ -1,8 +1,10 @@
 package events
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -44,36 +46,6 @@ func TestInstanceProblem(t *testing.T) {
 	for _, test := range tests {
 		if got := instanceProblem(test.id); got != test.want {
 			t.Errorf("%q: %q, want %q: %s", test.id, got, test.want, test.why)
-		}
-	}
-}
-
-func TestIsRegion(t *testing.T) {
-	tests := []struct {
-		region string
-		want   bool
-		why    string
-	}{
-		{"cn-hangzhou", true, "a region"},
-		{"ap-southeast-1", true, "with a number"},
-		{"cn-north-2-gov-1", true, "with many words"},
-		{"cn", false, "one word"},
-		{"c-hangzhou", false, "a first word of one letter"},
-		{"c1-hangzhou", false, "a digit in the first word"},
-		{"cn-", false, "an empty word"},
-		{"cn--hangzhou", false, "an empty word in the middle"},
-		{"-cn-hangzhou", false, "an empty first word"},
-		{"cn-Hangzhou", false, "a capital"},
-		{"cn-hangzhou.evil.example", false, "a host name"},
-		{"cn-hangzhou/x", false, "a path"},
-		{"cn-hangzhou\x00", false, "NUL"},
-		{"cn-" + strings.Repeat("a", 37), true, "forty bytes"},
-		{"cn-" + strings.Repeat("a", 38), false, "forty-one bytes"},
-		{"", false, "nothing"},
-	}
-	for _, test := range tests {
-		if got := isRegion(test.region); got != test.want {
-			t.Errorf("%q: %v: %s", test.region, got, test.why)
 		}
 	}
 }
@@ -167,7 +139,7 @@ func TestThreshold(t *testing.T) {
 			StateFiring, ProblemNoInstance},
 		{"no region", []string{"regionId", ""}, StateFiring, ""},
 		{"no valid region", []string{"regionId", "cn-hangzhou.evil.example"}, StateFiring,
-			ProblemContradiction},
+			ProblemRegion},
 		{"other order, more keys",
 			dims("{device=/dev/vda1, instanceId=" + instance + ",userId=" + account + "}"),
 			StateFiring, ""},
@@ -214,7 +186,8 @@ func TestThreshold(t *testing.T) {
 			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note,
 				test.state, test.problem)
 		}
-		if (a.Problem == "") != (a.Instance == instance) && a.Problem != ProblemContradiction {
+		named := a.Problem == "" || a.Problem == ProblemRegion
+		if named != (a.Instance == instance) && a.Problem != ProblemContradiction {
 			t.Errorf("%s: instance %q with problem %q", test.name, a.Instance, a.Problem)
 		}
 	}
@@ -260,9 +233,8 @@ func TestMetricMNS(t *testing.T) {
 		{"WARN", `"CRITICAL"`, `"WARN"`, StateFiring, ""},
 		{"INFO", `"CRITICAL"`, `"INFO"`, StateFiring, ""},
 		{"OK", `"CRITICAL"`, `"OK"`, StateResolved, ""},
-		{"P2 is a level of the alert log only", `"CRITICAL"`, `"P2"`, StateUnknown, ""},
-		{"an event name that says OK", `"eventType"`, `"eventName": "AlertOk", "eventType"`,
-			StateFiring, ProblemContradiction},
+		{"a level of no document", `"CRITICAL"`, `"FATAL"`, StateUnknown, ""},
+		{"no level", `"CRITICAL"`, `null`, StateUnknown, ""},
 		{"another event name", `"eventType"`, `"eventName": "Alert", "eventType"`, StateFiring, ""},
 		{"resources and metricData differ", `\"instanceId\": \"` + instance,
 			`\"instanceId\": \"` + other, StateFiring, ProblemContradiction},
@@ -282,6 +254,261 @@ func TestMetricMNS(t *testing.T) {
 			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note,
 				test.state, test.problem)
 		}
+	}
+}
+
+// Silence is the sign of a hang that needs no agent to report it, so an alarm about it must get
+// through, however it is written; and what doubts itself must be told from what does not.
+func TestWhatAMetricAlarmSays(t *testing.T) {
+	mns := func(changes ...string) string {
+		payload := sample(t, "metric-mns-firing")
+		for i := 0; i < len(changes); i += 2 {
+			changed := strings.Replace(payload, changes[i], changes[i+1], 1)
+			if changed == payload {
+				t.Fatalf("the sample does not hold %s", changes[i])
+			}
+			payload = changed
+		}
+		return payload
+	}
+	level := func(word string) []string {
+		return []string{`"curLevel": "CRITICAL"`, `"curLevel": ` + quoteJSON(word)}
+	}
+	data := func(fields string) string {
+		return regexp.MustCompile(`(?s)"metricData": \{.*?\}`).ReplaceAllLiteralString(mns(),
+			`"metricData": `+fields)
+	}
+	const alertOK, who = `"eventName": "AlertOk", "eventType"`, `"userId":"` + account + `"`
+	tests := []struct {
+		name, payload string
+		state         State
+		level         string
+		weak          bool
+	}{
+		{"a level", mns(), StateFiring, "CRITICAL", false},
+		{"in small letters", mns(level("critical")...), StateFiring, "CRITICAL", false},
+		{"P1 is above P2", mns(level("P1")...), StateFiring, "CRITICAL", false},
+		{"P2 in the alert log", mns(level("P2")...), StateFiring, "CRITICAL", false},
+		{"P3 in the alert log", mns(level("P3")...), StateFiring, "WARN", false},
+		{"P4 in the alert log", mns(level("p4")...), StateFiring, "INFO", false},
+		{"P5 is in none", mns(level("P5")...), StateUnknown, "P5", false},
+		{"ERROR of CloudMonitor 2.0", mns(level("ERROR")...), StateFiring, "ERROR", false},
+		{"WARNING of CloudMonitor 2.0", mns(level("Warning")...), StateFiring, "WARNING", false},
+		{"OK", mns(level("Ok")...), StateResolved, "", false},
+
+		{"no data", mns(level("INSUFFICIENT_DATA")...), StateInsufficientData, "", false},
+		{"no data, another word", mns(level("NODATA")...), StateInsufficientData, "", false},
+		{"no data, a third one", mns(level("No_Data")...), StateInsufficientData, "", false},
+		{"not quite the word", mns(level("DATA")...), StateUnknown, "DATA", false},
+		{"no data, and AlertOk", mns(append(level("NODATA"), `"eventType"`, alertOK)...),
+			StateInsufficientData, "", true},
+
+		{"a level and AlertOk", mns(`"eventType"`, alertOK), StateFiring, "CRITICAL", true},
+		{"a level and alertok", mns(`"eventType"`, `"eventName": "alertok", "eventType"`),
+			StateFiring, "CRITICAL", true},
+		{"a level and another event", mns(`"eventType"`, `"eventName": "Alert", "eventType"`),
+			StateFiring, "CRITICAL", false},
+		{"OK and AlertOk agree", mns(append(level("OK"), `"eventType"`, alertOK)...),
+			StateResolved, "", false},
+		{"a level that nobody knows, and AlertOk", mns(append(level("FATAL"), `"eventType"`,
+			alertOK)...), StateUnknown, "FATAL", false},
+
+		{"nothing was measured", data(`{"timestamp":1700000000000,` + who + `}`),
+			StateInsufficientData, "CRITICAL", false},
+		{"empty data", data(`{}`), StateInsufficientData, "CRITICAL", false},
+		{"data without values as text", data(`"{}"`), StateInsufficientData, "CRITICAL", false},
+		{"a value that is null", data(`{"Average":null,"Maximum":""}`), StateInsufficientData,
+			"CRITICAL", false},
+		{"a value that is no number", data(`{"Average":"NaN"}`), StateInsufficientData, "CRITICAL",
+			false},
+		{"only numbers that are no values",
+			data(`{"timestamp":1,"userId":1,"time":1,"period":60}`), StateInsufficientData,
+			"CRITICAL", false},
+		{"only text and objects", data(`{"instanceId":"` + instance + `","AliyunCmsPrevValues":
+			{"Average":1}}`), StateInsufficientData, "CRITICAL", false},
+		{"zero is a value", data(`{"Average":0}`), StateFiring, "CRITICAL", false},
+		{"a value as text", data(`{"Average":"99.8"}`), StateFiring, "CRITICAL", false},
+		{"a value in a list", data(`{"Average":["99.8"]}`), StateFiring, "CRITICAL", false},
+		{"an empty list", data(`{"Average":[]}`), StateInsufficientData, "CRITICAL", false},
+		{"a statistic of any name", data(`{"p99":1e2}`), StateFiring, "CRITICAL", false},
+		{"no metricData", mns(`"metricData"`, `"otherData"`), StateFiring, "CRITICAL", false},
+		{"metricData is no object", data(`5`), StateFiring, "CRITICAL", false},
+		{"nothing was measured, and it is OK", strings.Replace(data(`{}`), `"CRITICAL"`, `"OK"`, 1),
+			StateResolved, "", false},
+		{"nothing was measured, a level that nobody knows",
+			strings.Replace(data(`{}`), `"CRITICAL"`, `"FATAL"`, 1), StateUnknown, "FATAL", false},
+
+		{"a callback", callback(t), StateFiring, "CRITICAL", false},
+		{"a callback with P3", callback(t, "triggerLevel", "P3"), StateFiring, "WARN", false},
+		{"a callback without data", callback(t, "alertState", "INSUFFICIENT_DATA", "triggerLevel",
+			"null"), StateInsufficientData, "", false},
+		{"a callback without data keeps its level", callback(t, "alertState", "insufficient_data",
+			"triggerLevel", "INFO"), StateInsufficientData, "INFO", false},
+		{"a callback without data whose level says so, too", callback(t, "alertState", "NO_DATA",
+			"triggerLevel", "NODATA"), StateInsufficientData, "", false},
+		{"a callback without data whose level is OK", callback(t, "alertState", "NoData",
+			"triggerLevel", "OK"), StateInsufficientData, "", false},
+		{"a callback of which only the level says so", callback(t, "triggerLevel", "NO_DATA"),
+			StateInsufficientData, "", false},
+		{"resolved, whatever its level says", callback(t, "alertState", "OK", "triggerLevel",
+			"NO_DATA"), StateResolved, "", false},
+		{"a JSON callback without data", strings.Replace(sample(t,
+			"threshold-json-dimensions-string"), `"ALERT"`, `"NODATA"`, 1), StateInsufficientData,
+			"CRITICAL", false},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, test.payload)
+		if a.State != test.state || a.Level != test.level || a.Weak != test.weak ||
+			a.Problem != "" || a.Instance != instance {
+			t.Errorf("%s: %s, level %q, weak %v, problem %q (%s), instance %q; want %s, %q, %v",
+				test.name, a.State, a.Level, a.Weak, a.Problem, a.Note, a.Instance, test.state,
+				test.level, test.weak)
+		}
+		if a.Weak && !strings.Contains(a.Note, "AlertOk") && !strings.Contains(a.Note, "alertok") {
+			t.Errorf("%s: the note does not say why it is weak: %q", test.name, a.Note)
+		}
+	}
+}
+
+// inAList replaces the value of a field by a list of its text.
+func inAList(t *testing.T, payload, name string) string {
+	t.Helper()
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal([]byte(payload), &fields); err != nil || fields[name] == nil {
+		t.Fatalf("no field %s: %v", name, err)
+	}
+	fields[name] = json.RawMessage(`[` + quoteJSON(string(fields[name])) + `]`)
+	text, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// An event's level is told in the same words as a metric's.
+func TestLevelsOfEvents(t *testing.T) {
+	for level, want := range map[string]string{"CRITICAL": "CRITICAL", "P2": "CRITICAL",
+		"warn": "WARN", "P3": "WARN", "P4": "INFO", "OK": "", "": "", "null": ""} {
+		payload := strings.Replace(sample(t, "system-event-agent-stopped"), `"CRITICAL"`,
+			quoteJSON(level), 1)
+		if a := decodeOne(t, payload); a.Level != want {
+			t.Errorf("%q: level %q, want %q", level, a.Level, want)
+		}
+	}
+}
+
+// Forwarders that read a form with Python's parse_qs pass every value on as a list of one. Only
+// where there is nothing to choose from is a list as good as its element.
+func TestListsOfOne(t *testing.T) {
+	lists := sample(t, "threshold-json-lists")
+	with := func(field, value string) string {
+		return regexp.MustCompile(`(?s)"`+field+`": \[.*?\]`).ReplaceAllLiteralString(lists,
+			`"`+field+`":`+value)
+	}
+	event := func(field, value string) string {
+		return regexp.MustCompile(`"`+field+`": "[^"]*"`).ReplaceAllLiteralString(
+			sample(t, "system-event-agent-stopped"), `"`+field+`":`+value)
+	}
+	const arn = "acs:ecs:cn-hangzhou:" + account + ":instance/"
+	dims := `{userId=` + account + `, instanceId=` + instance + `}`
+	inJSON := `{"userId":"` + account + `","instanceId":"` + instance + `"}`
+	tests := []struct {
+		name, payload string
+		state         State
+		says          string // the field that the note names; empty: no problem
+	}{
+		{"every value a list of one", lists, StateFiring, ""},
+		{"two states", with("alertState", `["ALERT","OK"]`), StateUnknown, "alertState is a list"},
+		{"the same state twice", with("alertState", `["ALERT","ALERT"]`), StateUnknown,
+			"alertState is a list"},
+		{"a list and a text", with("alertState", `["ALERT"],"alertState":"ALERT"`), StateFiring,
+			"alertState is given twice"},
+		{"a list within a list", with("alertState", `[["ALERT"]]`), StateUnknown, ""},
+		{"an object in a list", with("alertState", `[{}]`), StateUnknown, ""},
+		{"null in a list", with("alertState", `[null]`), StateUnknown, ""},
+		{"the word null in a list", with("alertState", `["null"]`), StateUnknown, ""},
+		{"an empty list", with("alertState", `[]`), StateUnknown, ""},
+		{"blanks around", with("alertState", `[ " ALERT " ]`), StateFiring, ""},
+		{"a number in a list", with("timestamp", `[1700000000000]`), StateFiring, ""},
+		{"two times", with("timestamp", `[1700000000000,1]`), StateFiring, "timestamp is a list"},
+		{"two regions", with("regionId", `["cn-hangzhou","cn-beijing"]`), StateFiring,
+			"regionId is a list"},
+		{"two accounts", with("userId", `["`+account+`","1"]`), StateFiring, "userId is a list"},
+		{"two episodes", with("transId", `["1","2"]`), StateFiring, "transId is a list"},
+		{"two rules", with("ruleId", `["1","2"]`), StateFiring, "ruleId is a list"},
+		{"two of what nobody reads", with("curValue", `["1","2"]`), StateFiring, ""},
+		{"dimensions, as JSON", with("dimensions", quoteJSON(`[`+quoteJSON(inJSON)+`]`)),
+			StateFiring, ""},
+		{"dimensions twice", with("dimensions", `[`+quoteJSON(dims)+`,`+quoteJSON(dims)+`]`),
+			StateFiring, "dimensions is a list"},
+		{"dimensions twice, as JSON", with("dimensions", `[`+quoteJSON(inJSON)+`,`+inJSON+`]`),
+			StateFiring, "dimensions is a list"},
+		{"dimensions twice, in a text", with("dimensions", quoteJSON(`[`+quoteJSON(dims)+`,`+
+			quoteJSON(dims)+`]`)), StateFiring, "dimensions is a list"},
+		{"an instance in a list", with("dimensions", `{"instanceId":["`+instance+`"]}`),
+			StateFiring, ""},
+		{"two instances in a list", with("dimensions", `{"instanceId":["`+instance+`","`+other+
+			`"]}`), StateFiring, "instanceId is a list"},
+
+		{"a form", callback(t, "alertState", `["ALERT"]`, "dimensions", `[`+quoteJSON(dims)+`]`),
+			StateFiring, ""},
+		{"a form with two states", callback(t, "alertState", `["ALERT","OK"]`), StateUnknown,
+			"alertState is a list"},
+		{"a form with two regions", callback(t, "regionId", ` ["cn-hangzhou", "cn-beijing"] `),
+			StateFiring, "regionId is a list"},
+		{"brackets in a form are no list", callback(t, "alertName", `[prod] cpu`), StateFiring, ""},
+		{"numbers in a form are no list of texts", callback(t, "alertName", `[1,2]`), StateFiring,
+			""},
+		{"mixed ones neither", callback(t, "alertName", `["a",2]`), StateFiring, ""},
+		{"nor is an empty one", callback(t, "alertName", `[]`), StateFiring, ""},
+		{"nor a broken one", callback(t, "alertName", `["a","b"`), StateFiring, ""},
+
+		{"an event's status", event("status", `["stopped"]`), StateFiring, ""},
+		{"an event's two statuses", event("status", `["stopped","running"]`), StateFiring,
+			"status is a list"},
+		{"an event's resource", event("resourceId", `["`+arn+instance+`"]`), StateFiring, ""},
+		{"an event's two resources", event("resourceId", `["`+arn+instance+`","`+arn+other+`"]`),
+			StateFiring, "resourceId is a list"},
+		{"an event's two levels", event("level", `["INFO","CRITICAL"]`), StateFiring,
+			"level is a list"},
+		{"an event's id", event("id", `["a","b"]`), StateFiring, "id is a list"},
+		{"two products", event("product", `["ECS","RDS"]`), StateFiring, "product is a list"},
+		{"a metric alarm in MNS", strings.Replace(sample(t, "metric-mns-firing"), `"CRITICAL"`,
+			`["CRITICAL"]`, 1), StateFiring, ""},
+		{"a metric alarm in MNS, two levels", strings.Replace(sample(t, "metric-mns-firing"),
+			`"CRITICAL"`, `["CRITICAL","OK"]`, 1), StateUnknown, "curLevel is a list"},
+		{"resources in a list", strings.Replace(sample(t, "metric-mns-firing"),
+			`"{\"instanceId\": \"`+instance+`\"}"`, `["{\"instanceId\": \"`+instance+`\"}"]`, 1),
+			StateFiring, ""},
+		{"two accounts in the data", strings.Replace(sample(t, "metric-mns-firing"),
+			`"userId": "`+account+`"`, `"userId": ["1","2"]`, 1), StateFiring, "userId is a list"},
+		{"an event on the bus", strings.Replace(sample(t, "eventbridge-performance-impact"),
+			`"subject": "`+arn+instance+`"`, `"subject": ["`+arn+instance+`"]`, 1), StateFiring,
+			""},
+		{"two subjects on the bus", strings.Replace(sample(t, "eventbridge-performance-impact"),
+			`"subject": "`+arn+instance+`"`, `"subject": ["`+arn+instance+`","x"]`, 1), StateFiring,
+			"subject is a list"},
+		{"an alert's two statuses", strings.Replace(sample(t, "subscription-agent-stopped"),
+			`"TRIGGERED"`, `["TRIGGERED","RESOLVED"]`, 1), StateUnknown, "alertStatus is a list"},
+		{"an alert as text in a list", inAList(t, sample(t, "subscription-agent-stopped"),
+			"alert"), StateFiring, ""},
+		{"a content as text in a list", inAList(t, sample(t, "system-event-agent-stopped"),
+			"content"), StateFiring, ""},
+		{"metricData as text in a list", inAList(t, sample(t, "metric-mns-firing"), "metricData"),
+			StateFiring, ""},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, test.payload)
+		if a.State != test.state || a.Problem == ProblemContradiction != (test.says != "") ||
+			!strings.Contains(a.Note, test.says) || test.says == "" && a.Instance != instance {
+			t.Errorf("%s: %s, problem %q (%s), instance %q; want %s, %q", test.name, a.State,
+				a.Problem, a.Note, a.Instance, test.state, test.says)
+		}
+	}
+	// A list changes nothing about what the alarm is.
+	want, got := decodeOne(t, callback(t)), decodeOne(t, lists)
+	if want != got || decodeOne(t, sample(t, "threshold-form-lists")) != want {
+		t.Errorf("the lists decode to\n%+v, not to\n%+v", got, want)
 	}
 }
 
@@ -400,7 +627,7 @@ func TestResourceNames(t *testing.T) {
 	}{
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance, "", "the ARN of an instance"},
 		{"acs:ecs:::instance/" + instance, "", "region and account may be missing"},
-		{"acs:ecs:*:1234567890123456:instance/" + instance, ProblemContradiction,
+		{"acs:ecs:*:1234567890123456:instance/" + instance, ProblemRegion,
 			"a star is no region"},
 		{instance, "", "a bare id"},
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance/*", ProblemPlaceholder,
@@ -419,7 +646,7 @@ func TestResourceNames(t *testing.T) {
 	for _, test := range tests {
 		a := decodeOne(t, `{"product":"ECS","name":"Instance:StateChange","resourceId":`+
 			quoteJSON(test.resource)+`}`)
-		named := test.want == "" || test.want == ProblemContradiction
+		named := test.want == "" || test.want == ProblemRegion
 		if a.Problem != test.want || (a.Instance == instance) != named {
 			t.Errorf("%s: problem %q (%s), instance %q; want %q: %s",
 				test.resource, a.Problem, a.Note, a.Instance, test.want, test.why)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -242,6 +243,7 @@ func TestKeyTellsEpisodesApart(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	const tiny = `{"alertState":"ALERT","ruleId":"r"}`
 	topic := func(message string) string { return `{"TopicName":"t","Message":` + message + `}` }
 	tests := []struct {
 		name, payload string
@@ -274,10 +276,17 @@ func TestMalformed(t *testing.T) {
 			"no string"},
 		{"a GET without parameters", `{"rawPath":"/","requestContext":{"http":{"method":"GET"}}}`,
 			"GET"},
-		{"the limit of alarms", "[" + strings.Repeat("0,", MaxAlarms-1) + "0]", ""},
-		{"one alarm more", "[" + strings.Repeat("0,", MaxAlarms) + "0]", "more than 50000"},
-		{"the same in nested batches", "[[" + strings.Repeat("0,", MaxAlarms-1) + "0],[0]]",
-			"more than 50000"},
+		{"the limit of alarms", "[" + strings.Repeat(tiny+",", MaxAlarms-1) + tiny + "]", ""},
+		{"one alarm more", "[" + strings.Repeat(tiny+",", MaxAlarms) + tiny + "]",
+			"more than 5000 alarms"},
+		{"the same in nested batches", "[[" + strings.Repeat(tiny+",", MaxAlarms-1) + tiny + "],[" +
+			tiny + "]]", "more than 5000 alarms"},
+		{"one that is none more", "[" + strings.Repeat(tiny+",", MaxAlarms) + "0]",
+			"more than 5000 alarms"},
+		{"what is folded counts once", "[" + strings.Repeat(tiny+",", MaxAlarms-2) +
+			strings.Repeat(`0,"x",`, MaxAlarms) + "0]", ""},
+		{"the limit in an envelope", topic("[" + strings.Repeat(tiny+",", MaxAlarms) + tiny + "]"),
+			"more than 5000 alarms"},
 	}
 	for _, test := range tests {
 		alarms, err := Decode([]byte(test.payload))
@@ -314,95 +323,100 @@ func TestNestedEnvelopesEnd(t *testing.T) {
 
 func TestBatch(t *testing.T) {
 	agent := sample(t, "system-event-agent-stopped")
+	const none, broken = ProblemNotAnAlarm, ProblemUndecodable
+	queue := func(message string) string {
+		return `{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage",
+			"data":{"messageBody":` + quoteJSON(message) + `}}`
+	}
 	tests := []struct {
 		name, payload string
 		problems      []Problem
+		notes         []string // how the notes of what is no alarm begin, in this order
 	}{
-		{"empty: one result all the same", `[]`, []Problem{ProblemNotAnAlarm}},
-		{"an empty one inside", `[[]]`, []Problem{ProblemNotAnAlarm}},
-		{"objects and strings", `[` + agent + `,` + quoteJSON(agent) + `]`, []Problem{"", ""}},
+		{"empty: one result all the same", `[]`, []Problem{none}, []string{"an empty batch"}},
+		{"an empty one inside", `[[]]`, []Problem{none}, []string{"an empty batch"}},
+		{"a batch of one is as good as none", `[{}]`, []Problem{none}, []string{"none of the"}},
+		{"objects and strings", `[` + agent + `,` + quoteJSON(agent) + `]`, []Problem{"", ""}, nil},
 		{"bad elements in between", `[` + agent + `,"x",null,` + agent + `]`,
-			[]Problem{"", ProblemUndecodable, ProblemNotAnAlarm, ""}},
+			[]Problem{"", broken, none, ""}, []string{
+				`1 of 4 elements is undecodable, element 2: neither JSON nor a form, it starts w`,
+				`1 of 4 elements is no alarm, element 3: a JSON value that is no object`}},
 		{"an envelope around nothing", `[{"TopicName":"t","Message":"x"},` + agent + `]`,
-			[]Problem{ProblemUndecodable, ""}},
+			[]Problem{broken, ""}, []string{"1 of 2 elements is undecodable, element 1: neither"}},
 		{"a string nested too deep", `[` + quoteJSON(strings.Repeat("[", 40)) + `,` + agent + `]`,
-			[]Problem{ProblemUndecodable, ""}},
+			[]Problem{broken, ""}, []string{"1 of 2 elements is undecodable, element 1: it is ne"}},
+		{"a string that is no JSON", `[` + agent + `,"{\"a"]`, []Problem{"", broken},
+			[]string{"1 of 2 elements is undecodable, element 2: not JSON: unexpected end"}},
+		{"many that are no alarm", `[` + agent + `,0,1,` + agent + `,{},[],"1"]`,
+			[]Problem{"", none, ""}, []string{
+				"5 of 7 elements are no alarm, the first is element 2: a JSON value that is"}},
+		{"many that are undecodable", `["x",` + agent + `,"","{"]`, []Problem{broken, ""}, []string{
+			"3 of 4 elements are undecodable, the first is element 1: neither JSON nor a form"}},
+		{"both, in the order of their first ones", `["x",0,"y",1,` + agent + `,2,"z"]`,
+			[]Problem{broken, none, ""}, []string{
+				"3 of 7 elements are undecodable, the first is element 1: neither JSON",
+				"3 of 7 elements are no alarm, the first is element 2: a JSON value"}},
+		{"events of the timer", `[` + sample(t, "fc-timer") + `,{},` + agent + `]`,
+			[]Problem{none, ""}, []string{"2 of 3 elements are no alarm, the first is element 1"}},
+		{"one event of the timer stays one", `[` + agent + `,` + sample(t, "fc-timer") + `]`,
+			[]Problem{"", none}, []string{"1 of 2 elements is no alarm, element 2: a timer"}},
+		{"events of others that are no alarms", `[` + strings.Repeat(`{"specversion":"1.0",
+			"source":"q","type":"t"},`, 3) + agent + `]`, []Problem{none, ""},
+			[]string{"3 of 4 elements are no alarm, the first is element 1: source is"}},
+		{"events of other services are alarms", `[` + strings.Repeat(`{"specversion":"1.0",
+			"source":"acs.rds","type":"t"},`, 2) + agent + `]`,
+			[]Problem{ProblemNotECS, ProblemNotECS, ""}, []string{"source is", "source is"}},
+		{"contradictions are alarms", `[` + strings.Repeat(sample(t,
+			"system-event-duplicate-key")+`,`, 2) + agent + `]`,
+			[]Problem{ProblemContradiction, ProblemContradiction, ""},
+			[]string{"resourceId is", "resourceId is"}},
+		{"batches within a batch count as their elements", `[[0,` + agent + `],[[],["x"]],` +
+			agent + `,"y"]`, []Problem{none, "", broken, ""}, []string{
+			"2 of 6 elements are no alarm, the first is element 1: a JSON value that is no object",
+			"2 of 6 elements are undecodable, the first is element 4: neither JSON"}},
+		{"a batch in an envelope", queue(`[0,1,` + agent + `]`), []Problem{none, ""},
+			[]string{"2 of 3 elements are no alarm, the first is element 1: a JSON value"}},
+		{"envelopes in a batch", `[` + queue("x") + `,` + queue(agent) + `,` + queue("{}") + `,` +
+			queue("y") + `]`, []Problem{broken, "", none}, []string{
+			"2 of 4 elements are undecodable, the first is element 1: neither",
+			"1 of 4 elements is no alarm, element 3: none of the"}},
 	}
 	for _, test := range tests {
 		alarms, err := Decode([]byte(test.payload))
-		var got []Problem
+		var problems []Problem
+		var notes []string
 		for _, a := range alarms {
-			got = append(got, a.Problem)
-			if a.Problem != "" && a.Note == "" {
-				t.Errorf("%s: a problem without a note: %+v", test.name, a)
+			problems = append(problems, a.Problem)
+			if a.Problem != "" {
+				notes = append(notes, a.Note)
 			}
+			checkAlarm(t, a)
 		}
-		if err != nil || !reflect.DeepEqual(got, test.problems) {
-			t.Errorf("%s: problems %q, error %v; want %q", test.name, got, err, test.problems)
+		if err != nil || !slices.Equal(problems, test.problems) {
+			t.Errorf("%s: problems %q, error %v; want %q", test.name, problems, err, test.problems)
+		}
+		if !slices.EqualFunc(notes, test.notes, strings.HasPrefix) {
+			t.Errorf("%s: the notes are %q, not %q...", test.name, notes, test.notes)
 		}
 	}
 }
 
-func TestHTTP(t *testing.T) {
-	tests := []struct {
-		name, payload string
-		ok            bool
-		want          Request
-	}{
-		{"FC 3.0", `{"rawPath":"/","isBase64Encoded":false,"body":"a=b",
-			"headers":{"X-Token":"1","x-token":"2","Content-Type":"t"},
-			"queryParameters":{"token":"s","n":1},
-			"requestContext":{"http":{"method":"post"}}}`, true,
-			Request{"POST", map[string]string{"x-token": "1,2", "content-type": "t"},
-				map[string]string{"token": "s", "n": "1"}, []byte("a=b")}},
-		{"FC 3.0, base64",
-			`{"rawPath":"/","isBase64Encoded":true,"body":"YT1i",
-			"requestContext":{"http":{"method":"POST"}}}`, true,
-			Request{"POST", map[string]string{}, map[string]string{}, []byte("a=b")}},
-		{"API gateway, flag as text",
-			`{"path":"/","httpMethod":"POST","isBase64Encoded":"true","body":"YT1i",
-			"headers":null}`, true,
-			Request{"POST", map[string]string{}, map[string]string{}, []byte("a=b")}},
-		{"API gateway, flag says no",
-			`{"path":"/","httpMethod":"POST","isBase64Encoded":"false","body":"YT1i"}`, true,
-			Request{"POST", map[string]string{}, map[string]string{}, []byte("YT1i")}},
-		{"base64 that is none has no body",
-			`{"path":"/","httpMethod":"POST","isBase64Encoded":true,"body":"%"}`, true,
-			Request{"POST", map[string]string{}, map[string]string{}, nil}},
-		{"no body",
-			`{"rawPath":"/","requestContext":{"http":{"method":"GET"}},
-			"queryParameters":{"data":"{}"}}`, true,
-			Request{"GET", map[string]string{}, map[string]string{"data": "{}"}, nil}},
-		{"a system event", sample(t, "system-event-agent-stopped"), false, Request{}},
-		{"a batch of requests is none", `[{"path":"/","httpMethod":"POST","body":""}]`, false,
-			Request{}},
-		{"a form", "path=/&httpMethod=POST&body=x", false, Request{}},
-		{"not JSON", `{"path":"/","httpMethod":"POST","body":""`, false, Request{}},
+// A folded alarm says nothing of the first of its elements but its reason, and has a Key of its
+// own: it stands for as many as it counts.
+func TestFoldedAlarms(t *testing.T) {
+	timer := sample(t, "fc-timer")
+	one := decodeOne(t, `[`+timer+`]`)
+	two := decodeOne(t, `[`+timer+`,`+timer+`]`)
+	three := decodeOne(t, `[`+timer+`,`+timer+`,`+timer+`]`)
+	if one.Format != FormatTimer || one.Name != "TestTimer" || one.Time.IsZero() {
+		t.Errorf("a batch of one timer: %+v", one)
 	}
-	for _, test := range tests {
-		got, ok := HTTP([]byte(test.payload))
-		if ok != test.ok || !reflect.DeepEqual(got, test.want) {
-			t.Errorf("%s: %+v, %v; want %+v, %v", test.name, got, ok, test.want, test.ok)
-		}
+	if two.Format != FormatUnknown || two.State != StateUnknown || two.Name != "" ||
+		!two.Time.IsZero() || two.Problem != ProblemNotAnAlarm {
+		t.Errorf("two timers: %+v", two)
 	}
-}
-
-// Notes and errors go to logs. Headers and query parameters may hold the function's token.
-func TestTokensAreNotQuoted(t *testing.T) {
-	const token = "s3cret-t0ken"
-	for _, method := range []string{"GET", "POST"} {
-		for _, body := range []string{`"x"`, `"a=b"`, `"[]"`, `1`, `"{"`, `null`} {
-			for _, duplicate := range []string{"", `,"body":"other"`} {
-				payload := `{"rawPath":"/","headers":{"authorization":"Bearer ` + token +
-					`"},"queryParameters":{"token":"` + token +
-					`"},"requestContext":{"http":{"method":"` + method + `"}},"body":` + body +
-					duplicate + `}`
-				alarms, err := Decode([]byte(payload))
-				if said := fmt.Sprint(alarms, err); strings.Contains(said, token) {
-					t.Errorf("%s: %s", payload, said)
-				}
-			}
-		}
+	if one.Key == two.Key || two.Key == three.Key {
+		t.Errorf("keys %q, %q, %q", one.Key, two.Key, three.Key)
 	}
 }
 

@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,11 +20,31 @@ type claims struct {
 
 	foreign   string   // why it is not about an ECS instance
 	nobody    string   // why the instance that it names is not the one that the alarm is about
-	bad       []string // fields from which nothing may be guessed
+	bad       []fault  // fields from which nothing may be guessed
 	conflicts []string // other contradictions
+	doubt     string   // why the alarm is weak
 }
 
-func (c *claims) use(o object) { c.bad = append(c.bad, o.bad...) }
+// use takes over the faults of an object. It comes last: reading a field may find one.
+func (c *claims) use(o *object) {
+	for _, f := range o.bad {
+		if !slices.Contains(c.bad, f) {
+			c.bad = append(c.bad, f)
+		}
+	}
+}
+
+// join adds what an envelope says.
+func (c *claims) join(outer *claims) {
+	if outer == nil {
+		return
+	}
+	c.instances = append(c.instances, outer.instances...)
+	c.regions = append(c.regions, outer.regions...)
+	c.accounts = append(c.accounts, outer.accounts...)
+	c.bad = append(c.bad, outer.bad...)
+	c.foreign = first(c.foreign, outer.foreign)
+}
 
 func put(list *[]claim, in, field, value string) {
 	if value != "" {
@@ -56,28 +77,27 @@ func (c *claims) resource(in, field, value string) {
 // dimensions takes the object that a metric alarm is about, in every spelling that was ever
 // documented: Java's Map.toString (document 60714), a JSON array of objects (its 2018 edition), a
 // JSON object, and strings of these (document 119889).
-func (c *claims) dimensions(o object, name string) {
+func (c *claims) dimensions(o *object, name string) {
 	in := name + "."
 	one := func(d object) {
-		c.use(d)
 		put(&c.instances, in, "instanceId", d.text("instanceId"))
 		put(&c.accounts, in, "userId", d.text("userId"))
+		c.use(&d)
 	}
 	switch raw := o.json(name); {
 	case raw == "":
 		one(javaMap(o.text(name), o.level+1))
 	case raw[0] == '{':
-		one(readObject(raw, o.level+1))
+		one(readObject(raw, o.level+1, nil))
 	case raw[0] == '[':
 		n := 0
 		for element := range elements(raw) {
-			if element[0] == '{' {
-				one(readObject(element, o.level+2))
-			}
-			if n++; n > 100 { // a rule watches one object; more can only be abuse
-				c.bad = append(c.bad, name)
+			// A rule watches one object: a hundred can only be abuse.
+			if n++; n > 100 || element[0] != '{' {
+				o.spoil(name, severalValues)
 				return
 			}
+			one(readObject(element, o.level+2, nil))
 		}
 	}
 }
@@ -105,7 +125,7 @@ func (c *claims) settle(a *Alarm) {
 		}
 	}
 	if len(c.bad) > 0 {
-		problem(ProblemContradiction, badFields(c.bad))
+		problem(ProblemContradiction, faults(c.bad))
 	}
 	if c.foreign != "" {
 		problem(ProblemNotECS, c.foreign)
@@ -130,28 +150,30 @@ func (c *claims) settle(a *Alarm) {
 	}
 
 	region, conflict := agree(c.regions)
-	switch {
-	case conflict != "":
+	if conflict != "" {
 		problem(ProblemContradiction, conflict)
-	case region != "" && !isRegion(region):
-		problem(ProblemContradiction, fmt.Sprintf("%s, which is no region id", c.regions[0]))
-	default:
-		a.Region = strings.Clone(region)
 	}
 	for _, conflict := range c.conflicts {
 		problem(ProblemContradiction, conflict)
 	}
+	if ValidRegion(region) {
+		a.Region = strings.Clone(region)
+	} else if region != "" {
+		problem(ProblemRegion, fmt.Sprintf("%s, which is no region id", c.regions[0]))
+	}
 
 	account, conflict := agree(c.accounts)
-	if conflict == "" {
-		a.Account = clean(account)
-	} else {
-		if a.Note != "" {
-			a.Note += "; "
-		}
-		a.Note += "the account is not known: " + conflict
+	a.Account = clean(account)
+	if conflict != "" {
+		conflict = "the account is not known: " + conflict
 	}
-	a.Note = clean(a.Note)
+	a.Weak = c.doubt != ""
+	a.Note = clean(sentences(a.Note, c.doubt, conflict))
+}
+
+// sentences joins those that there are.
+func sentences(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "; ")
 }
 
 // agree returns what all claims say, or the first two that disagree.
@@ -167,8 +189,13 @@ func agree(list []claim) (value, conflict string) {
 	return list[0].value, ""
 }
 
-func badFields(names []string) string {
-	return "given twice with different values, or not decodable: " + strings.Join(names, ", ")
+// faults names every field from which nothing may be guessed, and why.
+func faults(list []fault) string {
+	var all []string
+	for _, f := range list {
+		all = append(all, f.field+" "+f.why)
+	}
+	return sentences(all...)
 }
 
 // instanceProblem says why id is not the id of an instance that can exist; empty if it can. Real
@@ -198,24 +225,6 @@ func instanceProblem(id string) Problem {
 	return ""
 }
 
-// isRegion reports whether s is a region id: words of lower-case letters and digits, joined by
-// hyphens, no more.
-func isRegion(s string) bool {
-	if len(s) > 40 {
-		return false
-	}
-	words := strings.Split(s, "-")
-	if len(words) < 2 || len(words[0]) < 2 || !only(words[0], "az") {
-		return false
-	}
-	for _, word := range words[1:] {
-		if word == "" || !only(word, "az", "09") {
-			return false
-		}
-	}
-	return true
-}
-
 // only reports whether every byte of s is in one of the ranges, each given as its first and last
 // byte.
 func only(s string, ranges ...string) bool {
@@ -231,6 +240,9 @@ func only(s string, ranges ...string) bool {
 	return true
 }
 
+// oneOf reports whether s is one of the words.
+func oneOf(s string, words ...string) bool { return slices.Contains(words, s) }
+
 const maxString = 512 // bytes of a string in an Alarm
 
 // clean makes a string that strangers wrote fit to be kept and printed: valid, bounded, no control
@@ -241,13 +253,15 @@ func clean(s string) string {
 		return strings.Clone(s)
 	}
 	s = clip(s, maxString)
-	s = strings.Map(func(r rune) rune {
+	printable := strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return utf8.RuneError
 	}, s)
-	return clip(s, maxString) // a replacement is longer than the byte that it replaces
+	// A replacement is longer than the byte that it replaces. Map returns s itself where nothing is
+	// to be replaced, and that is a part of the payload.
+	return strings.Clone(clip(printable, maxString))
 }
 
 // clip cuts s to n bytes without cutting a character.
