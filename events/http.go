@@ -155,9 +155,7 @@ func (e *envelope) decodedBody() []byte {
 	body := e.body[1 : len(e.body)-1]
 	if bytes.IndexByte(body, '\\') >= 0 {
 		var text string
-		if json.Unmarshal(e.body, &text) != nil {
-			return nil // it is a valid string
-		}
+		_ = json.Unmarshal(e.body, &text) // it is valid
 		body = []byte(text)
 	}
 	if !isBase64Encoded(&e.fields) {

@@ -89,8 +89,8 @@ func hostilePayloads() []hostile {
 func TestMemoryOfHostilePayloads(t *testing.T) {
 	for _, test := range hostilePayloads() {
 		payload := []byte(test.payload)
-		if len(payload) > MaxPayload {
-			t.Fatalf("%s: %d bytes", test.name, len(payload))
+		if testing.Short() && len(payload) > 2<<20 {
+			continue // the others show the same in less time
 		}
 		var before, after, kept runtime.MemStats
 		runtime.GC()

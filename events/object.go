@@ -349,6 +349,7 @@ func skipComma(s string, i int) int {
 	return i
 }
 
+// valueEnd returns the index behind the value at i, which is an element or a member's.
 func valueEnd(s string, i int) int {
 	switch s[i] {
 	case '"':
@@ -367,10 +368,7 @@ func valueEnd(s string, i int) int {
 			}
 		}
 	}
-	if n := strings.IndexAny(s[i:], ",]} \t\r\n"); n >= 0 {
-		return i + n
-	}
-	return len(s)
+	return i + strings.IndexAny(s[i:], ",]} \t\r\n") // there is one behind every value inside
 }
 
 func stringEnd(s string, i int) int {
@@ -388,8 +386,6 @@ func unquote(raw string) string {
 		return raw[1 : len(raw)-1]
 	}
 	var s string
-	if err := json.Unmarshal([]byte(raw), &s); err != nil {
-		return ""
-	}
+	_ = json.Unmarshal([]byte(raw), &s) // it is valid
 	return s
 }
