@@ -79,7 +79,7 @@ func agentEvent(o, data *object, name string) Alarm {
 // busData returns the data of an event, which may be an object, or a text that holds one or a form.
 func busData(o *object) object {
 	if text := o.document("data"); isForm(text) && o.json("data") == "" {
-		return readForm(text, o.level+1)
+		return readForm(text, 0)
 	}
 	return o.object("data")
 }

@@ -234,6 +234,36 @@ func TestTimesOnTheBus(t *testing.T) {
 	}
 }
 
+// The types of ECS's events have no status, so only data says what is under way. A type that has a
+// suffix all the same is not documented, and must not make up for a status that is missing.
+func TestStatusesOnTheBus(t *testing.T) {
+	const kind = "ecs:Instance:InstanceFailure.PerformanceImpact"
+	bus := sample(t, "eventbridge-performance-impact")
+	tests := []struct {
+		name, kind, status string
+		state              State
+		problem            Problem
+	}{
+		{"only the data", kind, `"Executing"`, StateFiring, ""},
+		{"only the type", kind + ":Executing", `null`, StateUnknown, ""},
+		{"neither", kind, `null`, StateUnknown, ""},
+		{"both, and they agree", kind + ":Executing", `"Executing"`, StateFiring, ""},
+		{"both, and they do not", kind + ":Executed", `"Executing"`, StateResolved,
+			ProblemContradiction},
+	}
+	for _, test := range tests {
+		payload := strings.Replace(bus, `"`+kind+`"`, `"`+test.kind+`"`, 1)
+		payload = strings.Replace(payload, `"eventStatus": "Executing"`,
+			`"eventStatus": `+test.status, 1)
+		a := decodeOne(t, payload)
+		if a.State != test.state || a.Problem != test.problem || a.Name != test.kind ||
+			a.Event != "Instance:InstanceFailure.PerformanceImpact" {
+			t.Errorf("%s: %s, problem %q (%s), name %q, event %q", test.name, a.State, a.Problem,
+				a.Note, a.Name, a.Event)
+		}
+	}
+}
+
 // Two episodes of one alarm must not have one Key, or the second hang would be taken for a
 // duplicate of the first.
 func TestEpisodesOnTheBusHaveTheirOwnKeys(t *testing.T) {

@@ -15,9 +15,9 @@ type decoder struct {
 	full   bool    // there were more than MaxAlarms
 	spare  []field // memory for the next object: a hostile batch has millions of them
 
-	batches int // how many batches we are inside of
-	seen    int // alarms and other elements, folded ones included
-	folds   [2]fold
+	batch bool // we are inside of one
+	seen  int  // alarms and other elements, folded ones included
+	folds [2]fold
 }
 
 // fold is what stands for all elements of batches that have the same Problem: not one of them can
@@ -56,7 +56,7 @@ var (
 // fail returns an error with these words. Of all the elements of a batch that cannot be understood
 // only the first one's are wanted.
 func (d *decoder) fail(say func(text string) string, text string) error {
-	if d.batches > 0 && d.folds[1].count > 0 {
+	if d.folds[1].count > 0 {
 		return errAnother
 	}
 	return malformed("%s", say(text))
@@ -109,7 +109,7 @@ func (d *decoder) folded(problem Problem) bool {
 	d.seen++
 	for i := range d.folds {
 		f := &d.folds[i]
-		if d.batches == 0 || f.problem != problem {
+		if !d.batch || f.problem != problem {
 			continue
 		}
 		if f.count++; f.count > 1 {
@@ -172,7 +172,7 @@ func (d *decoder) value(raw string, level int) error {
 		d.spare = o.fields
 		return err
 	case '[':
-		d.batch(raw, level+1)
+		d.elements(raw, level+1)
 		return nil
 	case '"':
 		if d.document(unquote(raw), level+1) == nil {
@@ -183,13 +183,13 @@ func (d *decoder) value(raw string, level int) error {
 	return nil
 }
 
-// batch decodes the elements of an array: objects, or strings that hold JSON (Function Compute
+// elements decodes the elements of an array: objects, or strings that hold JSON (Function Compute
 // document "Trigger event formats", EventBridge event streams).
-func (d *decoder) batch(raw string, level int) {
+func (d *decoder) elements(raw string, level int) {
 	empty := true
 	for element := range elements(raw) {
 		empty = false
-		d.batches++
+		d.batch = true // to the end: nothing stands behind a batch but its envelopes' brackets
 		var err error
 		if element[0] == '"' {
 			err = d.document(unquote(element), level)
@@ -199,7 +199,6 @@ func (d *decoder) batch(raw string, level int) {
 		if err != nil {
 			d.none(ProblemUndecodable, element, func() string { return reason(err) })
 		}
-		d.batches--
 		if d.full {
 			return
 		}
@@ -264,8 +263,8 @@ var queues = map[string]string{"mns": "messageBody", "mq": "body", "alikafka": "
 // queue.
 func (d *decoder) cloudEvent(o *object, text string) error {
 	kind, source := o.text("type"), o.text("source")
-	service, _, ok := strings.Cut(kind, ":")
-	if field := queues[service]; ok && field != "" {
+	service, _, _ := strings.Cut(kind, ":")
+	if field, ok := queues[service]; ok {
 		data := o.object("data")
 		data.bad = append(data.bad, o.bad...)
 		return d.unwrap(&data, field, text)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -303,21 +304,59 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// Envelopes can be nested without a bracket. Each level of quoting doubles the backslashes, so
-// base64 is the one that goes deep.
-func TestNestedEnvelopesEnd(t *testing.T) {
-	payload := sample(t, "fc-timer")
-	for range MaxDepth - 2 {
-		payload = base64.StdEncoding.EncodeToString([]byte(payload))
+// The limit of nesting holds over envelopes as over brackets, or a few bytes that unfold into one
+// another could make a decoder of any depth.
+func TestEnvelopesCountAsNesting(t *testing.T) {
+	in64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	in := func(head, tail string) func(string) string {
+		return func(s string) string { return head + quoteJSON(s) + tail }
 	}
-	if a := decodeOne(t, payload); a.Format != FormatTimer {
-		t.Errorf("%d levels of base64: %+v", MaxDepth-2, a)
+	tests := []struct {
+		name   string
+		wrap   func(string) string
+		levels int
+	}{
+		{"none", func(s string) string { return s }, 0},
+		{"base64", in64, 1},
+		{"JSON string", quoteJSON, 1},
+		{"batch", in(`[`, `]`), 1},
+		{"batch within batches", in(`[[[`, `]]]`), 3},
+		{"MNS topic", in(`{"TopicName":"t","Message":`, `}`), 1},
+		{"MNS topic in a topic, as JSON",
+			in(`{"TopicName":"t","Message":{"TopicName":"t","Message":`, `}}`), 2},
+		{"MNS topic around a batch", in(`{"TopicName":"t","Message":[`, `]}`), 2},
+		{"MNS attributes", in(`{"attrs":{},"body":`, `}`), 1},
+		{"MNS queue", in(`{"specversion":"1","source":"q","type":"mns:q","data":{"messageBody":`,
+			`}}`), 2},
+		{"HTTP", in(`{"httpMethod":"POST","path":"/","body":`, `}`), 1},
+		{"GET", in(`{"httpMethod":"GET","path":"/","body":"","queryParameters":{"data":`, `}}`), 2},
+		{"GET of an envelope", in(`{"httpMethod":"GET","path":"/","body":"","queryParameters":
+			{"TopicName":"t","Message":`, `}}`), 2},
+		{"form", func(s string) string { return "data=" + url.QueryEscape(s) }, 1},
+		{"form in base64", func(s string) string { return in64("data=" + url.QueryEscape(s)) }, 2},
+		{"form in a topic", func(s string) string {
+			return `{"TopicName":"t","Message":` + quoteJSON("data="+url.QueryEscape(s)) + `}`
+		}, 2},
 	}
-	for range 3 {
-		payload = base64.StdEncoding.EncodeToString([]byte(payload))
+	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for _, test := range tests {
+		alarms, err := Decode([]byte(test.wrap(nested(MaxDepth - test.levels))))
+		if err != nil || len(alarms) != 1 || alarms[0].Note != "an empty batch" {
+			t.Errorf("%s at the limit: %+v, error %v", test.name, alarms, err)
+		}
+		alarms, err = Decode([]byte(test.wrap(nested(MaxDepth - test.levels + 1))))
+		if err == nil && alarms[0].Note == "an empty batch" {
+			t.Errorf("%s is decoded above the limit: %+v", test.name, alarms)
+		}
 	}
-	if _, err := Decode([]byte(payload)); !errors.Is(err, ErrMalformed) {
-		t.Errorf("%d levels of base64: error %v", MaxDepth+1, err)
+	// Envelopes without a bracket: each is the base64 of the next.
+	payload := "[]"
+	for n := range MaxDepth + 1 {
+		a, err := Decode([]byte(payload))
+		if ok := err == nil && a[0].Note == "an empty batch"; ok != (n < MaxDepth) {
+			t.Errorf("%d levels of base64: %+v, error %v", n, a, err)
+		}
+		payload = in64(payload)
 	}
 }
 

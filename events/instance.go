@@ -86,9 +86,9 @@ func (c *claims) dimensions(o *object, name string) {
 	}
 	switch raw := o.json(name); {
 	case raw == "":
-		one(javaMap(o.text(name), o.level+1))
+		one(javaMap(o.text(name)))
 	case raw[0] == '{':
-		one(readObject(raw, o.level+1, nil))
+		one(readObject(raw, 0, nil))
 	case raw[0] == '[':
 		n := 0
 		for element := range elements(raw) {
@@ -97,15 +97,15 @@ func (c *claims) dimensions(o *object, name string) {
 				o.spoil(name, severalValues)
 				return
 			}
-			one(readObject(element, o.level+2, nil))
+			one(readObject(element, 0, nil))
 		}
 	}
 }
 
 // javaMap reads {userId=1, instanceId=i-1}. Nothing in it is escaped, so a value may forge a second
 // instanceId; a key given twice is then bad, whichever came first.
-func javaMap(text string, level int) object {
-	o := object{level: level, form: true}
+func javaMap(text string) object {
+	o := object{form: true}
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
 	for pair := range strings.SplitSeq(text, ",") {
 		if key, value, ok := strings.Cut(pair, "="); ok {

@@ -19,7 +19,7 @@ import (
 type object struct {
 	fields []field
 	size   int     // members, unknown ones included
-	level  int     // nesting of the object within the payload
+	level  int     // nesting within the payload, of an envelope
 	form   bool    // fields are plain text instead of JSON
 	bad    []fault // known fields from which nothing may be guessed
 }
@@ -139,7 +139,7 @@ func (o *object) value(name string) (value string, isJSON bool) {
 		if !o.form {
 			text = unquote(raw)
 		}
-		if raw = trim(text); !isListOfTexts(raw, o.level+1) {
+		if raw = trim(text); !isListOfTexts(raw) {
 			return text, false
 		}
 	}
@@ -164,8 +164,8 @@ func sole(list string) (element string, n int) {
 }
 
 // isListOfTexts reports whether text is a JSON array of strings, and of one at least.
-func isListOfTexts(text string, level int) bool {
-	if !strings.HasPrefix(text, "[") || validate(text, level) != nil {
+func isListOfTexts(text string) bool {
+	if !strings.HasPrefix(text, "[") || validate(text, 0) != nil {
 		return false
 	}
 	n := 0
@@ -224,7 +224,7 @@ func (o *object) json(name string) string {
 		return value
 	}
 	value = trim(value)
-	if value == "" || validate(value, o.level+1) != nil {
+	if value == "" || validate(value, 0) != nil {
 		return ""
 	}
 	return value
