@@ -765,6 +765,22 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+// Callbacks that somebody posts by hand name no account. That is no contradiction, and a note about
+// one would be untrue: whoever decides says that the alarm does not say whose instance it is.
+func TestNoAccountIsNoContradiction(t *testing.T) {
+	for name, payload := range map[string]string{
+		"a callback": callback(t, "userId", "", "dimensions", "{instanceId="+instance+"}"),
+		"a metric alarm in MNS": strings.ReplaceAll(sample(t, "metric-mns-firing"), `"userId"`,
+			`"user"`),
+		"an event": `{"product":"ECS","name":"Instance:StateChange:Executing","resourceId":"` +
+			instance + `"}`,
+	} {
+		if a := decodeOne(t, payload); a.Account != "" || a.Note != "" || a.Problem != "" {
+			t.Errorf("%s: account %q, note %q, problem %q", name, a.Account, a.Note, a.Problem)
+		}
+	}
+}
+
 // Where an alarm cannot be used for several reasons, the one that says most about it wins.
 func TestProblemsInOrder(t *testing.T) {
 	disk := `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc",`

@@ -349,14 +349,17 @@ func TestEnvelopesCountAsNesting(t *testing.T) {
 			t.Errorf("%s is decoded above the limit: %+v", test.name, alarms)
 		}
 	}
-	// Envelopes without a bracket: each is the base64 of the next.
-	payload := "[]"
-	for n := range MaxDepth + 1 {
-		a, err := Decode([]byte(payload))
-		if ok := err == nil && a[0].Note == "an empty batch"; ok != (n < MaxDepth) {
-			t.Errorf("%d levels of base64: %+v, error %v", n, a, err)
+	// Envelopes without a bracket: each is the base64 of the next. The limit is a level, too.
+	for inner, limit := range map[string]int{"[]": MaxDepth - 1, "a=b": MaxDepth} {
+		want := decodeOne(t, inner).Note
+		payload := inner
+		for n := range MaxDepth + 2 {
+			a, err := Decode([]byte(payload))
+			if ok := err == nil && a[0].Note == want; ok != (n <= limit) {
+				t.Errorf("%d levels of base64 around %s: %+v, error %v", n, inner, a, err)
+			}
+			payload = in64(payload)
 		}
-		payload = in64(payload)
 	}
 }
 
