@@ -1,8 +1,10 @@
 package events
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -44,36 +46,6 @@ func TestInstanceProblem(t *testing.T) {
 	for _, test := range tests {
 		if got := instanceProblem(test.id); got != test.want {
 			t.Errorf("%q: %q, want %q: %s", test.id, got, test.want, test.why)
-		}
-	}
-}
-
-func TestIsRegion(t *testing.T) {
-	tests := []struct {
-		region string
-		want   bool
-		why    string
-	}{
-		{"cn-hangzhou", true, "a region"},
-		{"ap-southeast-1", true, "with a number"},
-		{"cn-north-2-gov-1", true, "with many words"},
-		{"cn", false, "one word"},
-		{"c-hangzhou", false, "a first word of one letter"},
-		{"c1-hangzhou", false, "a digit in the first word"},
-		{"cn-", false, "an empty word"},
-		{"cn--hangzhou", false, "an empty word in the middle"},
-		{"-cn-hangzhou", false, "an empty first word"},
-		{"cn-Hangzhou", false, "a capital"},
-		{"cn-hangzhou.evil.example", false, "a host name"},
-		{"cn-hangzhou/x", false, "a path"},
-		{"cn-hangzhou\x00", false, "NUL"},
-		{"cn-" + strings.Repeat("a", 37), true, "forty bytes"},
-		{"cn-" + strings.Repeat("a", 38), false, "forty-one bytes"},
-		{"", false, "nothing"},
-	}
-	for _, test := range tests {
-		if got := isRegion(test.region); got != test.want {
-			t.Errorf("%q: %v: %s", test.region, got, test.why)
 		}
 	}
 }
@@ -152,43 +124,70 @@ func TestThreshold(t *testing.T) {
 		{"no data", []string{"alertState", "INSUFFICIENT_DATA"}, StateInsufficientData, ""},
 		{"another state", []string{"alertState", "ALERTING"}, StateUnknown, ""},
 		{"the word null", []string{"alertState", "null"}, StateUnknown, ""},
-		{"ALERT, but the level is OK", []string{"triggerLevel", "OK"}, StateFiring, ProblemContradiction},
+		{"ALERT, but the level is OK", []string{"triggerLevel", "OK"}, StateFiring,
+			ProblemContradiction},
 		{"ALERT, no level", []string{"triggerLevel", "NULL"}, StateFiring, ""},
-		{"both spellings of ECS", []string{"namespace", "acs_ecs", "metricProject", "acs_ecs_dashboard"}, StateFiring, ""},
+		{"both spellings of ECS", []string{"namespace", "acs_ecs", "metricProject",
+			"acs_ecs_dashboard"}, StateFiring, ""},
 		{"no namespace, but the project", []string{"namespace", "null"}, StateFiring, ""},
 		{"neither", []string{"namespace", "", "metricProject", ""}, StateFiring, ProblemNotECS},
 		{"another service", []string{"namespace", "acs_slb_dashboard"}, StateFiring, ProblemNotECS},
-		{"another service by the project only", []string{"metricProject", "acs_slb"}, StateFiring, ProblemNotECS},
+		{"another service by the project only", []string{"metricProject", "acs_slb"}, StateFiring,
+			ProblemNotECS},
 		{"a probe", []string{"namespace", "acs_cms_detect"}, StateFiring, ProblemNoInstance},
-		{"a probe by the project only", []string{"metricProject", "acs_networkmonitor"}, StateFiring, ProblemNoInstance},
+		{"a probe by the project only", []string{"metricProject", "acs_networkmonitor"},
+			StateFiring, ProblemNoInstance},
 		{"no region", []string{"regionId", ""}, StateFiring, ""},
-		{"no valid region", []string{"regionId", "cn-hangzhou.evil.example"}, StateFiring, ProblemContradiction},
-		{"other order, more keys", dims("{device=/dev/vda1, instanceId=" + instance + ",userId=" + account + "}"), StateFiring, ""},
+		{"no valid region", []string{"regionId", "cn-hangzhou.evil.example"}, StateFiring,
+			ProblemRegion},
+		{"other order, more keys",
+			dims("{device=/dev/vda1, instanceId=" + instance + ",userId=" + account + "}"),
+			StateFiring, ""},
 		{"no brackets", dims("instanceId=" + instance), StateFiring, ""},
-		{"a value with an equals sign", dims("{state=a=b, instanceId=" + instance + "}"), StateFiring, ""},
-		{"the same instance twice", dims("{instanceId=" + instance + ", instanceId=" + instance + "}"), StateFiring, ""},
-		{"two instances", dims("{instanceId=" + instance + ", instanceId=" + other + "}"), StateFiring, ProblemContradiction},
-		{"two instances, no blank", dims("{device=x,instanceId=" + other + ",instanceId=" + instance + "}"), StateFiring, ProblemContradiction},
-		{"keys that differ in case", dims("{instanceId=" + instance + ", InstanceId=" + other + "}"), StateFiring, ProblemContradiction},
-		{"only another case", dims("{InstanceId=" + instance + "}"), StateFiring, ProblemNoInstance},
-		{"the word null as the instance", dims("{instanceId=null}"), StateFiring, ProblemNoInstance},
+		{"a value with an equals sign", dims("{state=a=b, instanceId=" + instance + "}"),
+			StateFiring, ""},
+		{"the same instance twice",
+			dims("{instanceId=" + instance + ", instanceId=" + instance + "}"), StateFiring, ""},
+		{"two instances", dims("{instanceId=" + instance + ", instanceId=" + other + "}"),
+			StateFiring, ProblemContradiction},
+		{"two instances, no blank",
+			dims("{device=x,instanceId=" + other + ",instanceId=" + instance + "}"), StateFiring,
+			ProblemContradiction},
+		{"keys that differ in case",
+			dims("{instanceId=" + instance + ", InstanceId=" + other + "}"), StateFiring,
+			ProblemContradiction},
+		{"only another case", dims("{InstanceId=" + instance + "}"), StateFiring,
+			ProblemNoInstance},
+		{"the word null as the instance", dims("{instanceId=null}"), StateFiring,
+			ProblemNoInstance},
 		{"empty", dims("{}"), StateFiring, ProblemNoInstance},
 		{"none", []string{"dimensions", ""}, StateFiring, ProblemNoInstance},
 		{"JSON object", dims(`{"instanceId":"` + instance + `"}`), StateFiring, ""},
-		{"JSON object, two instances", dims(`{"instanceId":"` + instance + `","instanceId":"` + other + `"}`), StateFiring, ProblemContradiction},
+		{"JSON object, two instances",
+			dims(`{"instanceId":"` + instance + `","instanceId":"` + other + `"}`), StateFiring,
+			ProblemContradiction},
 		{"JSON array", dims(`[{"instanceId":"` + instance + `"}]`), StateFiring, ""},
-		{"JSON array, one instance twice", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + instance + `"}]`), StateFiring, ""},
-		{"JSON array, two instances", dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + other + `"}]`), StateFiring, ProblemContradiction},
+		{"JSON array, one instance twice",
+			dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + instance + `"}]`),
+			StateFiring, ""},
+		{"JSON array, two instances",
+			dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + other + `"}]`), StateFiring,
+			ProblemContradiction},
 		{"JSON array of nothing", dims(`[]`), StateFiring, ProblemNoInstance},
-		{"an endless JSON array", dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 200) + `{}]`), StateFiring, ProblemContradiction},
-		{"cut-off JSON is read as the map that it is not", dims(`{"instanceId":"` + instance), StateFiring, ProblemNoInstance},
+		{"an endless JSON array",
+			dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 200) + `{}]`), StateFiring,
+			ProblemContradiction},
+		{"cut-off JSON is read as the map that it is not", dims(`{"instanceId":"` + instance),
+			StateFiring, ProblemNoInstance},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, callback(t, test.changes...))
 		if a.Format != FormatThreshold || a.State != test.state || a.Problem != test.problem {
-			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note,
+				test.state, test.problem)
 		}
-		if (a.Problem == "") != (a.Instance == instance) && a.Problem != ProblemContradiction {
+		named := a.Problem == "" || a.Problem == ProblemRegion
+		if named != (a.Instance == instance) && a.Problem != ProblemContradiction {
 			t.Errorf("%s: instance %q with problem %q", test.name, a.Instance, a.Problem)
 		}
 	}
@@ -218,7 +217,8 @@ func TestFormPitfalls(t *testing.T) {
 	for _, test := range tests {
 		a := decodeOne(t, test.payload)
 		if a.Problem != test.problem || (a.Instance == instance) != (test.problem == "") {
-			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note, a.Instance, test.problem)
+			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note,
+				a.Instance, test.problem)
 		}
 	}
 }
@@ -233,12 +233,14 @@ func TestMetricMNS(t *testing.T) {
 		{"WARN", `"CRITICAL"`, `"WARN"`, StateFiring, ""},
 		{"INFO", `"CRITICAL"`, `"INFO"`, StateFiring, ""},
 		{"OK", `"CRITICAL"`, `"OK"`, StateResolved, ""},
-		{"P2 is a level of the alert log only", `"CRITICAL"`, `"P2"`, StateUnknown, ""},
-		{"an event name that says OK", `"eventType"`, `"eventName": "AlertOk", "eventType"`, StateFiring, ProblemContradiction},
+		{"a level of no document", `"CRITICAL"`, `"FATAL"`, StateUnknown, ""},
+		{"no level", `"CRITICAL"`, `null`, StateUnknown, ""},
 		{"another event name", `"eventType"`, `"eventName": "Alert", "eventType"`, StateFiring, ""},
-		{"resources and metricData differ", `\"instanceId\": \"` + instance, `\"instanceId\": \"` + other, StateFiring, ProblemContradiction},
+		{"resources and metricData differ", `\"instanceId\": \"` + instance,
+			`\"instanceId\": \"` + other, StateFiring, ProblemContradiction},
 		{"resources name none, metricData does", `\"instanceId\"`, `\"groupId\"`, StateFiring, ""},
-		{"resources is an object", `"{\"instanceId\": \"` + instance + `\"}"`, `{"instanceId": "` + instance + `"}`, StateFiring, ""},
+		{"resources is an object", `"{\"instanceId\": \"` + instance + `\"}"`,
+			`{"instanceId": "` + instance + `"}`, StateFiring, ""},
 		{"another namespace", "acs_ecs_dashboard", "acs_kvstore", StateFiring, ProblemNotECS},
 	}
 	for _, test := range tests {
@@ -249,20 +251,278 @@ func TestMetricMNS(t *testing.T) {
 		}
 		a := decodeOne(t, changed)
 		if a.Format != FormatMetricMNS || a.State != test.state || a.Problem != test.problem {
-			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note,
+				test.state, test.problem)
 		}
+	}
+}
+
+// Silence is the sign of a hang that needs no agent to report it, so an alarm about it must get
+// through, however it is written; and what doubts itself must be told from what does not.
+func TestWhatAMetricAlarmSays(t *testing.T) {
+	mns := func(changes ...string) string {
+		payload := sample(t, "metric-mns-firing")
+		for i := 0; i < len(changes); i += 2 {
+			changed := strings.Replace(payload, changes[i], changes[i+1], 1)
+			if changed == payload {
+				t.Fatalf("the sample does not hold %s", changes[i])
+			}
+			payload = changed
+		}
+		return payload
+	}
+	level := func(word string) []string {
+		return []string{`"curLevel": "CRITICAL"`, `"curLevel": ` + quoteJSON(word)}
+	}
+	data := func(fields string) string {
+		return regexp.MustCompile(`(?s)"metricData": \{.*?\}`).ReplaceAllLiteralString(mns(),
+			`"metricData": `+fields)
+	}
+	const alertOK, who = `"eventName": "AlertOk", "eventType"`, `"userId":"` + account + `"`
+	tests := []struct {
+		name, payload string
+		state         State
+		level         string
+		weak          bool
+	}{
+		{"a level", mns(), StateFiring, "CRITICAL", false},
+		{"in small letters", mns(level("critical")...), StateFiring, "CRITICAL", false},
+		{"P1 is above P2", mns(level("P1")...), StateFiring, "CRITICAL", false},
+		{"P2 in the alert log", mns(level("P2")...), StateFiring, "CRITICAL", false},
+		{"P3 in the alert log", mns(level("P3")...), StateFiring, "WARN", false},
+		{"P4 in the alert log", mns(level("p4")...), StateFiring, "INFO", false},
+		{"P5 is in none", mns(level("P5")...), StateUnknown, "P5", false},
+		{"ERROR of CloudMonitor 2.0", mns(level("ERROR")...), StateFiring, "ERROR", false},
+		{"WARNING of CloudMonitor 2.0", mns(level("Warning")...), StateFiring, "WARNING", false},
+		{"OK", mns(level("Ok")...), StateResolved, "", false},
+
+		{"no data", mns(level("INSUFFICIENT_DATA")...), StateInsufficientData, "", false},
+		{"no data, another word", mns(level("NODATA")...), StateInsufficientData, "", false},
+		{"no data, a third one", mns(level("No_Data")...), StateInsufficientData, "", false},
+		{"not quite the word", mns(level("DATA")...), StateUnknown, "DATA", false},
+		{"no data, and AlertOk", mns(append(level("NODATA"), `"eventType"`, alertOK)...),
+			StateInsufficientData, "", true},
+
+		{"a level and AlertOk", mns(`"eventType"`, alertOK), StateFiring, "CRITICAL", true},
+		{"a level and alertok", mns(`"eventType"`, `"eventName": "alertok", "eventType"`),
+			StateFiring, "CRITICAL", true},
+		{"a level and another event", mns(`"eventType"`, `"eventName": "Alert", "eventType"`),
+			StateFiring, "CRITICAL", false},
+		{"OK and AlertOk agree", mns(append(level("OK"), `"eventType"`, alertOK)...),
+			StateResolved, "", false},
+		{"a level that nobody knows, and AlertOk", mns(append(level("FATAL"), `"eventType"`,
+			alertOK)...), StateUnknown, "FATAL", false},
+
+		{"nothing was measured", data(`{"timestamp":1700000000000,` + who + `}`),
+			StateInsufficientData, "CRITICAL", false},
+		{"empty data", data(`{}`), StateInsufficientData, "CRITICAL", false},
+		{"data without values as text", data(`"{}"`), StateInsufficientData, "CRITICAL", false},
+		{"a value that is null", data(`{"Average":null,"Maximum":""}`), StateInsufficientData,
+			"CRITICAL", false},
+		{"a value that is no number", data(`{"Average":"NaN"}`), StateInsufficientData, "CRITICAL",
+			false},
+		{"only numbers that are no values",
+			data(`{"timestamp":1,"userId":1,"time":1,"period":60}`), StateInsufficientData,
+			"CRITICAL", false},
+		{"only text and objects", data(`{"instanceId":"` + instance + `","AliyunCmsPrevValues":
+			{"Average":1}}`), StateInsufficientData, "CRITICAL", false},
+		{"zero is a value", data(`{"Average":0}`), StateFiring, "CRITICAL", false},
+		{"a value as text", data(`{"Average":"99.8"}`), StateFiring, "CRITICAL", false},
+		{"a value in a list", data(`{"Average":["99.8"]}`), StateFiring, "CRITICAL", false},
+		{"an empty list", data(`{"Average":[]}`), StateInsufficientData, "CRITICAL", false},
+		{"a statistic of any name", data(`{"p99":1e2}`), StateFiring, "CRITICAL", false},
+		{"no metricData", mns(`"metricData"`, `"otherData"`), StateFiring, "CRITICAL", false},
+		{"metricData is no object", data(`5`), StateFiring, "CRITICAL", false},
+		{"nothing was measured, and it is OK", strings.Replace(data(`{}`), `"CRITICAL"`, `"OK"`, 1),
+			StateResolved, "", false},
+		{"nothing was measured, a level that nobody knows",
+			strings.Replace(data(`{}`), `"CRITICAL"`, `"FATAL"`, 1), StateUnknown, "FATAL", false},
+
+		{"a callback", callback(t), StateFiring, "CRITICAL", false},
+		{"a callback with P3", callback(t, "triggerLevel", "P3"), StateFiring, "WARN", false},
+		{"a callback without data", callback(t, "alertState", "INSUFFICIENT_DATA", "triggerLevel",
+			"null"), StateInsufficientData, "", false},
+		{"a callback without data keeps its level", callback(t, "alertState", "insufficient_data",
+			"triggerLevel", "INFO"), StateInsufficientData, "INFO", false},
+		{"a callback without data whose level says so, too", callback(t, "alertState", "NO_DATA",
+			"triggerLevel", "NODATA"), StateInsufficientData, "", false},
+		{"a callback without data whose level is OK", callback(t, "alertState", "NoData",
+			"triggerLevel", "OK"), StateInsufficientData, "", false},
+		{"a callback of which only the level says so", callback(t, "triggerLevel", "NO_DATA"),
+			StateInsufficientData, "", false},
+		{"resolved, whatever its level says", callback(t, "alertState", "OK", "triggerLevel",
+			"NO_DATA"), StateResolved, "", false},
+		{"a JSON callback without data", strings.Replace(sample(t,
+			"threshold-json-dimensions-string"), `"ALERT"`, `"NODATA"`, 1), StateInsufficientData,
+			"CRITICAL", false},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, test.payload)
+		if a.State != test.state || a.Level != test.level || a.Weak != test.weak ||
+			a.Problem != "" || a.Instance != instance {
+			t.Errorf("%s: %s, level %q, weak %v, problem %q (%s), instance %q; want %s, %q, %v",
+				test.name, a.State, a.Level, a.Weak, a.Problem, a.Note, a.Instance, test.state,
+				test.level, test.weak)
+		}
+		if a.Weak && !strings.Contains(a.Note, "AlertOk") && !strings.Contains(a.Note, "alertok") {
+			t.Errorf("%s: the note does not say why it is weak: %q", test.name, a.Note)
+		}
+	}
+}
+
+// inAList replaces the value of a field by a list of its text.
+func inAList(t *testing.T, payload, name string) string {
+	t.Helper()
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal([]byte(payload), &fields); err != nil || fields[name] == nil {
+		t.Fatalf("no field %s: %v", name, err)
+	}
+	fields[name] = json.RawMessage(`[` + quoteJSON(string(fields[name])) + `]`)
+	text, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// An event's level is told in the same words as a metric's.
+func TestLevelsOfEvents(t *testing.T) {
+	for level, want := range map[string]string{"CRITICAL": "CRITICAL", "P2": "CRITICAL",
+		"warn": "WARN", "P3": "WARN", "P4": "INFO", "OK": "", "": "", "null": ""} {
+		payload := strings.Replace(sample(t, "system-event-agent-stopped"), `"CRITICAL"`,
+			quoteJSON(level), 1)
+		if a := decodeOne(t, payload); a.Level != want {
+			t.Errorf("%q: level %q, want %q", level, a.Level, want)
+		}
+	}
+}
+
+// Forwarders that read a form with Python's parse_qs pass every value on as a list of one. Only
+// where there is nothing to choose from is a list as good as its element.
+func TestListsOfOne(t *testing.T) {
+	lists := sample(t, "threshold-json-lists")
+	with := func(field, value string) string {
+		return regexp.MustCompile(`(?s)"`+field+`": \[.*?\]`).ReplaceAllLiteralString(lists,
+			`"`+field+`":`+value)
+	}
+	event := func(field, value string) string {
+		return regexp.MustCompile(`"`+field+`": "[^"]*"`).ReplaceAllLiteralString(
+			sample(t, "system-event-agent-stopped"), `"`+field+`":`+value)
+	}
+	const arn = "acs:ecs:cn-hangzhou:" + account + ":instance/"
+	dims := `{userId=` + account + `, instanceId=` + instance + `}`
+	inJSON := `{"userId":"` + account + `","instanceId":"` + instance + `"}`
+	tests := []struct {
+		name, payload string
+		state         State
+		says          string // the field that the note names; empty: no problem
+	}{
+		{"every value a list of one", lists, StateFiring, ""},
+		{"two states", with("alertState", `["ALERT","OK"]`), StateUnknown, "alertState is a list"},
+		{"the same state twice", with("alertState", `["ALERT","ALERT"]`), StateUnknown,
+			"alertState is a list"},
+		{"a list and a text", with("alertState", `["ALERT"],"alertState":"ALERT"`), StateFiring,
+			"alertState is given twice"},
+		{"a list within a list", with("alertState", `[["ALERT"]]`), StateUnknown, ""},
+		{"an object in a list", with("alertState", `[{}]`), StateUnknown, ""},
+		{"null in a list", with("alertState", `[null]`), StateUnknown, ""},
+		{"the word null in a list", with("alertState", `["null"]`), StateUnknown, ""},
+		{"an empty list", with("alertState", `[]`), StateUnknown, ""},
+		{"blanks around", with("alertState", `[ " ALERT " ]`), StateFiring, ""},
+		{"a number in a list", with("timestamp", `[1700000000000]`), StateFiring, ""},
+		{"two times", with("timestamp", `[1700000000000,1]`), StateFiring, "timestamp is a list"},
+		{"two regions", with("regionId", `["cn-hangzhou","cn-beijing"]`), StateFiring,
+			"regionId is a list"},
+		{"two accounts", with("userId", `["`+account+`","1"]`), StateFiring, "userId is a list"},
+		{"two episodes", with("transId", `["1","2"]`), StateFiring, "transId is a list"},
+		{"two rules", with("ruleId", `["1","2"]`), StateFiring, "ruleId is a list"},
+		{"two of what nobody reads", with("curValue", `["1","2"]`), StateFiring, ""},
+		{"dimensions, as JSON", with("dimensions", quoteJSON(`[`+quoteJSON(inJSON)+`]`)),
+			StateFiring, ""},
+		{"dimensions twice", with("dimensions", `[`+quoteJSON(dims)+`,`+quoteJSON(dims)+`]`),
+			StateFiring, "dimensions is a list"},
+		{"dimensions twice, as JSON", with("dimensions", `[`+quoteJSON(inJSON)+`,`+inJSON+`]`),
+			StateFiring, "dimensions is a list"},
+		{"dimensions twice, in a text", with("dimensions", quoteJSON(`[`+quoteJSON(dims)+`,`+
+			quoteJSON(dims)+`]`)), StateFiring, "dimensions is a list"},
+		{"an instance in a list", with("dimensions", `{"instanceId":["`+instance+`"]}`),
+			StateFiring, ""},
+		{"two instances in a list", with("dimensions", `{"instanceId":["`+instance+`","`+other+
+			`"]}`), StateFiring, "instanceId is a list"},
+
+		{"a form", callback(t, "alertState", `["ALERT"]`, "dimensions", `[`+quoteJSON(dims)+`]`),
+			StateFiring, ""},
+		{"a form with two states", callback(t, "alertState", `["ALERT","OK"]`), StateUnknown,
+			"alertState is a list"},
+		{"a form with two regions", callback(t, "regionId", ` ["cn-hangzhou", "cn-beijing"] `),
+			StateFiring, "regionId is a list"},
+		{"brackets in a form are no list", callback(t, "alertName", `[prod] cpu`), StateFiring, ""},
+		{"numbers in a form are no list of texts", callback(t, "alertName", `[1,2]`), StateFiring,
+			""},
+		{"mixed ones neither", callback(t, "alertName", `["a",2]`), StateFiring, ""},
+		{"nor is an empty one", callback(t, "alertName", `[]`), StateFiring, ""},
+		{"nor a broken one", callback(t, "alertName", `["a","b"`), StateFiring, ""},
+
+		{"an event's status", event("status", `["stopped"]`), StateFiring, ""},
+		{"an event's two statuses", event("status", `["stopped","running"]`), StateFiring,
+			"status is a list"},
+		{"an event's resource", event("resourceId", `["`+arn+instance+`"]`), StateFiring, ""},
+		{"an event's two resources", event("resourceId", `["`+arn+instance+`","`+arn+other+`"]`),
+			StateFiring, "resourceId is a list"},
+		{"an event's two levels", event("level", `["INFO","CRITICAL"]`), StateFiring,
+			"level is a list"},
+		{"an event's id", event("id", `["a","b"]`), StateFiring, "id is a list"},
+		{"two products", event("product", `["ECS","RDS"]`), StateFiring, "product is a list"},
+		{"a metric alarm in MNS", strings.Replace(sample(t, "metric-mns-firing"), `"CRITICAL"`,
+			`["CRITICAL"]`, 1), StateFiring, ""},
+		{"a metric alarm in MNS, two levels", strings.Replace(sample(t, "metric-mns-firing"),
+			`"CRITICAL"`, `["CRITICAL","OK"]`, 1), StateUnknown, "curLevel is a list"},
+		{"resources in a list", strings.Replace(sample(t, "metric-mns-firing"),
+			`"{\"instanceId\": \"`+instance+`\"}"`, `["{\"instanceId\": \"`+instance+`\"}"]`, 1),
+			StateFiring, ""},
+		{"two accounts in the data", strings.Replace(sample(t, "metric-mns-firing"),
+			`"userId": "`+account+`"`, `"userId": ["1","2"]`, 1), StateFiring, "userId is a list"},
+		{"an event on the bus", strings.Replace(sample(t, "eventbridge-performance-impact"),
+			`"subject": "`+arn+instance+`"`, `"subject": ["`+arn+instance+`"]`, 1), StateFiring,
+			""},
+		{"two subjects on the bus", strings.Replace(sample(t, "eventbridge-performance-impact"),
+			`"subject": "`+arn+instance+`"`, `"subject": ["`+arn+instance+`","x"]`, 1), StateFiring,
+			"subject is a list"},
+		{"an alert's two statuses", strings.Replace(sample(t, "subscription-agent-stopped"),
+			`"TRIGGERED"`, `["TRIGGERED","RESOLVED"]`, 1), StateUnknown, "alertStatus is a list"},
+		{"an alert as text in a list", inAList(t, sample(t, "subscription-agent-stopped"),
+			"alert"), StateFiring, ""},
+		{"a content as text in a list", inAList(t, sample(t, "system-event-agent-stopped"),
+			"content"), StateFiring, ""},
+		{"metricData as text in a list", inAList(t, sample(t, "metric-mns-firing"), "metricData"),
+			StateFiring, ""},
+	}
+	for _, test := range tests {
+		a := decodeOne(t, test.payload)
+		if a.State != test.state || a.Problem == ProblemContradiction != (test.says != "") ||
+			!strings.Contains(a.Note, test.says) || test.says == "" && a.Instance != instance {
+			t.Errorf("%s: %s, problem %q (%s), instance %q; want %s, %q", test.name, a.State,
+				a.Problem, a.Note, a.Instance, test.state, test.says)
+		}
+	}
+	// A list changes nothing about what the alarm is.
+	want, got := decodeOne(t, callback(t)), decodeOne(t, lists)
+	if want != got || decodeOne(t, sample(t, "threshold-form-lists")) != want {
+		t.Errorf("the lists decode to\n%+v, not to\n%+v", got, want)
 	}
 }
 
 // notify is a system event with the name, the outer status and the content's fields given as JSON.
 func notify(name, status, content string) string {
-	return fmt.Sprintf(`{"product":"ECS","id":"1","name":%q,"status":%q,"resourceId":"acs:ecs:cn-hangzhou:%s:instance/%s",
-		"regionId":"cn-hangzhou","userId":%q,"eventTime":"20231115T101500.123+0800","content":{%s}}`,
+	return fmt.Sprintf(`{"product":"ECS","id":"1","name":%q,"status":%q,
+		"resourceId":"acs:ecs:cn-hangzhou:%s:instance/%s","regionId":"cn-hangzhou","userId":%q,
+		"eventTime":"20231115T101500.123+0800","content":{%s}}`,
 		name, status, account, instance, account, content)
 }
 
 func TestSystemEventState(t *testing.T) {
-	const reboot, hang = "Instance:SystemMaintenance.Reboot", "Instance:InstanceFailure.PerformanceImpact"
+	const reboot, hang = "Instance:SystemMaintenance.Reboot",
+		"Instance:InstanceFailure.PerformanceImpact"
 	tests := []struct {
 		name, status, content string
 		state                 State
@@ -271,9 +531,11 @@ func TestSystemEventState(t *testing.T) {
 	}{
 		{hang + ":Executing", "", `"eventStatus":"Executing"`, StateFiring, "", "the hang"},
 		{hang + ":Executing", "", ``, StateFiring, "", "the name alone says it"},
-		{hang + ":Executing", "Normal", `"eventStatus":"Executing"`, StateFiring, "", "Normal is neutral"},
+		{hang + ":Executing", "Normal", `"eventStatus":"Executing"`, StateFiring, "",
+			"Normal is neutral"},
 		{hang + ":Executing", "null", `"eventStatus":null`, StateFiring, "", "null is not given"},
-		{hang + ":Executing", "executing", `"eventStatus":"EXECUTING"`, StateFiring, "", "case is no contradiction"},
+		{hang + ":Executing", "executing", `"eventStatus":"EXECUTING"`, StateFiring, "",
+			"case is no contradiction"},
 		{hang + ":Executed", "", `"eventStatus":"Executed"`, StateResolved, "", "over"},
 		{reboot + ":Scheduled", "", `"eventStatus":"Scheduled"`, StateFiring, "", "planned"},
 		{reboot + ":Inquiring", "", ``, StateFiring, "", "asking"},
@@ -282,38 +544,57 @@ func TestSystemEventState(t *testing.T) {
 		{reboot + ":Failed", "", ``, StateFiring, "", "still there"},
 		{reboot + ":Postponed", "", ``, StateUnknown, "", "a status that no document has"},
 		{"Instance:StateChange", "Normal", `"state":"Running"`, StateFiring, "", "a notification"},
-		{"Instance:StateChange", "", `"state":"Running"`, StateUnknown, "", "content.state is not the status"},
+		{"Instance:StateChange", "", `"state":"Running"`, StateUnknown, "",
+			"content.state is not the status"},
 		{"Instance:StateChange", "Executing", ``, StateFiring, "", "the outer status is one"},
-		{"Instance:LiveMigrationAcrossDDH", "", `"status":"started"`, StateUnknown, "", "content.status is not the status"},
-		{reboot + ":Scheduled", "", `"eventStatus":"Avoided"`, StateFiring, ProblemContradiction, "the document's own sample"},
-		{hang + ":Executing", "Executed", `"eventStatus":"Executing"`, StateFiring, ProblemContradiction, "the outer status disagrees"},
-		{hang + ":Executing", "", `"eventStatus":"Executing","eventStatus":"Executed"`, StateFiring, ProblemContradiction, "given twice"},
-		{hang + ":Executing", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateFiring, ProblemContradiction, "finished, but executing"},
+		{"Instance:LiveMigrationAcrossDDH", "", `"status":"started"`, StateUnknown, "",
+			"content.status is not the status"},
+		{reboot + ":Scheduled", "", `"eventStatus":"Avoided"`, StateFiring, ProblemContradiction,
+			"the document's own sample"},
+		{hang + ":Executing", "Executed", `"eventStatus":"Executing"`, StateFiring,
+			ProblemContradiction, "the outer status disagrees"},
+		{hang + ":Executing", "", `"eventStatus":"Executing","eventStatus":"Executed"`, StateFiring,
+			ProblemContradiction, "given twice"},
+		{hang + ":Executing", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateFiring,
+			ProblemContradiction, "finished, but executing"},
 		{hang + ":Executing", "", `"executeFinishTime":""`, StateFiring, "", "not finished"},
 		{hang + ":Executing", "", `"executeFinishTime":null`, StateFiring, "", "not finished"},
-		{hang + ":Executed", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateResolved, "", "finished and executed"},
-		{hang + ":Executing", "", `"eventType":"InstanceFailure.PerformanceImpact"`, StateFiring, "", "the type is the name's"},
-		{hang + ":Executing", "", `"eventType":"PerformanceImpact"`, StateFiring, ProblemContradiction, "only a part of it"},
-		{hang + ":Executing", "", `"eventType":"SystemFailure.Reboot"`, StateFiring, ProblemContradiction, "another event"},
-		{hang + ":Executing", "", `"instanceId":"` + instance + `"`, StateFiring, "", "the ARN's instance"},
-		{hang + ":Executing", "", `"instanceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
-		{hang + ":Executing", "", `"resourceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
-		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, StateFiring, ProblemContradiction, "another instance"},
-		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, StateFiring, ProblemPlaceholder, "masked"},
-		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, StateFiring, ProblemNotECS, "a disk"},
+		{hang + ":Executed", "", `"executeFinishTime":"2023-11-15T02:25:00Z"`, StateResolved, "",
+			"finished and executed"},
+		{hang + ":Executing", "", `"eventType":"InstanceFailure.PerformanceImpact"`, StateFiring,
+			"", "the type is the name's"},
+		{hang + ":Executing", "", `"eventType":"PerformanceImpact"`, StateFiring,
+			ProblemContradiction, "only a part of it"},
+		{hang + ":Executing", "", `"eventType":"SystemFailure.Reboot"`, StateFiring,
+			ProblemContradiction, "another event"},
+		{hang + ":Executing", "", `"instanceId":"` + instance + `"`, StateFiring, "",
+			"the ARN's instance"},
+		{hang + ":Executing", "", `"instanceId":"` + other + `"`, StateFiring, ProblemContradiction,
+			"another instance"},
+		{hang + ":Executing", "", `"resourceId":"` + other + `"`, StateFiring, ProblemContradiction,
+			"another instance"},
+		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, StateFiring,
+			ProblemContradiction, "another instance"},
+		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, StateFiring, ProblemPlaceholder,
+			"masked"},
+		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, StateFiring,
+			ProblemNotECS, "a disk"},
 		{"Agent_Status_Stopped", "stopped", ``, StateFiring, "", "the agent is gone"},
 		{"Agent_Status_Stopped", "Stopped", ``, StateFiring, "", "as the tables spell it"},
 		{"Agent_Status_Stopped", "", ``, StateFiring, "", "the name says it"},
 		{"Agent_Status_Running", "running", ``, StateResolved, "", "it is back"},
-		{"Agent_Status_Stopped", "running", ``, StateFiring, ProblemContradiction, "name and status disagree"},
-		{"Agent_Status_Running", "stopped", ``, StateResolved, ProblemContradiction, "name and status disagree"},
+		{"Agent_Status_Stopped", "running", ``, StateFiring, ProblemContradiction,
+			"name and status disagree"},
+		{"Agent_Status_Running", "stopped", ``, StateResolved, ProblemContradiction,
+			"name and status disagree"},
 		{"Agent_Status_Executing", "", ``, StateUnknown, "", "no status of an agent"},
 		{"Instance:StateChange", "stopped", ``, StateUnknown, "", "only an agent's status"},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, notify(test.name, test.status, test.content))
 		if a.Format != FormatSystemEvent || a.State != test.state || a.Problem != test.problem {
-			t.Errorf("%s, status %q, content {%s}: %s, problem %q (%s); want %s, %q: %s", test.name, test.status, test.content,
+			t.Errorf("%s, status %q, content {%s}: %s, problem %q (%s); want %s, %q: %s", test.name,
+				test.status, test.content,
 				a.State, a.Problem, a.Note, test.state, test.problem, test.why)
 		}
 	}
@@ -321,7 +602,8 @@ func TestSystemEventState(t *testing.T) {
 
 func TestEventNames(t *testing.T) {
 	tests := []struct{ name, event, rule, status string }{
-		{"Instance:SystemFailure.Reboot:Failed", "Instance:SystemFailure.Reboot", "Instance:SystemFailure.Reboot", "Failed"},
+		{"Instance:SystemFailure.Reboot:Failed", "Instance:SystemFailure.Reboot",
+			"Instance:SystemFailure.Reboot", "Failed"},
 		{"Instance:StateChange", "Instance:StateChange", "Instance:StateChange", ""},
 		{"Agent_Status_Stopped", "Agent_Status_Stopped", "Agent_Status", "stopped"},
 		{"Agent_Status_Running", "Agent_Status_Running", "Agent_Status", "running"},
@@ -329,8 +611,10 @@ func TestEventNames(t *testing.T) {
 	}
 	for _, test := range tests {
 		a := decodeOne(t, notify(test.name, "", ""))
-		if a.Name != test.name || a.Event != test.event || a.Rule != test.rule || a.EventStatus != test.status {
-			t.Errorf("%s: name %q, event %q, rule %q, status %q", test.name, a.Name, a.Event, a.Rule, a.EventStatus)
+		if a.Name != test.name || a.Event != test.event || a.Rule != test.rule ||
+			a.EventStatus != test.status {
+			t.Errorf("%s: name %q, event %q, rule %q, status %q", test.name, a.Name, a.Event,
+				a.Rule, a.EventStatus)
 		}
 	}
 }
@@ -343,20 +627,26 @@ func TestResourceNames(t *testing.T) {
 	}{
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance, "", "the ARN of an instance"},
 		{"acs:ecs:::instance/" + instance, "", "region and account may be missing"},
-		{"acs:ecs:*:1234567890123456:instance/" + instance, ProblemContradiction, "a star is no region"},
+		{"acs:ecs:*:1234567890123456:instance/" + instance, ProblemRegion,
+			"a star is no region"},
 		{instance, "", "a bare id"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:instance/*", ProblemPlaceholder, "a star is no instance"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance + "/x", ProblemPlaceholder, "something behind the id"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/*", ProblemPlaceholder,
+			"a star is no instance"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:instance/" + instance + "/x", ProblemPlaceholder,
+			"something behind the id"},
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance/", ProblemNoInstance, "no id"},
 		{"acs:ecs:cn-hangzhou:1234567890123456:instance", ProblemNoInstance, "no id, no slash"},
-		{"acs:ecs:cn-hangzhou:1234567890123456:disk/" + instance, ProblemNotECS, "a disk, whatever its id"},
-		{"acs:rds:cn-hangzhou:1234567890123456:instance/" + instance, ProblemNotECS, "an instance of another product"},
+		{"acs:ecs:cn-hangzhou:1234567890123456:disk/" + instance, ProblemNotECS,
+			"a disk, whatever its id"},
+		{"acs:rds:cn-hangzhou:1234567890123456:instance/" + instance, ProblemNotECS,
+			"an instance of another product"},
 		{"acs:ecs:cn-hangzhou:instance/" + instance, ProblemPlaceholder, "a part is missing"},
 		{"null", ProblemNoInstance, "the word null"},
 	}
 	for _, test := range tests {
-		a := decodeOne(t, `{"product":"ECS","name":"Instance:StateChange","resourceId":`+quoteJSON(test.resource)+`}`)
-		named := test.want == "" || test.want == ProblemContradiction
+		a := decodeOne(t, `{"product":"ECS","name":"Instance:StateChange","resourceId":`+
+			quoteJSON(test.resource)+`}`)
+		named := test.want == "" || test.want == ProblemRegion
 		if a.Problem != test.want || (a.Instance == instance) != named {
 			t.Errorf("%s: problem %q (%s), instance %q; want %q: %s",
 				test.resource, a.Problem, a.Note, a.Instance, test.want, test.why)
@@ -375,10 +665,14 @@ func TestSubscription(t *testing.T) {
 		{"resolved", `"TRIGGERED"`, `"RESOLVED"`, StateResolved, ""},
 		{"another alert status", `"TRIGGERED"`, `"ESCALATED"`, StateUnknown, ""},
 		{"no alert status", `"alertStatus"`, `"alertState"`, StateUnknown, ""},
-		{"the event inside has ended", `Agent_Status_Stopped`, `Agent_Status_Running`, StateFiring, ProblemContradiction},
-		{"two products", `"product": "CloudMonitor"`, `"product": "ECS"`, StateFiring, ProblemContradiction},
-		{"another product", `"product": "CloudMonitor"`, `"product": "RDS"`, StateFiring, ProblemNotECS},
-		{"another source", `"source": "SYS_EVENT"`, `"source": "METRIC"`, StateUnknown, ProblemNotAnAlarm},
+		{"the event inside has ended", `Agent_Status_Stopped`, `Agent_Status_Running`, StateFiring,
+			ProblemContradiction},
+		{"two products", `"product": "CloudMonitor"`, `"product": "ECS"`, StateFiring,
+			ProblemContradiction},
+		{"another product", `"product": "CloudMonitor"`, `"product": "RDS"`, StateFiring,
+			ProblemNotECS},
+		{"another source", `"source": "SYS_EVENT"`, `"source": "METRIC"`, StateUnknown,
+			ProblemNotAnAlarm},
 		{"no event", `"eventName"`, `"eventTitle"`, StateUnknown, ProblemNotAnAlarm},
 	}
 	for _, test := range tests {
@@ -388,7 +682,8 @@ func TestSubscription(t *testing.T) {
 		}
 		a := decodeOne(t, changed)
 		if a.Format != FormatSubscription || a.State != test.state || a.Problem != test.problem {
-			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note, test.state, test.problem)
+			t.Errorf("%s: %s, problem %q (%s); want %s, %q", test.name, a.State, a.Problem, a.Note,
+				test.state, test.problem)
 		}
 	}
 }
@@ -396,35 +691,48 @@ func TestSubscription(t *testing.T) {
 // A key that cannot be kept as it is must still tell two alarms apart.
 func TestLongKeysAreHashed(t *testing.T) {
 	long := strings.Repeat("x", 600)
-	a, b := decodeOne(t, callback(t, "transId", long+"a")), decodeOne(t, callback(t, "transId", long+"b"))
+	a, b := decodeOne(t, callback(t, "transId", long+"a")),
+		decodeOne(t, callback(t, "transId", long+"b"))
 	if a.Key == b.Key || len(a.Key) > 100 {
 		t.Errorf("keys %q and %q", a.Key, b.Key)
 	}
 }
 
-// Readers differ in which of two equal keys they take, and encoding/json folds their case. Whoever can write one of them
-// must not be able to choose the machine.
+// Readers differ in which of two equal keys they take, and encoding/json folds their case. Whoever
+// can write one of them must not be able to choose the machine.
 func TestFieldsGivenTwice(t *testing.T) {
-	arn := func(region, id string) string { return `"acs:ecs:` + region + `:` + account + `:instance/` + id + `"` }
-	head := `"product":"ECS","name":"Instance:InstanceFailure.PerformanceImpact:Executing","content":{},`
+	arn := func(region, id string) string {
+		return `"acs:ecs:` + region + `:` + account + `:instance/` + id + `"`
+	}
+	const head = `"product":"ECS","content":{},` +
+		`"name":"Instance:InstanceFailure.PerformanceImpact:Executing",`
+	hz := func(id string) string { return arn("cn-hangzhou", id) }
 	tests := []struct {
 		name, fields string
 		problem      Problem
 	}{
-		{"once", `"resourceId":` + arn("cn-hangzhou", instance), ""},
-		{"twice the same", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), ""},
-		{"two instances", `"resourceId":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
-		{"two regions", `"resourceId":` + arn("cn-beijing", instance) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
-		{"another case", `"RESOURCEID":` + arn("cn-hangzhou", other) + `,"resourceId":` + arn("cn-hangzhou", instance), ProblemContradiction},
-		{"another case, behind", `"resourceId":` + arn("cn-hangzhou", instance) + `,"ResourceId":` + arn("cn-hangzhou", other), ProblemContradiction},
-		{"an escaped key", `"resourceId":` + arn("cn-hangzhou", instance) + `,"resource\u0049d":` + arn("cn-hangzhou", other), ProblemContradiction},
-		{"only another case is no field", `"ResourceId":` + arn("cn-hangzhou", instance), ProblemNotAnAlarm},
-		{"unknown fields may be given twice", `"x":1,"x":2,"resourceId":` + arn("cn-hangzhou", instance), ""},
+		{"once", `"resourceId":` + hz(instance), ""},
+		{"twice the same", `"resourceId":` + hz(instance) + `,"resourceId":` + hz(instance), ""},
+		{"two instances", `"resourceId":` + hz(other) + `,"resourceId":` + hz(instance),
+			ProblemContradiction},
+		{"two regions", `"resourceId":` + arn("cn-beijing",
+			instance) + `,"resourceId":` + hz(instance), ProblemContradiction},
+		{"another case", `"RESOURCEID":` + hz(other) + `,"resourceId":` + hz(instance),
+			ProblemContradiction},
+		{"another case, behind", `"resourceId":` + hz(instance) + `,"ResourceId":` + hz(other),
+			ProblemContradiction},
+		{"an escaped key", `"resourceId":` + hz(instance) + `,"resource\u0049d":` + hz(other),
+			ProblemContradiction},
+		{"only another case is no field", `"ResourceId":` + hz(instance),
+			ProblemNotAnAlarm},
+		{"unknown fields may be given twice",
+			`"x":1,"x":2,"resourceId":` + hz(instance), ""},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, `{`+head+test.fields+`}`)
 		if a.Problem != test.problem || (a.Instance == instance) != (test.problem == "") {
-			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note, a.Instance, test.problem)
+			t.Errorf("%s: problem %q (%s), instance %q; want %q", test.name, a.Problem, a.Note,
+				a.Instance, test.problem)
 		}
 	}
 }
@@ -440,14 +748,35 @@ func TestAccount(t *testing.T) {
 		{"only userId", callback(t, "dimensions", "{instanceId="+instance+"}"), account},
 		{"only the dimensions", callback(t, "userId", ""), account},
 		{"dimensions and userId disagree", callback(t, "userId", second), ""},
-		{"only the bus", strings.Replace(sample(t, "eventbridge-without-subject"), account, second, 1), second},
-		{"subject and bus disagree", strings.Replace(bus, `"aliyunaccountid": "`+account, `"aliyunaccountid": "`+second, 1), ""},
-		{"masked", callback(t, "dimensions", "{instanceId="+instance+"}", "userId", "1234****"), "1234****"},
+		{"only the bus", strings.Replace(sample(t, "eventbridge-without-subject"), account, second,
+			1), second},
+		{"subject and bus disagree", strings.Replace(bus, `"aliyunaccountid": "`+account,
+			`"aliyunaccountid": "`+second, 1), ""},
+		{"masked", callback(t, "dimensions", "{instanceId="+instance+"}", "userId", "1234****"),
+			"1234****"},
 	}
 	for _, test := range tests {
 		a := decodeOne(t, test.payload)
-		if a.Account != test.want || a.Problem != "" || a.Instance != instance || (a.Note == "") != (test.want != "") {
-			t.Errorf("%s: account %q, problem %q, note %q; want %q", test.name, a.Account, a.Problem, a.Note, test.want)
+		if a.Account != test.want || a.Problem != "" || a.Instance != instance ||
+			(a.Note == "") != (test.want != "") {
+			t.Errorf("%s: account %q, problem %q, note %q; want %q", test.name, a.Account,
+				a.Problem, a.Note, test.want)
+		}
+	}
+}
+
+// Callbacks that somebody posts by hand name no account. That is no contradiction, and a note about
+// one would be untrue: whoever decides says that the alarm does not say whose instance it is.
+func TestNoAccountIsNoContradiction(t *testing.T) {
+	for name, payload := range map[string]string{
+		"a callback": callback(t, "userId", "", "dimensions", "{instanceId="+instance+"}"),
+		"a metric alarm in MNS": strings.ReplaceAll(sample(t, "metric-mns-firing"), `"userId"`,
+			`"user"`),
+		"an event": `{"product":"ECS","name":"Instance:StateChange:Executing","resourceId":"` +
+			instance + `"}`,
+	} {
+		if a := decodeOne(t, payload); a.Account != "" || a.Note != "" || a.Problem != "" {
+			t.Errorf("%s: account %q, note %q, problem %q", name, a.Account, a.Note, a.Problem)
 		}
 	}
 }
@@ -459,11 +788,17 @@ func TestProblemsInOrder(t *testing.T) {
 		name, payload string
 		want          Problem
 	}{
-		{"given twice before not ECS", notify("Disk:Stalled", "", disk+`"eventStatus":"Executing","eventStatus":"Executed"`), ProblemContradiction},
-		{"not ECS before a placeholder", notify("Disk:Stalled", "", disk+`"instanceId":"i-****"`), ProblemNotECS},
-		{"a probe before a placeholder", callback(t, "namespace", "acs_cms_detect", "dimensions", "{instanceId=i-****}"), ProblemNoInstance},
-		{"a placeholder before a state that disagrees", callback(t, "triggerLevel", "OK", "dimensions", "{instanceId=i-****}"), ProblemPlaceholder},
-		{"a placeholder before another instance", notify("Instance:StateChange", "", `"instanceId":"i-****"`), ProblemPlaceholder},
+		{"given twice before not ECS", notify("Disk:Stalled", "",
+			disk+`"eventStatus":"Executing","eventStatus":"Executed"`), ProblemContradiction},
+		{"not ECS before a placeholder", notify("Disk:Stalled", "", disk+`"instanceId":"i-****"`),
+			ProblemNotECS},
+		{"a probe before a placeholder", callback(t, "namespace", "acs_cms_detect", "dimensions",
+			"{instanceId=i-****}"), ProblemNoInstance},
+		{"a placeholder before a state that disagrees",
+			callback(t, "triggerLevel", "OK", "dimensions", "{instanceId=i-****}"),
+			ProblemPlaceholder},
+		{"a placeholder before another instance",
+			notify("Instance:StateChange", "", `"instanceId":"i-****"`), ProblemPlaceholder},
 	}
 	for _, test := range tests {
 		if a := decodeOne(t, test.payload); a.Problem != test.want {

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +26,8 @@ const (
 	account  = "1234567890123456"
 )
 
-// TestSamplesDecode shows what every sample decodes to. Read the difference before rewriting the file.
+// TestSamplesDecode shows what every sample decodes to. Read the difference before rewriting the
+// file.
 func TestSamplesDecode(t *testing.T) {
 	var b strings.Builder
 	for _, sample := range Samples() {
@@ -135,42 +138,55 @@ func quoteJSON(s string) string {
 	return string(b)
 }
 
-// An alarm means the same in every envelope, and in any two of them: the Key included, or it would be handled twice.
+// An alarm means the same in every envelope, and in any two of them: the Key included, or it would
+// be handled twice.
 func TestEnvelopesChangeNothing(t *testing.T) {
 	in64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	cloud := func(kind, field, s string) string {
+		return `{"specversion":"1.0","source":"q","type":"` + kind + `","data":{"` + field + `":` +
+			quoteJSON(s) + `}}`
+	}
+	request := func(method, rest string) string {
+		return `{"rawPath":"/","requestContext":{"http":{"method":"` + method + `"}},` + rest + `}`
+	}
 	envelopes := map[string]func(string) string{
-		"none":           func(s string) string { return s },
-		"base64":         in64,
-		"base64 URL":     func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) },
-		"byte order":     func(s string) string { return "\ufeff\r\n" + s },
-		"JSON string":    quoteJSON,
-		"batch of one":   func(s string) string { return "[" + quoteJSON(s) + "]" },
-		"MNS topic":      func(s string) string { return `{"TopicName":"t","PublishTime":1,"Message":` + quoteJSON(s) + `}` },
-		"MNS attributes": func(s string) string { return `{"body":` + quoteJSON(s) + `,"attrs":{"a":"b"}}` },
+		"none":   func(s string) string { return s },
+		"base64": in64,
+		"base64 URL": func(s string) string {
+			return base64.RawURLEncoding.EncodeToString([]byte(s))
+		},
+		"byte order":   func(s string) string { return "\ufeff\r\n" + s },
+		"JSON string":  quoteJSON,
+		"batch of one": func(s string) string { return "[" + quoteJSON(s) + "]" },
+		"MNS topic": func(s string) string {
+			return `{"TopicName":"t","PublishTime":1,"Message":` + quoteJSON(s) + `}`
+		},
+		"MNS attributes": func(s string) string {
+			return `{"body":` + quoteJSON(s) + `,"attrs":{"a":"b"}}`
+		},
 		"MNS queue": func(s string) string {
-			return `{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage","data":{"messageBody":` + quoteJSON(s) + `}}`
+			return cloud("mns:Queue:SendMessage", "messageBody", s)
 		},
-		"RocketMQ": func(s string) string {
-			return `{"specversion":"1.0","source":"q","type":"mq:Topic:SendMessage","data":{"body":` + quoteJSON(s) + `}}`
-		},
-		"Kafka": func(s string) string {
-			return `{"specversion":"1.0","source":"q","type":"alikafka:Topic:Message","data":{"value":` + quoteJSON(s) + `}}`
-		},
+		"RocketMQ": func(s string) string { return cloud("mq:Topic:SendMessage", "body", s) },
+		"Kafka":    func(s string) string { return cloud("alikafka:Topic:Message", "value", s) },
 		"HTTP": func(s string) string {
-			return `{"rawPath":"/","requestContext":{"http":{"method":"POST"}},"isBase64Encoded":false,"body":` + quoteJSON(s) + `}`
+			return request("POST", `"isBase64Encoded":false,"body":`+quoteJSON(s))
 		},
 		"HTTP base64": func(s string) string {
-			return `{"rawPath":"/","requestContext":{"http":{"method":"POST"}},"isBase64Encoded":true,"body":"` + in64(s) + `"}`
+			return request("POST", `"isBase64Encoded":true,"body":"`+in64(s)+`"`)
 		},
 		"GET data": func(s string) string {
-			return `{"rawPath":"/","requestContext":{"http":{"method":"get"}},"queryParameters":{"data":` + quoteJSON(s) + `},"body":""}`
+			return request("get", `"queryParameters":{"data":`+quoteJSON(s)+`},"body":""`)
 		},
 		"API gateway": func(s string) string {
-			return `{"path":"/","httpMethod":"POST","isBase64Encoded":"true","body":"` + in64(s) + `"}`
+			return `{"path":"/","httpMethod":"POST","isBase64Encoded":"true","body":"` + in64(s) +
+				`"}`
 		},
 	}
-	for _, name := range []string{"system-event-agent-stopped", "threshold-form-cpu-firing", "metric-mns-firing",
-		"subscription-form", "subscription-agent-stopped", "eventbridge-performance-impact", "fc-timer"} {
+	for _, name := range []string{"system-event-agent-stopped", "threshold-form-cpu-firing",
+		"metric-mns-firing",
+		"subscription-form", "subscription-agent-stopped", "eventbridge-performance-impact",
+		"fc-timer"} {
 		payload := sample(t, name)
 		want := decodeOne(t, payload)
 		for inner, wrapInner := range envelopes {
@@ -186,19 +202,24 @@ func TestEnvelopesChangeNothing(t *testing.T) {
 // The same alarm can come by several routes at once, each with a format of its own.
 func TestKeyIsTheSameByEveryRoute(t *testing.T) {
 	for _, same := range [][]string{
-		{"system-event-agent-stopped", "subscription-agent-stopped", "subscription-form", "mns-topic-base64",
+		{"system-event-agent-stopped", "subscription-agent-stopped", "subscription-form",
+			"mns-topic-base64",
 			"fc3-http-get-data", "fc3-http-get-fields"},
-		{"system-event-performance-impact-executing", "eventbridge-performance-impact", "eventbridge-whole-notification",
+		{"system-event-performance-impact-executing", "eventbridge-performance-impact",
+			"eventbridge-whole-notification",
 			"system-event-content-as-string"},
-		{"threshold-form-cpu-firing", "threshold-json-dimensions-array", "fc3-http-threshold-form-plain",
+		{"threshold-form-cpu-firing", "threshold-json-dimensions-array",
+			"fc3-http-threshold-form-plain",
 			"apigateway-threshold-form-base64"},
 		{"metric-mns-firing", "mns-queue-metric-alarm"},
 	} {
 		want := decodeOne(t, sample(t, same[0]))
 		for _, name := range same[1:] {
 			got := decodeOne(t, sample(t, name))
-			if got.Key != want.Key || got.Rule != want.Rule || got.Instance != want.Instance || got.State != want.State {
-				t.Errorf("%s has Key %q, Rule %q; %s has %q, %q", name, got.Key, got.Rule, same[0], want.Key, want.Rule)
+			if got.Key != want.Key || got.Rule != want.Rule || got.Instance != want.Instance ||
+				got.State != want.State {
+				t.Errorf("%s has Key %q, Rule %q; %s has %q, %q", name, got.Key, got.Rule, same[0],
+					want.Key, want.Rule)
 			}
 		}
 	}
@@ -209,8 +230,10 @@ func TestKeyTellsEpisodesApart(t *testing.T) {
 	for _, name := range []string{"threshold-form-cpu-firing", "threshold-form-cpu-resolved",
 		"threshold-form-cpu-insufficient-data", "threshold-form-without-transid",
 		"metric-mns-resolved", "system-event-agent-stopped", "system-event-agent-running",
-		"system-event-performance-impact-executing", "system-event-performance-impact-executed", "subscription-resolved",
-		"system-event-placeholder-dry-run", "eventbridge-state-change-without-status", "fc-timer", "unknown-form"} {
+		"system-event-performance-impact-executing", "system-event-performance-impact-executed",
+		"subscription-resolved",
+		"system-event-placeholder-dry-run", "eventbridge-state-change-without-status", "fc-timer",
+		"unknown-form"} {
 		key := decodeOne(t, sample(t, name)).Key
 		if key == "" || seen[key] != "" {
 			t.Errorf("%s has the Key %q of %q", name, key, seen[key])
@@ -221,6 +244,7 @@ func TestKeyTellsEpisodesApart(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	const tiny = `{"alertState":"ALERT","ruleId":"r"}`
 	topic := func(message string) string { return `{"TopicName":"t","Message":` + message + `}` }
 	tests := []struct {
 		name, payload string
@@ -247,118 +271,194 @@ func TestMalformed(t *testing.T) {
 		{"a topic's message that is no alarm", topic(`"hello"`), "neither"},
 		{"a topic's message that is empty", topic(`""`), "empty"},
 		{"a topic's message that is no string", topic(`{"a":1}`), ""},
-		{"a queue's event without data", `{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage"}`, "empty"},
-		{"a request whose body is no string", `{"path":"/","httpMethod":"POST","body":{}}`, "no string"},
-		{"a GET without parameters", `{"rawPath":"/","requestContext":{"http":{"method":"GET"}}}`, "GET"},
-		{"the limit of alarms", "[" + strings.Repeat("0,", MaxAlarms-1) + "0]", ""},
-		{"one alarm more", "[" + strings.Repeat("0,", MaxAlarms) + "0]", "more than 50000"},
-		{"the same in nested batches", "[[" + strings.Repeat("0,", MaxAlarms-1) + "0],[0]]", "more than 50000"},
+		{"a queue's event without data",
+			`{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage"}`, "empty"},
+		{"a request whose body is no string", `{"path":"/","httpMethod":"POST","body":{}}`,
+			"no string"},
+		{"a GET without parameters", `{"rawPath":"/","requestContext":{"http":{"method":"GET"}}}`,
+			"GET"},
+		{"the limit of alarms", "[" + strings.Repeat(tiny+",", MaxAlarms-1) + tiny + "]", ""},
+		{"one alarm more", "[" + strings.Repeat(tiny+",", MaxAlarms) + tiny + "]",
+			"more than 5000 alarms"},
+		{"the same in nested batches", "[[" + strings.Repeat(tiny+",", MaxAlarms-1) + tiny + "],[" +
+			tiny + "]]", "more than 5000 alarms"},
+		{"one that is none more", "[" + strings.Repeat(tiny+",", MaxAlarms) + "0]",
+			"more than 5000 alarms"},
+		{"what is folded counts once", "[" + strings.Repeat(tiny+",", MaxAlarms-2) +
+			strings.Repeat(`0,"x",`, MaxAlarms) + "0]", ""},
+		{"the limit in an envelope", topic("[" + strings.Repeat(tiny+",", MaxAlarms) + tiny + "]"),
+			"more than 5000 alarms"},
 	}
 	for _, test := range tests {
 		alarms, err := Decode([]byte(test.payload))
 		switch {
 		case test.says == "" && (err != nil || len(alarms) == 0):
 			t.Errorf("%s: %d alarms, error %v", test.name, len(alarms), err)
-		case test.says != "" && (!errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), test.says) || alarms != nil):
-			t.Errorf("%s: %d alarms, error %v; want one that says %q", test.name, len(alarms), err, test.says)
+		case test.says != "" && (!errors.Is(err, ErrMalformed) ||
+			!strings.Contains(err.Error(), test.says) || alarms != nil):
+			t.Errorf("%s: %d alarms, error %v; want one that says %q", test.name, len(alarms), err,
+				test.says)
 		case err != nil && len(err.Error()) > 200:
 			t.Errorf("%s: the error has %d bytes: %v", test.name, len(err.Error()), err)
 		}
 	}
 }
 
-// Envelopes can be nested without a bracket. Each level of quoting doubles the backslashes, so base64 is the one that goes deep.
-func TestNestedEnvelopesEnd(t *testing.T) {
-	payload := sample(t, "fc-timer")
-	for range MaxDepth - 2 {
-		payload = base64.StdEncoding.EncodeToString([]byte(payload))
+// The limit of nesting holds over envelopes as over brackets, or a few bytes that unfold into one
+// another could make a decoder of any depth.
+func TestEnvelopesCountAsNesting(t *testing.T) {
+	in64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	in := func(head, tail string) func(string) string {
+		return func(s string) string { return head + quoteJSON(s) + tail }
 	}
-	if a := decodeOne(t, payload); a.Format != FormatTimer {
-		t.Errorf("%d levels of base64: %+v", MaxDepth-2, a)
+	tests := []struct {
+		name   string
+		wrap   func(string) string
+		levels int
+	}{
+		{"none", func(s string) string { return s }, 0},
+		{"base64", in64, 1},
+		{"JSON string", quoteJSON, 1},
+		{"batch", in(`[`, `]`), 1},
+		{"batch within batches", in(`[[[`, `]]]`), 3},
+		{"MNS topic", in(`{"TopicName":"t","Message":`, `}`), 1},
+		{"MNS topic in a topic, as JSON",
+			in(`{"TopicName":"t","Message":{"TopicName":"t","Message":`, `}}`), 2},
+		{"MNS topic around a batch", in(`{"TopicName":"t","Message":[`, `]}`), 2},
+		{"MNS attributes", in(`{"attrs":{},"body":`, `}`), 1},
+		{"MNS queue", in(`{"specversion":"1","source":"q","type":"mns:q","data":{"messageBody":`,
+			`}}`), 2},
+		{"HTTP", in(`{"httpMethod":"POST","path":"/","body":`, `}`), 1},
+		{"GET", in(`{"httpMethod":"GET","path":"/","body":"","queryParameters":{"data":`, `}}`), 2},
+		{"GET of an envelope", in(`{"httpMethod":"GET","path":"/","body":"","queryParameters":
+			{"TopicName":"t","Message":`, `}}`), 2},
+		{"form", func(s string) string { return "data=" + url.QueryEscape(s) }, 1},
+		{"form in base64", func(s string) string { return in64("data=" + url.QueryEscape(s)) }, 2},
+		{"form in a topic", func(s string) string {
+			return `{"TopicName":"t","Message":` + quoteJSON("data="+url.QueryEscape(s)) + `}`
+		}, 2},
 	}
-	for range 3 {
-		payload = base64.StdEncoding.EncodeToString([]byte(payload))
+	nested := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for _, test := range tests {
+		alarms, err := Decode([]byte(test.wrap(nested(MaxDepth - test.levels))))
+		if err != nil || len(alarms) != 1 || alarms[0].Note != "an empty batch" {
+			t.Errorf("%s at the limit: %+v, error %v", test.name, alarms, err)
+		}
+		alarms, err = Decode([]byte(test.wrap(nested(MaxDepth - test.levels + 1))))
+		if err == nil && alarms[0].Note == "an empty batch" {
+			t.Errorf("%s is decoded above the limit: %+v", test.name, alarms)
+		}
 	}
-	if _, err := Decode([]byte(payload)); !errors.Is(err, ErrMalformed) {
-		t.Errorf("%d levels of base64: error %v", MaxDepth+1, err)
+	// Envelopes without a bracket: each is the base64 of the next. The limit is a level, too.
+	for inner, limit := range map[string]int{"[]": MaxDepth - 1, "a=b": MaxDepth} {
+		want := decodeOne(t, inner).Note
+		payload := inner
+		for n := range MaxDepth + 2 {
+			a, err := Decode([]byte(payload))
+			if ok := err == nil && a[0].Note == want; ok != (n <= limit) {
+				t.Errorf("%d levels of base64 around %s: %+v, error %v", n, inner, a, err)
+			}
+			payload = in64(payload)
+		}
 	}
 }
 
 func TestBatch(t *testing.T) {
 	agent := sample(t, "system-event-agent-stopped")
+	const none, broken = ProblemNotAnAlarm, ProblemUndecodable
+	queue := func(message string) string {
+		return `{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage",
+			"data":{"messageBody":` + quoteJSON(message) + `}}`
+	}
 	tests := []struct {
 		name, payload string
 		problems      []Problem
+		notes         []string // how the notes of what is no alarm begin, in this order
 	}{
-		{"empty: one result all the same", `[]`, []Problem{ProblemNotAnAlarm}},
-		{"an empty one inside", `[[]]`, []Problem{ProblemNotAnAlarm}},
-		{"objects and strings", `[` + agent + `,` + quoteJSON(agent) + `]`, []Problem{"", ""}},
-		{"bad elements in between", `[` + agent + `,"x",null,` + agent + `]`, []Problem{"", ProblemUndecodable, ProblemNotAnAlarm, ""}},
-		{"an envelope around nothing", `[{"TopicName":"t","Message":"x"},` + agent + `]`, []Problem{ProblemUndecodable, ""}},
-		{"a string nested too deep", `[` + quoteJSON(strings.Repeat("[", 40)) + `,` + agent + `]`, []Problem{ProblemUndecodable, ""}},
+		{"empty: one result all the same", `[]`, []Problem{none}, []string{"an empty batch"}},
+		{"an empty one inside", `[[]]`, []Problem{none}, []string{"an empty batch"}},
+		{"a batch of one is as good as none", `[{}]`, []Problem{none}, []string{"none of the"}},
+		{"objects and strings", `[` + agent + `,` + quoteJSON(agent) + `]`, []Problem{"", ""}, nil},
+		{"bad elements in between", `[` + agent + `,"x",null,` + agent + `]`,
+			[]Problem{"", broken, none, ""}, []string{
+				`1 of 4 elements is undecodable, element 2: neither JSON nor a form, it starts w`,
+				`1 of 4 elements is no alarm, element 3: a JSON value that is no object`}},
+		{"an envelope around nothing", `[{"TopicName":"t","Message":"x"},` + agent + `]`,
+			[]Problem{broken, ""}, []string{"1 of 2 elements is undecodable, element 1: neither"}},
+		{"a string nested too deep", `[` + quoteJSON(strings.Repeat("[", 40)) + `,` + agent + `]`,
+			[]Problem{broken, ""}, []string{"1 of 2 elements is undecodable, element 1: it is ne"}},
+		{"a string that is no JSON", `[` + agent + `,"{\"a"]`, []Problem{"", broken},
+			[]string{"1 of 2 elements is undecodable, element 2: not JSON: unexpected end"}},
+		{"many that are no alarm", `[` + agent + `,0,1,` + agent + `,{},[],"1"]`,
+			[]Problem{"", none, ""}, []string{
+				"5 of 7 elements are no alarm, the first is element 2: a JSON value that is"}},
+		{"many that are undecodable", `["x",` + agent + `,"","{"]`, []Problem{broken, ""}, []string{
+			"3 of 4 elements are undecodable, the first is element 1: neither JSON nor a form"}},
+		{"both, in the order of their first ones", `["x",0,"y",1,` + agent + `,2,"z"]`,
+			[]Problem{broken, none, ""}, []string{
+				"3 of 7 elements are undecodable, the first is element 1: neither JSON",
+				"3 of 7 elements are no alarm, the first is element 2: a JSON value"}},
+		{"events of the timer", `[` + sample(t, "fc-timer") + `,{},` + agent + `]`,
+			[]Problem{none, ""}, []string{"2 of 3 elements are no alarm, the first is element 1"}},
+		{"one event of the timer stays one", `[` + agent + `,` + sample(t, "fc-timer") + `]`,
+			[]Problem{"", none}, []string{"1 of 2 elements is no alarm, element 2: a timer"}},
+		{"events of others that are no alarms", `[` + strings.Repeat(`{"specversion":"1.0",
+			"source":"q","type":"t"},`, 3) + agent + `]`, []Problem{none, ""},
+			[]string{"3 of 4 elements are no alarm, the first is element 1: source is"}},
+		{"events of other services are alarms", `[` + strings.Repeat(`{"specversion":"1.0",
+			"source":"acs.rds","type":"t"},`, 2) + agent + `]`,
+			[]Problem{ProblemNotECS, ProblemNotECS, ""}, []string{"source is", "source is"}},
+		{"contradictions are alarms", `[` + strings.Repeat(sample(t,
+			"system-event-duplicate-key")+`,`, 2) + agent + `]`,
+			[]Problem{ProblemContradiction, ProblemContradiction, ""},
+			[]string{"resourceId is", "resourceId is"}},
+		{"batches within a batch count as their elements", `[[0,` + agent + `],[[],["x"]],` +
+			agent + `,"y"]`, []Problem{none, "", broken, ""}, []string{
+			"2 of 6 elements are no alarm, the first is element 1: a JSON value that is no object",
+			"2 of 6 elements are undecodable, the first is element 4: neither JSON"}},
+		{"a batch in an envelope", queue(`[0,1,` + agent + `]`), []Problem{none, ""},
+			[]string{"2 of 3 elements are no alarm, the first is element 1: a JSON value"}},
+		{"envelopes in a batch", `[` + queue("x") + `,` + queue(agent) + `,` + queue("{}") + `,` +
+			queue("y") + `]`, []Problem{broken, "", none}, []string{
+			"2 of 4 elements are undecodable, the first is element 1: neither",
+			"1 of 4 elements is no alarm, element 3: none of the"}},
 	}
 	for _, test := range tests {
 		alarms, err := Decode([]byte(test.payload))
-		var got []Problem
+		var problems []Problem
+		var notes []string
 		for _, a := range alarms {
-			got = append(got, a.Problem)
-			if a.Problem != "" && a.Note == "" {
-				t.Errorf("%s: a problem without a note: %+v", test.name, a)
+			problems = append(problems, a.Problem)
+			if a.Problem != "" {
+				notes = append(notes, a.Note)
 			}
+			checkAlarm(t, a)
 		}
-		if err != nil || !reflect.DeepEqual(got, test.problems) {
-			t.Errorf("%s: problems %q, error %v; want %q", test.name, got, err, test.problems)
+		if err != nil || !slices.Equal(problems, test.problems) {
+			t.Errorf("%s: problems %q, error %v; want %q", test.name, problems, err, test.problems)
+		}
+		if !slices.EqualFunc(notes, test.notes, strings.HasPrefix) {
+			t.Errorf("%s: the notes are %q, not %q...", test.name, notes, test.notes)
 		}
 	}
 }
 
-func TestHTTP(t *testing.T) {
-	tests := []struct {
-		name, payload string
-		ok            bool
-		want          Request
-	}{
-		{"FC 3.0", `{"rawPath":"/","isBase64Encoded":false,"body":"a=b","headers":{"X-Token":"1","x-token":"2","Content-Type":"t"},
-			"queryParameters":{"token":"s","n":1},"requestContext":{"http":{"method":"post"}}}`, true,
-			Request{"POST", map[string]string{"x-token": "1,2", "content-type": "t"},
-				map[string]string{"token": "s", "n": "1"}, []byte("a=b")}},
-		{"FC 3.0, base64", `{"rawPath":"/","isBase64Encoded":true,"body":"YT1i","requestContext":{"http":{"method":"POST"}}}`, true,
-			Request{"POST", map[string]string{}, map[string]string{}, []byte("a=b")}},
-		{"API gateway, flag as text", `{"path":"/","httpMethod":"POST","isBase64Encoded":"true","body":"YT1i","headers":null}`, true,
-			Request{"POST", map[string]string{}, map[string]string{}, []byte("a=b")}},
-		{"API gateway, flag says no", `{"path":"/","httpMethod":"POST","isBase64Encoded":"false","body":"YT1i"}`, true,
-			Request{"POST", map[string]string{}, map[string]string{}, []byte("YT1i")}},
-		{"base64 that is none has no body", `{"path":"/","httpMethod":"POST","isBase64Encoded":true,"body":"%"}`, true,
-			Request{"POST", map[string]string{}, map[string]string{}, nil}},
-		{"no body", `{"rawPath":"/","requestContext":{"http":{"method":"GET"}},"queryParameters":{"data":"{}"}}`, true,
-			Request{"GET", map[string]string{}, map[string]string{"data": "{}"}, nil}},
-		{"a system event", sample(t, "system-event-agent-stopped"), false, Request{}},
-		{"a batch of requests is none", `[{"path":"/","httpMethod":"POST","body":""}]`, false, Request{}},
-		{"a form", "path=/&httpMethod=POST&body=x", false, Request{}},
-		{"not JSON", `{"path":"/","httpMethod":"POST","body":""`, false, Request{}},
+// A folded alarm says nothing of the first of its elements but its reason, and has a Key of its
+// own: it stands for as many as it counts.
+func TestFoldedAlarms(t *testing.T) {
+	timer := sample(t, "fc-timer")
+	one := decodeOne(t, `[`+timer+`]`)
+	two := decodeOne(t, `[`+timer+`,`+timer+`]`)
+	three := decodeOne(t, `[`+timer+`,`+timer+`,`+timer+`]`)
+	if one.Format != FormatTimer || one.Name != "TestTimer" || one.Time.IsZero() {
+		t.Errorf("a batch of one timer: %+v", one)
 	}
-	for _, test := range tests {
-		got, ok := HTTP([]byte(test.payload))
-		if ok != test.ok || !reflect.DeepEqual(got, test.want) {
-			t.Errorf("%s: %+v, %v; want %+v, %v", test.name, got, ok, test.want, test.ok)
-		}
+	if two.Format != FormatUnknown || two.State != StateUnknown || two.Name != "" ||
+		!two.Time.IsZero() || two.Problem != ProblemNotAnAlarm {
+		t.Errorf("two timers: %+v", two)
 	}
-}
-
-// Notes and errors go to logs. Headers and query parameters may hold the function's token.
-func TestTokensAreNotQuoted(t *testing.T) {
-	const token = "s3cret-t0ken"
-	for _, method := range []string{"GET", "POST"} {
-		for _, body := range []string{`"x"`, `"a=b"`, `"[]"`, `1`, `"{"`, `null`} {
-			for _, duplicate := range []string{"", `,"body":"other"`} {
-				payload := `{"rawPath":"/","headers":{"authorization":"Bearer ` + token + `"},"queryParameters":{"token":"` + token +
-					`"},"requestContext":{"http":{"method":"` + method + `"}},"body":` + body + duplicate + `}`
-				alarms, err := Decode([]byte(payload))
-				if said := fmt.Sprint(alarms, err); strings.Contains(said, token) {
-					t.Errorf("%s: %s", payload, said)
-				}
-			}
-		}
+	if one.Key == two.Key || two.Key == three.Key {
+		t.Errorf("keys %q, %q, %q", one.Key, two.Key, three.Key)
 	}
 }
 
@@ -381,7 +481,8 @@ func TestStringsCanBePrinted(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	a := decodeOne(t, `{"alertState":"ALERT","alertName":"cpu\u001b[2J","ruleId":"r","dimensions":"{}"}`)
+	a := decodeOne(t,
+		`{"alertState":"ALERT","alertName":"cpu\u001b[2J","ruleId":"r","dimensions":"{}"}`)
 	if a.Name != "cpu\uFFFD[2J" {
 		t.Errorf("name %q", a.Name)
 	}

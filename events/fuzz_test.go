@@ -51,21 +51,23 @@ func checkAlarm(t *testing.T, a Alarm) {
 		if a.Instance == "" {
 			t.Errorf("neither an instance nor a problem: %+v", a)
 		}
-	case ProblemContradiction:
-	case ProblemNotAnAlarm, ProblemNotECS, ProblemNoInstance, ProblemPlaceholder, ProblemUndecodable:
+	case ProblemContradiction, ProblemRegion:
+	case ProblemNotAnAlarm, ProblemNotECS, ProblemNoInstance, ProblemPlaceholder,
+		ProblemUndecodable:
 		if a.Instance != "" {
 			t.Errorf("problem %q with an instance: %+v", a.Problem, a)
 		}
 	default:
 		t.Errorf("problem %q", a.Problem)
 	}
-	if a.Problem != "" && a.Note == "" || a.Problem == "" && a.Note != "" && a.Account != "" {
+	if a.Problem != "" && a.Note == "" || a.Problem == "" && a.Note != "" && a.Account != "" &&
+		!a.Weak {
 		t.Errorf("problem %q, note %q, account %q", a.Problem, a.Note, a.Account)
 	}
 	if a.Instance != "" && instanceProblem(a.Instance) != "" {
 		t.Errorf("instance %q", a.Instance)
 	}
-	if a.Region != "" && !isRegion(a.Region) {
+	if a.Region != "" && !ValidRegion(a.Region) {
 		t.Errorf("region %q", a.Region)
 	}
 	if a.Format == "" || a.Key == "" {
@@ -78,20 +80,32 @@ func checkAlarm(t *testing.T, a Alarm) {
 	for i := range v.NumField() {
 		if f := v.Field(i); f.Kind() == reflect.String {
 			s := f.String()
-			if len(s) > maxString || !utf8.ValidString(s) || strings.ContainsAny(s, "\x00\x1b\r\n") {
+			if len(s) > maxString || !utf8.ValidString(s) ||
+				strings.ContainsAny(s, "\x00\x1b\r\n") {
 				t.Errorf("%s is %q", v.Type().Field(i).Name, s)
 			}
 		}
 	}
 }
 
-// FuzzHTTP checks that whatever HTTP takes for a request has all its parts, and that Decode agrees.
+// FuzzHTTP checks that whatever HTTP takes for a request has all its parts, that nothing is a
+// request to Decode and none to HTTP (it would get past the token), and that what a request's
+// sender can do to the end of the event changes nothing about who it is.
 func FuzzHTTP(f *testing.F) {
 	for _, s := range Samples() {
 		f.Add(s.Payload)
 	}
+	for _, payload := range []string{`{"rawPath":"/","headers":{"a":["1"]},"body":"\u00`,
+		`{"httpMethod":"GET","path":"","body":"","headers":{"a":1},"headers":{"a":2}}`,
+		`{"requestContext":{"http":{"method":"get"}},"queryParameters":"{}"`} {
+		f.Add([]byte(payload))
+	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		before := bytes.Clone(payload)
 		r, ok := HTTP(payload)
+		if !bytes.Equal(payload, before) {
+			t.Fatal("HTTP changed its input")
+		}
 		if ok != (r.Header != nil && r.Query != nil) || len(r.Body) > 2*len(payload) {
 			t.Fatalf("%v %+v", ok, r)
 		}
@@ -99,6 +113,24 @@ func FuzzHTTP(f *testing.F) {
 			if key != strings.ToLower(key) {
 				t.Errorf("header %q", key)
 			}
+		}
+		text := trim(string(payload))
+		if !strings.HasPrefix(text, "{") || validate(text, 0) != nil {
+			return
+		}
+		o := readObject(text, 0, nil)
+		if ok != isHTTP(&o) {
+			t.Fatalf("a request: %v to HTTP, %v to Decode", ok, !ok)
+		}
+		if !ok {
+			return
+		}
+		if m := method(&o); m != r.Method && len(o.bad) == 0 && len(payload) < maxHeader {
+			t.Errorf("method %q to HTTP, %q to Decode", r.Method, m)
+		}
+		more, ok := HTTP(append(before, `}{"headers":{"a":"1"}}`...))
+		if !ok || !reflect.DeepEqual(more, r) {
+			t.Errorf("with something behind it: %+v, not %+v", more, r)
 		}
 	})
 }
@@ -115,7 +147,8 @@ func BenchmarkDecode(b *testing.B) {
 		{"hostile-keys-6MiB", `{` + strings.Repeat(`"Status":0,`, 570_000) + `"a":0}`},
 		{"hostile-headers-6MiB", `{"path":"","httpMethod":"","body":"a=b","headers":{` +
 			strings.Repeat(`"a":0,`, 1_000_000) + `"a":0}}`},
-		{"hostile-commas-6MiB", "alertState=ALERT&ruleId=1&dimensions=" + strings.Repeat("instanceId=,", 520_000)},
+		{"hostile-commas-6MiB",
+			"alertState=ALERT&ruleId=1&dimensions=" + strings.Repeat("instanceId=,", 520_000)},
 	} {
 		payload := []byte(bench.payload)
 		b.Run(bench.name, func(b *testing.B) {

@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,18 +13,38 @@ type claim struct{ in, field, value string }
 
 func (c claim) String() string { return c.in + c.field + " says " + quote(c.value) }
 
-// claims collects what all the fields of one alarm say about the same few things. An alarm names its instance up to four
-// times, and only if all of them agree is it known which machine is meant.
+// claims collects what all the fields of one alarm say about the same few things. An alarm names
+// its instance up to four times, and only if all of them agree is it known which machine is meant.
 type claims struct {
 	instances, regions, accounts []claim
 
 	foreign   string   // why it is not about an ECS instance
 	nobody    string   // why the instance that it names is not the one that the alarm is about
-	bad       []string // fields from which nothing may be guessed
+	bad       []fault  // fields from which nothing may be guessed
 	conflicts []string // other contradictions
+	doubt     string   // why the alarm is weak
 }
 
-func (c *claims) use(o object) { c.bad = append(c.bad, o.bad...) }
+// use takes over the faults of an object. It comes last: reading a field may find one.
+func (c *claims) use(o *object) {
+	for _, f := range o.bad {
+		if !slices.Contains(c.bad, f) {
+			c.bad = append(c.bad, f)
+		}
+	}
+}
+
+// join adds what an envelope says.
+func (c *claims) join(outer *claims) {
+	if outer == nil {
+		return
+	}
+	c.instances = append(c.instances, outer.instances...)
+	c.regions = append(c.regions, outer.regions...)
+	c.accounts = append(c.accounts, outer.accounts...)
+	c.bad = append(c.bad, outer.bad...)
+	c.foreign = first(c.foreign, outer.foreign)
+}
 
 func put(list *[]claim, in, field, value string) {
 	if value != "" {
@@ -31,8 +52,8 @@ func put(list *[]claim, in, field, value string) {
 	}
 }
 
-// resource takes an ARN such as acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1..., or the bare id that some contents
-// give instead.
+// resource takes an ARN such as acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1..., or the bare
+// id that some contents give instead.
 func (c *claims) resource(in, field, value string) {
 	if !strings.HasPrefix(value, "acs:") {
 		put(&c.instances, in, field, value)
@@ -53,38 +74,38 @@ func (c *claims) resource(in, field, value string) {
 	put(&c.instances, in, field, id)
 }
 
-// dimensions takes the object that a metric alarm is about, in every spelling that was ever documented: Java's Map.toString
-// (document 60714), a JSON array of objects (its 2018 edition), a JSON object, and strings of these (document 119889).
-func (c *claims) dimensions(o object, name string) {
+// dimensions takes the object that a metric alarm is about, in every spelling that was ever
+// documented: Java's Map.toString (document 60714), a JSON array of objects (its 2018 edition), a
+// JSON object, and strings of these (document 119889).
+func (c *claims) dimensions(o *object, name string) {
 	in := name + "."
 	one := func(d object) {
-		c.use(d)
 		put(&c.instances, in, "instanceId", d.text("instanceId"))
 		put(&c.accounts, in, "userId", d.text("userId"))
+		c.use(&d)
 	}
 	switch raw := o.json(name); {
 	case raw == "":
-		one(javaMap(o.text(name), o.level+1))
+		one(javaMap(o.text(name)))
 	case raw[0] == '{':
-		one(readObject(raw, o.level+1))
+		one(readObject(raw, 0, nil))
 	case raw[0] == '[':
 		n := 0
 		for element := range elements(raw) {
-			if element[0] == '{' {
-				one(readObject(element, o.level+2))
-			}
-			if n++; n > 100 { // a rule watches one object; more can only be abuse
-				c.bad = append(c.bad, name)
+			// A rule watches one object: a hundred can only be abuse.
+			if n++; n > 100 || element[0] != '{' {
+				o.spoil(name, severalValues)
 				return
 			}
+			one(readObject(element, 0, nil))
 		}
 	}
 }
 
-// javaMap reads {userId=1, instanceId=i-1}. Nothing in it is escaped, so a value may forge a second instanceId; a key given
-// twice is then bad, whichever came first.
-func javaMap(text string, level int) object {
-	o := object{level: level, form: true}
+// javaMap reads {userId=1, instanceId=i-1}. Nothing in it is escaped, so a value may forge a second
+// instanceId; a key given twice is then bad, whichever came first.
+func javaMap(text string) object {
+	o := object{form: true}
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
 	for pair := range strings.SplitSeq(text, ",") {
 		if key, value, ok := strings.Cut(pair, "="); ok {
@@ -95,7 +116,8 @@ func javaMap(text string, level int) object {
 	return o
 }
 
-// settle decides what all claims together say, and keeps the first of the problems in the order that Problem documents.
+// settle decides what all claims together say, and keeps the first of the problems in the order
+// that Problem documents.
 func (c *claims) settle(a *Alarm) {
 	problem := func(p Problem, note string) {
 		if a.Problem == "" {
@@ -103,7 +125,7 @@ func (c *claims) settle(a *Alarm) {
 		}
 	}
 	if len(c.bad) > 0 {
-		problem(ProblemContradiction, badFields(c.bad))
+		problem(ProblemContradiction, faults(c.bad))
 	}
 	if c.foreign != "" {
 		problem(ProblemNotECS, c.foreign)
@@ -128,28 +150,30 @@ func (c *claims) settle(a *Alarm) {
 	}
 
 	region, conflict := agree(c.regions)
-	switch {
-	case conflict != "":
+	if conflict != "" {
 		problem(ProblemContradiction, conflict)
-	case region != "" && !isRegion(region):
-		problem(ProblemContradiction, fmt.Sprintf("%s, which is no region id", c.regions[0]))
-	default:
-		a.Region = strings.Clone(region)
 	}
 	for _, conflict := range c.conflicts {
 		problem(ProblemContradiction, conflict)
 	}
+	if ValidRegion(region) {
+		a.Region = strings.Clone(region)
+	} else if region != "" {
+		problem(ProblemRegion, fmt.Sprintf("%s, which is no region id", c.regions[0]))
+	}
 
 	account, conflict := agree(c.accounts)
-	if conflict == "" {
-		a.Account = clean(account)
-	} else {
-		if a.Note != "" {
-			a.Note += "; "
-		}
-		a.Note += "the account is not known: " + conflict
+	a.Account = clean(account)
+	if conflict != "" {
+		conflict = "the account is not known: " + conflict
 	}
-	a.Note = clean(a.Note)
+	a.Weak = c.doubt != ""
+	a.Note = clean(sentences(a.Note, c.doubt, conflict))
+}
+
+// sentences joins those that there are.
+func sentences(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "; ")
 }
 
 // agree returns what all claims say, or the first two that disagree.
@@ -165,12 +189,17 @@ func agree(list []claim) (value, conflict string) {
 	return list[0].value, ""
 }
 
-func badFields(names []string) string {
-	return "given twice with different values, or not decodable: " + strings.Join(names, ", ")
+// faults names every field from which nothing may be guessed, and why.
+func faults(list []fault) string {
+	var all []string
+	for _, f := range list {
+		all = append(all, f.field+" "+f.why)
+	}
+	return sentences(all...)
 }
 
-// instanceProblem says why id is not the id of an instance that can exist; empty if it can. Real ids are "i-" and 17 to 20
-// lower-case letters and digits; those of before 2016 are shorter.
+// instanceProblem says why id is not the id of an instance that can exist; empty if it can. Real
+// ids are "i-" and 17 to 20 lower-case letters and digits; those of before 2016 are shorter.
 func instanceProblem(id string) Problem {
 	prefix, rest, ok := strings.Cut(id, "-")
 	if !ok || prefix == "" || !only(prefix, "az") || !only(rest, "az", "09") {
@@ -182,8 +211,10 @@ func instanceProblem(id string) Problem {
 	if len(rest) < 9 || len(rest) > 40 {
 		return ProblemPlaceholder // i-12345, i-testhost
 	}
-	for _, word := range []string{"test", "example", "sample", "demo", "instance", "resource", "placeholder"} {
-		if strings.HasPrefix(rest, word) { // real ids begin with a code of the region, such as bp1 or 2ze
+	for _, word := range []string{"test", "example", "sample", "demo", "instance", "resource",
+		"placeholder"} {
+		// real ids begin with a code of the region, such as bp1 or 2ze
+		if strings.HasPrefix(rest, word) {
 			return ProblemPlaceholder
 		}
 	}
@@ -194,24 +225,8 @@ func instanceProblem(id string) Problem {
 	return ""
 }
 
-// isRegion reports whether s is a region id: words of lower-case letters and digits, joined by hyphens, no more.
-func isRegion(s string) bool {
-	if len(s) > 40 {
-		return false
-	}
-	words := strings.Split(s, "-")
-	if len(words) < 2 || len(words[0]) < 2 || !only(words[0], "az") {
-		return false
-	}
-	for _, word := range words[1:] {
-		if word == "" || !only(word, "az", "09") {
-			return false
-		}
-	}
-	return true
-}
-
-// only reports whether every byte of s is in one of the ranges, each given as its first and last byte.
+// only reports whether every byte of s is in one of the ranges, each given as its first and last
+// byte.
 func only(s string, ranges ...string) bool {
 	for i := range len(s) {
 		in := false
@@ -225,23 +240,28 @@ func only(s string, ranges ...string) bool {
 	return true
 }
 
+// oneOf reports whether s is one of the words.
+func oneOf(s string, words ...string) bool { return slices.Contains(words, s) }
+
 const maxString = 512 // bytes of a string in an Alarm
 
-// clean makes a string that strangers wrote fit to be kept and printed: valid, bounded, no control characters and no marks
-// that reorder text on a terminal. What is replaced stays visible, so that no name turns into another one. The result shares
-// no memory with the payload.
+// clean makes a string that strangers wrote fit to be kept and printed: valid, bounded, no control
+// characters and no marks that reorder text on a terminal. What is replaced stays visible, so that
+// no name turns into another one. The result shares no memory with the payload.
 func clean(s string) string {
 	if len(s) <= maxString && only(s, " ~") {
 		return strings.Clone(s)
 	}
 	s = clip(s, maxString)
-	s = strings.Map(func(r rune) rune {
+	printable := strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return utf8.RuneError
 	}, s)
-	return clip(s, maxString) // a replacement is longer than the byte that it replaces
+	// A replacement is longer than the byte that it replaces. Map returns s itself where nothing is
+	// to be replaced, and that is a part of the payload.
+	return strings.Clone(clip(printable, maxString))
 }
 
 // clip cuts s to n bytes without cutting a character.

@@ -2,22 +2,26 @@ package events
 
 import (
 	"encoding/json"
+	"fmt"
 	"iter"
 	"net/url"
+	"slices"
 	"strings"
 )
 
-// object is a JSON object or a form, reduced to the fields that this package knows. Unknown fields are legal everywhere
-// (document 60714: "parameters may be added") and cost nothing, so a hostile payload cannot make an object large.
+// object is a JSON object or a form, reduced to the fields that this package knows. Unknown fields
+// are legal everywhere (document 60714: "parameters may be added") and cost nothing, so a hostile
+// payload cannot make an object large.
 //
-// encoding/json is not used for it: it matches keys without regard to case and lets the last of two equal keys win, so that
-// a payload could name one instance to a log pipeline and another one to us.
+// encoding/json is not used for it: it matches keys without regard to case and lets the last of two
+// equal keys win, so that a payload could name one instance to a log pipeline and another one to
+// us.
 type object struct {
 	fields []field
-	size   int      // members, unknown ones included
-	level  int      // nesting of the object within the payload
-	form   bool     // fields are plain text instead of JSON
-	bad    []string // known fields given twice with different values, or with a broken escape: nothing may be guessed from them
+	size   int     // members, unknown ones included
+	level  int     // nesting within the payload, of an envelope
+	form   bool    // fields are plain text instead of JSON
+	bad    []fault // known fields from which nothing may be guessed
 }
 
 type field struct {
@@ -26,16 +30,26 @@ type field struct {
 	exact bool   // false: spelled in another case, kept only to notice that it disagrees
 }
 
+// fault says why nothing may be guessed from a field.
+type fault struct{ field, why string }
+
+const (
+	givenTwice    = "is given twice with different values"
+	severalValues = "is a list of several values"
+)
+
 // known holds every field that is read anywhere, by its name in lower case.
 var known = func() map[string]string {
 	names := strings.Fields(`
-		alert alertName alertState alertStatus aliyunaccountid aliyunregionid arn attrs body content curLevel
-		data dedupId dimensions ecsInstanceId eventContentMap eventId eventName eventRawContent eventStatus eventTime
-		eventType executeFinishTime headers http httpMethod id instanceId isBase64Encoded level Message messageBody meta
-		method metricData metricName metricProject name namespace path product queryParameters rawMetricName rawPath
-		regionId requestContext resourceId resources ruleId ruleName severity source specversion status strategyName
-		subject subscription sysEventMeta time timestamp TopicName TopicOwner traceId transId triggerLevel triggerName
-		triggerTime type userId value`)
+		alert alertName alertState alertStatus aliyunaccountid aliyunregionid arn attrs body content
+		curLevel data dedupId dimensions ecsInstanceId eventContentMap eventId eventName
+		eventRawContent eventStatus eventTime eventType executeFinishTime executeStartTime headers
+		http httpMethod id instanceId ipGroup isBase64Encoded level Message messageBody meta method
+		metricData metricName metricProject name namespace path product publishTime queryParameters
+		rawMetricName rawPath regionId requestContext resourceId resources ruleId ruleName severity
+		source specversion status strategyName subject subscription sysEventMeta tianjimonVersion
+		time timestamp TopicName TopicOwner traceId transId triggerLevel triggerName triggerTime
+		type userId value`)
 	m := make(map[string]string, len(names))
 	for _, name := range names {
 		m[strings.ToLower(name)] = name
@@ -72,7 +86,7 @@ func (o *object) add(key, raw string) {
 			continue
 		}
 		if f.raw != raw {
-			o.spoil(name)
+			o.spoil(name, givenTwice)
 		}
 		if key == name && !f.exact {
 			f.raw, f.exact = raw, true
@@ -82,16 +96,18 @@ func (o *object) add(key, raw string) {
 	o.fields = append(o.fields, field{name: name, raw: raw, exact: key == name})
 }
 
-func (o *object) spoil(name string) {
-	for _, bad := range o.bad {
-		if bad == name {
-			return
-		}
+// spoil notes that nothing may be guessed from a field; the first reason is kept.
+func (o *object) spoil(name, why string) {
+	if !o.isBad(name) {
+		o.bad = append(o.bad, fault{name, why})
 	}
-	o.bad = append(o.bad, name)
 }
 
-func (o object) raw(name string) (string, bool) {
+func (o *object) isBad(name string) bool {
+	return slices.ContainsFunc(o.bad, func(f fault) bool { return f.field == name })
+}
+
+func (o *object) raw(name string) (string, bool) {
 	for i := range o.fields {
 		if o.fields[i].name == name && o.fields[i].exact {
 			return o.fields[i].raw, true
@@ -101,7 +117,7 @@ func (o object) raw(name string) (string, bool) {
 }
 
 // has reports whether all names are fields of the object, whatever their values.
-func (o object) has(names ...string) bool {
+func (o *object) has(names ...string) bool {
 	for _, name := range names {
 		if _, ok := o.raw(name); !ok {
 			return false
@@ -110,21 +126,89 @@ func (o object) has(names ...string) bool {
 	return true
 }
 
-// text returns a string, number or boolean as text. Whatever is missing, an object or an array, null, or the word "null"
-// (CloudMonitor writes it for empty parameters) is the empty string.
-func (o object) text(name string) string {
-	s, ok := o.raw(name)
-	if !ok || s == "" {
-		return ""
+// value returns a field as text, or as JSON where it is no text. A list of one text is that text,
+// also where the list itself is written as text: forwarders that read a form with Python's parse_qs
+// pass every value on as a list.
+func (o *object) value(name string) (value string, isJSON bool) {
+	raw, ok := o.raw(name)
+	if !ok || raw == "" {
+		return "", false
 	}
-	if !o.form {
-		switch s[0] {
-		case '"':
-			s = unquote(s)
-		case '{', '[', 'n':
-			return ""
+	if o.form || raw[0] == '"' {
+		text := raw
+		if !o.form {
+			text = unquote(raw)
+		}
+		if raw = trim(text); !isListOfTexts(raw) {
+			return text, false
 		}
 	}
+	if raw[0] == '[' {
+		if element, n := sole(raw); n == 1 && element[0] == '"' {
+			return unquote(element), false
+		}
+	}
+	return raw, true
+}
+
+// sole returns the first element of a valid JSON array, and how many there are: two stands for all
+// larger numbers.
+func sole(list string) (element string, n int) {
+	for e := range elements(list) {
+		if n++; n > 1 {
+			break
+		}
+		element = e
+	}
+	return element, n
+}
+
+// isListOfTexts reports whether text is a JSON array of strings, and of one at least.
+func isListOfTexts(text string) bool {
+	if !strings.HasPrefix(text, "[") || validate(text, 0) != nil {
+		return false
+	}
+	n := 0
+	for element := range elements(text) {
+		if n++; element[0] != '"' {
+			return false
+		}
+	}
+	return n > 0
+}
+
+// text returns a string, number or boolean as text, also the only one of a list. Whatever is
+// missing, an object, an empty list, null, or the word "null" (CloudMonitor writes it for empty
+// parameters) is the empty string. A list of several values spoils the field.
+func (o *object) text(name string) string {
+	s, isJSON := o.value(name)
+	if isJSON && s[0] == '[' {
+		element, n := sole(s)
+		if n > 1 {
+			o.spoil(name, severalValues)
+		}
+		if n != 1 {
+			return ""
+		}
+		s = element
+	}
+	if isJSON && (s[0] == '{' || s[0] == '[') {
+		return ""
+	}
+	return given(s)
+}
+
+// document returns the text of a document within the document, as it is.
+func (o *object) document(name string) string {
+	raw, _ := o.raw(name)
+	if !o.form && strings.HasPrefix(raw, `"`) {
+		raw = unquote(raw)
+	}
+	return given(raw)
+}
+
+// given drops white space around a text, and the word that stands for no text.
+func given(s string) string {
 	s = strings.TrimSpace(s)
 	if strings.EqualFold(s, "null") {
 		return ""
@@ -132,33 +216,32 @@ func (o object) text(name string) string {
 	return s
 }
 
-// json returns the JSON value of a field, also where the field is a string that holds JSON; empty where it is neither.
-func (o object) json(name string) string {
-	raw, ok := o.raw(name)
-	if !ok || raw == "" {
+// json returns the JSON value of a field, also where the field is a string that holds JSON; empty
+// where it is neither.
+func (o *object) json(name string) string {
+	value, isJSON := o.value(name)
+	if isJSON {
+		return value
+	}
+	value = trim(value)
+	if value == "" || validate(value, 0) != nil {
 		return ""
 	}
-	if !o.form && raw[0] != '"' {
-		return raw
-	}
-	text := trim(o.text(name))
-	if text == "" || validate(text, o.level+1) != nil {
-		return ""
-	}
-	return text
+	return value
 }
 
-// object returns a field that is a JSON object, or a string that holds one; otherwise the empty object.
-func (o object) object(name string) object {
+// object returns a field that is a JSON object, or a string that holds one; otherwise the empty
+// object.
+func (o *object) object(name string) object {
 	raw := o.json(name)
 	if raw == "" || raw[0] != '{' {
 		return object{level: o.level + 1}
 	}
-	return readObject(raw, o.level+1)
+	return readObject(raw, o.level+1, nil)
 }
 
-// validate reports why text is not JSON that this package reads. Everything below relies on it: on valid JSON the scanning
-// functions cannot run past the end.
+// validate reports why text is not JSON that this package reads. Everything below relies on it: on
+// valid JSON the scanning functions cannot run past the end.
 func validate(text string, level int) error {
 	depth := level
 	for i := 0; i < len(text); i++ {
@@ -171,23 +254,27 @@ func validate(text string, level int) error {
 			}
 		case '{', '[':
 			if depth++; depth > MaxDepth {
-				return malformed("it is nested more than %d levels deep", MaxDepth)
+				return errNested
 			}
 		case '}', ']':
 			depth--
 		}
 	}
-	data := []byte(text)
-	if json.Valid(data) {
+	if json.Valid([]byte(text)) {
 		return nil
 	}
-	var raw json.RawMessage
-	return malformed("not JSON: %v", json.Unmarshal(data, &raw))
+	return errNotJSON
 }
 
-// readObject reads the text of a valid JSON object.
-func readObject(text string, level int) object {
-	o := object{fields: make([]field, 0, 16), level: level}
+// syntax says what is wrong with text that is not JSON.
+func syntax(text string) string {
+	var raw json.RawMessage
+	return fmt.Sprintf("not JSON: %v", json.Unmarshal([]byte(text), &raw))
+}
+
+// readObject reads the text of a valid JSON object. It may use the memory of spare for the fields.
+func readObject(text string, level int, spare []field) object {
+	o := object{fields: spare[:0], level: level}
 	for i := skipSpace(text, 1); text[i] != '}'; i = skipComma(text, i) {
 		keyEnd := stringEnd(text, i)
 		start := skipSpace(text, skipSpace(text, keyEnd)+1) // over the colon
@@ -198,8 +285,9 @@ func readObject(text string, level int) object {
 	return o
 }
 
-// readForm reads application/x-www-form-urlencoded text. Unlike url.ParseQuery it never lets one bad pair lose another:
-// CloudMonitor's own sample ends in "unit=%". A raw semicolon is as bad as a broken escape, since some readers cut there.
+// readForm reads application/x-www-form-urlencoded text. Unlike url.ParseQuery it never lets one
+// bad pair lose another: CloudMonitor's own sample ends in "unit=%". A raw semicolon is as bad as a
+// broken escape, since some readers cut there.
 func readForm(text string, level int) object {
 	o := object{level: level, form: true}
 	for pair := range strings.SplitSeq(text, "&") {
@@ -210,7 +298,7 @@ func readForm(text string, level int) object {
 		}
 		value, err = url.QueryUnescape(value)
 		if name, ok := knownName(key); ok && (err != nil || strings.Contains(pair, ";")) {
-			o.spoil(name)
+			o.spoil(name, "cannot be decoded")
 		}
 		o.add(key, value)
 	}
@@ -230,18 +318,14 @@ func elements(text string) iter.Seq[string] {
 	}
 }
 
-// members yields every member of a valid JSON object, its value as text.
+// members yields the members of a valid JSON object, their values as JSON.
 func members(text string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for i := skipSpace(text, 1); text[i] != '}'; i = skipComma(text, i) {
 			keyEnd := stringEnd(text, i)
 			start := skipSpace(text, skipSpace(text, keyEnd)+1)
 			end := valueEnd(text, start)
-			value := text[start:end]
-			if value[0] == '"' {
-				value = unquote(value)
-			}
-			if !yield(unquote(text[i:keyEnd]), value) {
+			if !yield(unquote(text[i:keyEnd]), text[start:end]) {
 				return
 			}
 			i = end
@@ -265,6 +349,7 @@ func skipComma(s string, i int) int {
 	return i
 }
 
+// valueEnd returns the index behind the value at i, which is an element or a member's.
 func valueEnd(s string, i int) int {
 	switch s[i] {
 	case '"':
@@ -283,10 +368,7 @@ func valueEnd(s string, i int) int {
 			}
 		}
 	}
-	if n := strings.IndexAny(s[i:], ",]} \t\r\n"); n >= 0 {
-		return i + n
-	}
-	return len(s)
+	return i + strings.IndexAny(s[i:], ",]} \t\r\n") // there is one behind every value inside
 }
 
 func stringEnd(s string, i int) int {
@@ -304,8 +386,6 @@ func unquote(raw string) string {
 		return raw[1 : len(raw)-1]
 	}
 	var s string
-	if err := json.Unmarshal([]byte(raw), &s); err != nil {
-		return ""
-	}
+	_ = json.Unmarshal([]byte(raw), &s) // it is valid
 	return s
 }

@@ -10,7 +10,8 @@ import (
 //go:embed samples/*.json samples/*.txt samples/README.md
 var sampleFiles embed.FS
 
-// Sample is a payload as it may arrive, named for what it teaches. samples/README.md says where each comes from.
+// Sample is a payload as it may arrive, named for what it teaches. samples/README.md says where
+// each comes from.
 type Sample struct {
 	Name    string // the file's name without its extension
 	Teaches string // what it teaches, in a few words, from samples/README.md
@@ -19,21 +20,16 @@ type Sample struct {
 
 // Samples returns all sample payloads, sorted by name. The payloads are copies.
 func Samples() []Sample {
-	entries, err := sampleFiles.ReadDir("samples")
-	if err != nil {
-		return nil // the directory is embedded: it cannot be missing
-	}
 	teaches := lessons()
 	var samples []Sample
+	entries, _ := sampleFiles.ReadDir("samples") // it is embedded, like all that is in it
 	for _, entry := range entries {
 		if entry.Name() == "README.md" {
 			continue
 		}
-		payload, err := sampleFiles.ReadFile("samples/" + entry.Name())
-		if err != nil {
-			continue
-		}
-		samples = append(samples, Sample{strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())), teaches[entry.Name()], payload})
+		payload, _ := sampleFiles.ReadFile("samples/" + entry.Name())
+		samples = append(samples, Sample{strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())),
+			teaches[entry.Name()], payload})
 	}
 	slices.SortFunc(samples, func(a, b Sample) int { return strings.Compare(a.Name, b.Name) })
 	return samples
@@ -41,10 +37,7 @@ func Samples() []Sample {
 
 // lessons reads what each sample teaches, by the file's name, from the table in samples/README.md.
 func lessons() map[string]string {
-	readme, err := sampleFiles.ReadFile("samples/README.md")
-	if err != nil {
-		return nil // it is embedded
-	}
+	readme, _ := sampleFiles.ReadFile("samples/README.md")
 	teaches := map[string]string{}
 	for line := range strings.Lines(string(readme)) {
 		if cells := strings.Split(line, " | "); len(cells) == 3 {

@@ -13,13 +13,17 @@ type event struct {
 	id       string // of the notification
 	eventID  string // of the event: the same for all of its notifications
 	level    string
-	at       string
-	finished string // executeFinishTime
+	times    []string // the first that can be read is the alarm's
+	contents []string // times in the content
+	finished string   // executeFinishTime
 }
 
-// systemEvent decodes what an event rule sends (ECS documents "Overview of event notifications" and 143663; CloudMonitor's
-// own events, document "DescribeSystemEventAttribute", have the same fields).
-func systemEvent(o object) Alarm {
+func isSystemEvent(o *object) bool { return o.has("product", "name", "resourceId") }
+
+// systemEvent decodes what an event rule sends (ECS documents "Overview of event notifications" and
+// 143663; CloudMonitor's own events, document "DescribeSystemEventAttribute", have the same
+// fields).
+func systemEvent(o *object) Alarm {
 	e := event{format: FormatSystemEvent}
 	e.notification("", o)
 	a := e.alarm()
@@ -30,33 +34,45 @@ func systemEvent(o object) Alarm {
 	return a
 }
 
-// subscription decodes the push channel of an event subscription (document "Configure callbacks for system event-triggered
-// alerts"): JSON, or a form whose alert parameter is JSON. The event is inside, once as alert and once as sysEventMeta.
-func subscription(o object, text string) Alarm {
+func isSubscription(o *object) bool {
+	return o.has("alert") && (o.has("subscription") || o.has("strategyName"))
+}
+
+// subscription decodes the push channel of an event subscription (document "Configure callbacks for
+// system event-triggered alerts"): JSON, or a form whose alert parameter is JSON. The event is
+// inside, once as alert and once as sysEventMeta. outer is what an envelope says besides; nil:
+// nothing.
+func subscription(o *object, outer *claims, text string) Alarm {
 	alert := o.object("alert")
-	meta := alert.object("meta").object("sysEventMeta")
+	envelope := alert.object("meta")
+	meta := envelope.object("sysEventMeta")
 	if !alert.has("eventName") || first(alert.text("source"), "SYS_EVENT") != "SYS_EVENT" {
-		a := notAnAlarm("a subscription's message that holds no system event", text)
+		a := unusable(ProblemNotAnAlarm, "a subscription's message that holds no system event",
+			text)
 		a.Format = FormatSubscription
 		return a
 	}
 	e := event{format: FormatSubscription}
-	e.use(o)
-	e.notification("alert.meta.sysEventMeta.", meta)
-	e.use(alert)
+	e.notification("alert.meta.sysEventMeta.", &meta)
 	put(&e.names, "alert.", "eventName", alert.text("eventName"))
 	put(&e.products, "alert.", "product", alert.text("product"))
 	put(&e.accounts, "alert.", "userId", alert.text("userId"))
 	put(&e.accounts, "", "userId", o.text("userId"))
 	e.resource("alert.", "arn", alert.text("arn"))
-	e.content("alert.eventContentMap.", alert.object("eventContentMap"))
-	e.content("alert.eventRawContent.", alert.object("eventRawContent")) // "{}" in the document's sample
+	content, raw := alert.object("eventContentMap"), alert.object("eventRawContent")
+	e.content("alert.eventContentMap.", &content)
+	e.content("alert.eventRawContent.", &raw) // it is "{}" in the document's sample
 	e.id = first(e.id, alert.text("dedupId"), alert.text("traceId"))
 	e.level = first(e.level, alert.text("severity"), o.text("severity"))
-	e.at = first(e.at, alert.text("timestamp"), o.text("time"))
+	e.times = append(e.times, alert.text("timestamp"), o.text("time"))
+	status := alert.text("alertStatus")
+	e.use(o)
+	e.use(&alert)
+	e.use(&envelope)
+	e.join(outer)
 
 	a := e.alarm()
-	a.RawState = clean(alert.text("alertStatus"))
+	a.RawState = clean(status)
 	switch a.RawState {
 	case "TRIGGERED":
 		a.State = e.state(a.EventStatus)
@@ -73,75 +89,43 @@ func subscription(o object, text string) Alarm {
 	return a
 }
 
-// eventBridge decodes an event of ECS from the default bus (EventBridge document "ECS events"). Its type has no status, and
-// data is the content of a notification; a transformation in the rule may have kept the whole notification.
-func eventBridge(o object) Alarm {
-	e := event{format: FormatEventBridge}
-	e.use(o)
-	data := o.object("data")
-	if data.has("name", "content") {
-		e.notification("data.", data)
-	} else {
-		e.content("data.", data)
-	}
-	kind := strings.TrimPrefix(o.text("type"), "ecs:")
-	if len(e.statuses) == 0 {
-		kind, _ = splitName(kind) // only data.eventStatus gives the status; a suffix alone is not documented
-	}
-	put(&e.names, "", "type", kind)
-	e.resource("", "subject", o.text("subject"))
-	put(&e.products, "", "source", "ECS")
-	put(&e.regions, "", "aliyunregionid", o.text("aliyunregionid"))
-	put(&e.accounts, "", "aliyunaccountid", o.text("aliyunaccountid"))
-	e.at = first(e.at, o.text("time"))
-
-	a := e.alarm()
-	a.Name = clean(o.text("type"))
-	a.State = e.state(a.EventStatus)
-	a.RawState = a.EventStatus
-	e.settle(&a)
-	if e.eventID == "" && e.id == "" && o.text("id") != "" {
-		a.Key = key(o.text("source"), o.text("id"))
-	} else {
-		a.Key = e.key(&a)
-	}
-	return a
-}
-
 // notification reads the fields of a notification; in says where they are.
-func (e *event) notification(in string, o object) {
-	e.use(o)
+func (e *event) notification(in string, o *object) {
 	put(&e.names, in, "name", o.text("name"))
 	put(&e.products, in, "product", o.text("product"))
 	e.resource(in, "resourceId", o.text("resourceId"))
 	put(&e.regions, in, "regionId", o.text("regionId"))
 	put(&e.accounts, in, "userId", o.text("userId"))
-	e.content(in+"content.", o.object("content"))
+	content := o.object("content")
+	e.content(in+"content.", &content)
 	put(&e.statuses, in, "status", o.text("status"))
 	e.id = o.text("id")
 	e.level = o.text("level")
-	e.at = first(o.text("eventTime"), o.text("time"))
+	e.times = append(e.times, o.text("eventTime"), o.text("time"))
+	e.use(o)
 }
 
 // content reads the part that differs from event to event.
-func (e *event) content(in string, o object) {
-	e.use(o)
+func (e *event) content(in string, o *object) {
 	put(&e.types, in, "eventType", o.text("eventType"))
 	put(&e.statuses, in, "eventStatus", o.text("eventStatus"))
 	put(&e.instances, in, "instanceId", o.text("instanceId"))
 	e.resource(in, "resourceId", o.text("resourceId"))
-	if len(e.instances) > 0 { // a disk's event names the instance that the disk is attached to; it is not about the instance
+	// a disk's event names the instance that the disk is attached to; it is not about the instance
+	if len(e.instances) > 0 {
 		put(&e.instances, in, "ecsInstanceId", o.text("ecsInstanceId"))
 	}
 	e.eventID = first(e.eventID, o.text("eventId"))
 	e.finished = first(e.finished, o.text("executeFinishTime"))
+	e.contents = append(e.contents, o.text("publishTime"), o.text("executeStartTime"))
+	e.use(o)
 }
 
 const agentRule = "Agent_Status" // Agent_Status_Stopped fires what Agent_Status_Running resolves
 
 // alarm settles the event's name and status.
 func (e *event) alarm() Alarm {
-	a := Alarm{Format: e.format, Level: alarmLevel(e.level), Time: parseTime(e.at)}
+	a := Alarm{Format: e.format, Level: alarmLevel(e.level), Time: firstTime(e.times...)}
 	for _, product := range e.products {
 		if product.value != "ECS" && product.value != "CloudMonitor" {
 			e.foreign = product.String() + ", neither ECS nor CloudMonitor"
@@ -177,7 +161,8 @@ func (e *event) alarm() Alarm {
 	}
 	all = append(all, e.statuses...)
 	for _, status := range all {
-		// Normal says that the notification is an ordinary one; it does not contradict the status that the event has.
+		// Normal says that the notification is an ordinary one; it does not contradict the status
+		// that the event has.
 		if strings.EqualFold(status.value, "Normal") && a.EventStatus != "" {
 			continue
 		}
@@ -193,8 +178,8 @@ func (e *event) alarm() Alarm {
 	return a
 }
 
-// state maps the status of an event. A notification such as StateChange is Normal and counts as firing: whether an event is
-// one that a restart can cure is for others to say.
+// state maps the status of an event. A notification such as StateChange is Normal and counts as
+// firing: whether an event is one that a restart can cure is for others to say.
 func (e *event) state(status string) State {
 	agent := len(e.names) > 0 && strings.HasPrefix(e.names[0].value, agentRule+"_")
 	switch lower := strings.ToLower(status); {
@@ -207,7 +192,8 @@ func (e *event) state(status string) State {
 	case lower == "executing" || lower == "scheduled" || lower == "inquiring":
 		// ECS keeps the name "...:Executing" in the notification that an event of a disk has ended.
 		if e.finished != "" {
-			e.conflicts = append(e.conflicts, "the status is "+quote(status)+", but executeFinishTime is "+quote(e.finished))
+			e.conflicts = append(e.conflicts,
+				"the status is "+quote(status)+", but executeFinishTime is "+quote(e.finished))
 		}
 		return StateFiring
 	case lower == "failed" || lower == "normal":
@@ -218,7 +204,8 @@ func (e *event) state(status string) State {
 	return StateUnknown
 }
 
-// key recognises a notification: the id alone does not do, because the documents show one id in successive states.
+// key recognises a notification: the id alone does not do, because the documents show one id in
+// successive states.
 func (e *event) key(a *Alarm) string {
 	switch {
 	case e.eventID != "":
@@ -229,8 +216,8 @@ func (e *event) key(a *Alarm) string {
 	return e.fieldsKey(a)
 }
 
-// splitName cuts the status off a name: "Instance:SystemFailure.Reboot:Executing", and the end of "Agent_Status_Stopped",
-// which stays part of the event's name.
+// splitName cuts the status off a name: "Instance:SystemFailure.Reboot:Executing", and the end of
+// "Agent_Status_Stopped", which stays part of the event's name.
 func splitName(name string) (event, status string) {
 	if rest, ok := strings.CutPrefix(name, agentRule+"_"); ok {
 		return name, rest
