@@ -365,7 +365,7 @@ func (e *examination) credentials() bool {
 		return false
 	}
 	var err error
-	if e.cloud, err = app.OpenCloud(e.settings, keys, e.seams); err != nil {
+	if e.cloud, err = app.OpenCloud(e.settings, keys, e.region, e.seams); err != nil {
 		e.add("credentials", finding, err.Error(), credentialsHint)
 		return false
 	}

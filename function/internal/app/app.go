@@ -136,7 +136,7 @@ func (i Invocation) about() handle.Invocation {
 
 // handler makes what handles one invocation, with its own credentials. The returned func closes what only it used.
 func (f *Function) handler(invocation Invocation) (*handle.Handler, func(), error) {
-	cloud, err := OpenCloud(f.config, invocation.Credentials, f.seams)
+	cloud, err := OpenCloud(f.config, invocation.Credentials, invocation.Region, f.seams)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -24,14 +24,15 @@ func OpenLedger(c config.Config, credentials ecs.Credentials) (Books, error) {
 		Store: store}, nil
 }
 
-// OpenCloud returns what calls ECS as the configuration says, over the seams' clock and transport. The error says what is
+// OpenCloud returns what calls ECS in one region (empty: in any) as the configuration says, over the seams' clock and transport. The error says what is
 // missing. Whoever opens it closes it.
-func OpenCloud(c config.Config, credentials ecs.Credentials, seams Seams) (*ecs.Client, error) {
+func OpenCloud(c config.Config, credentials ecs.Credentials, region string, seams Seams) (
+	*ecs.Client, error) {
 	if seams.Clock == nil {
 		seams.Clock = RealClock{}
 	}
 	return ecs.New(ecs.Options{
-		Credentials: credentials, Endpoint: c.Endpoint, VPC: c.VPC,
-		CallLimit: c.Policy.CallLimit(), Now: seams.Clock.Now, Base: seams.Transport,
+		Credentials: credentials, Endpoint: c.Endpoint, VPC: c.VPC, Region: region,
+		Each: seams.Clock.Each, CallLimit: c.Policy.CallLimit(), Now: seams.Clock.Now, Base: seams.Transport,
 	})
 }
