@@ -209,7 +209,7 @@ func stringConstant(t *testing.T, file, name string) string {
 func auditFields(t *testing.T) []string {
 	t.Helper()
 	var line bytes.Buffer
-	report.New(&line, "request-1").Report(&remedy.Result{
+	report.New(&line, "request-1", "213c343").Report(&remedy.Result{
 		Alarm:    remedy.AlarmView{Time: time.Unix(1, 0)},
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}})
 	var parsed map[string]any

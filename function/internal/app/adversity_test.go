@@ -694,3 +694,41 @@ func TestRefusedInTransition(t *testing.T) {
 		})
 	}
 }
+
+// TestLostFleet: the fleet's record is gone, and perhaps a pause with it. Nothing is begun until an operator says so; what is
+// under way goes on.
+func TestLostFleet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
+		other := s.many(1)[0]
+		expect(t, s.deliver(sweepEvent))
+		owner := s.inBackground(s.function, delivery(0), kernelHang(instance, time.Now()))
+		pass(2 * time.Minute)
+		kept := ledger.NewMem()
+		for _, key := range []string{"function", "instance/" + instance} {
+			value, until, err := s.store.Store.Get(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The revisions go on where they were: what was lost is a row, and not the ledger.
+			for revision := uint64(0); revision < until; {
+				if revision, err = kept.Put(t.Context(), key, value, revision); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		s.store.Store = kept
+		expect(t, s.deliver(agentStopped(other, time.Now())), "refused/unreadable")
+		expect(t, s.deliver(sweepEvent))
+		expect(t, s.deliver(agentStopped(other, time.Now())), "refused/unreadable")
+		expect(t, owner(), "restarted/recovered")
+		if s.sent(instance) != "GG" {
+			t.Errorf("sent %q", s.sent(instance))
+		}
+		expect(t, s.deliver(agentStopped(other, time.Now())), "refused/unreadable")
+		if _, err := s.ledgerOf().Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, s.deliver(agentStopped(other, time.Now())), "restarted/recovered")
+	})
+}

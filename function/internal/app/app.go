@@ -78,6 +78,7 @@ func OpenStore(c config.Config, credentials ecs.Credentials) (ledger.Store, erro
 	case config.LedgerTablestore:
 		return ledger.OpenTablestore(ledger.TablestoreOptions{
 			Instance: c.Ledger.Instance, Region: c.Ledger.Region, Table: c.Ledger.Table, VPC: c.VPC,
+			Endpoint:    c.Ledger.Endpoint,
 			AccessKeyID: credentials.AccessKeyID, AccessKeySecret: credentials.AccessKeySecret,
 			SecurityToken: credentials.SecurityToken, Limit: limit,
 		})
@@ -107,7 +108,7 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 		if isHTTP {
 			return handle.HTTPNotReady(request, f.config.HTTPToken.Reveal()), nil
 		}
-		pending := handle.NotReady(report.New(f.out, invocation.RequestID), err)
+		pending := handle.NotReady(report.New(f.out, invocation.RequestID, Version()), err)
 		return handle.Response{Results: pending.Results}, pending
 	}
 	defer done()
@@ -151,10 +152,11 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, func(), erro
 			store.Close() // nothing is lost with it: every write was answered before
 		}
 	}
+	book := ledger.New(store, f.config.Policy, f.seams.Clock.Now)
 	handler := &handle.Handler{
 		Policy: f.config.Policy, Reserve: f.config.Reserve, Clock: f.seams.Clock,
-		Ledger: ledger.New(store, f.config.Policy, f.seams.Clock.Now), Cloud: cloud, Rebooter: cloud,
-		Reporter: report.New(f.out, invocation.RequestID), Watcher: f.seams.Watcher,
+		Ledger: book, Signs: book, Version: Version(), Cloud: cloud, Rebooter: cloud,
+		Reporter: report.New(f.out, invocation.RequestID, Version()), Watcher: f.seams.Watcher,
 		Name: f.seams.Name, HTTPToken: f.config.HTTPToken.Reveal(),
 	}
 	return handler, done, nil

@@ -560,6 +560,8 @@ func TestObserve(t *testing.T) {
 func TestRoundTrips(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
+		s.deliver(`{"triggerTime":"2026-11-21T00:00:00Z","triggerName":"sweep"}`) // it creates the fleet's record
+		s.store.trips = 0
 		payload, start := agentStopped(instance, time.Now()), time.Now()
 		expect(t, s.deliver(payload), "restarted/recovered")
 		waited := time.Since(start)

@@ -57,11 +57,23 @@ func (h *Handler) swept(ctx context.Context, invocation Invocation) (
 			g.facts.Alarm.Instance, g.facts.Fleet = slot.Instance, fleet
 			hangs = append(hangs, g)
 		}
-		if fresh, due := fleet.Value.Refreshed(h.Clock.Now()); due {
-			h.Ledger.Write(ctx, book, "", remedy.Write{Fleet: &fresh}) // else the next sweep does it
+		if book == h.Policy.Book() {
+			h.tend(ctx, book, fleet)
 		}
 	}
 	return hangs, failed
+}
+
+// tend writes what the sweep keeps in the ledger besides. What fails now, the next sweep does.
+func (h *Handler) tend(ctx context.Context, book remedy.Book, fleet remedy.Reading[remedy.Fleet]) {
+	sign := h.readSign(ctx, book)
+	for _, write := range remedy.Tend(fleet, sign, h.Policy, h.Version, h.Clock.Now()) {
+		ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())
+		written := h.Ledger.Write(ctx, book, "", write)
+		if cancel(); written.Wrote != remedy.WroteDone {
+			return
+		}
+	}
 }
 
 // handleAll takes every hang to its result.
@@ -115,28 +127,38 @@ func (g *hang) lead(ctx context.Context) {
 		if g.result != nil {
 			next.facts.Leader.Verdict, next.facts.Leader.Reason = g.result.Verdict, g.result.Reason
 		}
-		next.facts.Fleet, next.facts.Instance = g.facts.Fleet, g.facts.Instance
-		next.facts.Vitals, next.facts.Platform = g.facts.Vitals, g.facts.Platform
+		next.facts.Fleet, next.facts.Sign = g.facts.Fleet, g.facts.Sign
+		next.facts.Instance, next.facts.Vitals = g.facts.Instance, g.facts.Vitals
+		next.facts.Platform = g.facts.Platform
 		next.run(ctx, opened)
 		next.lead(ctx)
 	}
 	g.run(ctx, watched)
 }
 
-// readTogether gives a group its first facts: the fleet's record, and for those that then ask for ECS
-// one reading per region.
+// readTogether gives a group its first facts: the fleet's record, the function's sign for those that ask
+// for it, and for those that then ask for ECS one reading per region.
 func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 	if len(group) == 1 {
 		return // it asks for what it needs
 	}
 	fleets := map[remedy.Book]remedy.Reading[remedy.Fleet]{}
+	signs := map[remedy.Book]remedy.Reading[remedy.Sign]{}
 	regions := map[string][]*hang{}
 	for _, g := range group {
-		if _, known := fleets[g.facts.Book]; !known {
-			fleets[g.facts.Book] = h.readFleet(ctx, g.facts.Book)
+		book := g.facts.Book
+		if _, known := fleets[book]; !known {
+			fleets[book] = h.readFleet(ctx, book)
 		}
-		g.facts.Fleet, g.facts.Now = fleets[g.facts.Book], h.Clock.Now()
+		g.facts.Fleet, g.facts.Now = fleets[book], h.Clock.Now()
 		step := remedy.Next(h.Policy, g.facts)
+		if step.Do == remedy.DoRead && step.Sources == remedy.SourceSign {
+			if _, known := signs[book]; !known {
+				signs[book] = h.readSign(ctx, book)
+			}
+			g.facts.Sign, g.facts.Now = signs[book], h.Clock.Now()
+			step = remedy.Next(h.Policy, g.facts)
+		}
 		if step.Do == remedy.DoRead && step.Sources&remedy.SourceLive != 0 {
 			region := g.facts.InstanceRegion()
 			regions[region] = append(regions[region], g)

@@ -45,7 +45,7 @@ func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []
 // consider asks Next, and reads for it, until it wants something else than one of the sources.
 func (g *hang) consider(ctx context.Context, sources remedy.Source) remedy.Step {
 	for {
-		g.facts.Now = g.Clock.Now()
+		g.facts.Ask(g.Clock.Now())
 		step := remedy.Next(g.Policy, g.facts)
 		if step.Do != remedy.DoRead || !sources.Has(step.Sources) {
 			return step

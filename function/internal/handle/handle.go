@@ -6,7 +6,7 @@
 // The loop has five verbs, and this is all of it:
 //
 //	for {
-//		facts.Now = clock.Now()
+//		facts.Ask(clock.Now())
 //		step := remedy.Next(policy, facts)
 //		facts.Decided(&step)                  // keep what Next made of what it saw
 //		switch step.Do {
@@ -63,6 +63,11 @@ type Ledger interface {
 	Write(ctx context.Context, book remedy.Book, instance string, write remedy.Write) remedy.Written
 }
 
+// Signs reads the function's sign of life, which the sweep writes into the ledger.
+type Signs interface {
+	Sign(ctx context.Context, book remedy.Book) remedy.Reading[remedy.Sign]
+}
+
 // Cloud reads what ECS says now. Every id asked for has an answer, readable or not; no answer holds a URL or a secret.
 type Cloud interface {
 	Machines(ctx context.Context, region string, ids []string) map[string]remedy.Reading[remedy.Instance]
@@ -91,6 +96,8 @@ type Handler struct {
 	Reserve  time.Duration // kept back from the deadline to write down where things stand
 	Clock    Clock
 	Ledger   Ledger
+	Signs    Signs
+	Version  string // of the code, for the sign of life
 	Cloud    Cloud
 	Rebooter Rebooter
 	Reporter Reporter

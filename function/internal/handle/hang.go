@@ -26,9 +26,16 @@ func (h *Handler) newHang(invocation Invocation) *hang {
 
 // run asks Next what to do and does it, until there is an answer, or until the phase of the event's
 // handling is over. A step that ends a phase is not taken: Next gives it again in the next phase.
+//
+// A panic, of a store or of anything else, is this alarm's failure and nobody else's.
 func (g *hang) run(ctx context.Context, over phase) {
+	defer func() {
+		if p := recover(); p != nil && !g.done {
+			g.answer(g.facts.Panicked(p))
+		}
+	}()
 	for !g.done {
-		g.facts.Now = g.Clock.Now()
+		g.facts.Ask(g.Clock.Now())
 		step := remedy.Next(g.Policy, g.facts)
 		if over != nil && over(&step) {
 			return
@@ -68,6 +75,7 @@ func (g *hang) read(ctx context.Context, sources remedy.Source) {
 	}
 	want(remedy.SourceRecord, func() { f.Record = g.readRecord(ctx, f.Book, id) })
 	want(remedy.SourceFleet, func() { f.Fleet = g.readFleet(ctx, f.Book) })
+	want(remedy.SourceSign, func() { f.Sign = g.readSign(ctx, f.Book) })
 	want(remedy.SourceInstance, func() { f.Instance = g.Cloud.Machines(ctx, region, ids)[id] })
 	want(remedy.SourceVitals, func() { f.Vitals = g.Cloud.Heartbeats(ctx, region, ids)[id] })
 	want(remedy.SourcePlatform, func() { f.Platform = g.Cloud.PlatformEvents(ctx, region, id) })
@@ -101,6 +109,12 @@ func (h *Handler) readFleet(ctx context.Context, book remedy.Book) remedy.Readin
 	ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())
 	defer cancel()
 	return h.Ledger.Fleet(ctx, book)
+}
+
+func (h *Handler) readSign(ctx context.Context, book remedy.Book) remedy.Reading[remedy.Sign] {
+	ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())
+	defer cancel()
+	return h.Signs.Sign(ctx, book)
 }
 
 // answer reports the result.

@@ -33,6 +33,9 @@ func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request
 	if !authorized(request, h.HTTPToken) {
 		return unauthorized()
 	}
+	if request.TooLarge {
+		return tooLarge()
+	}
 	now := h.Clock.Now()
 	quick := *h
 	quick.Reserve, quick.WriteLimit = 0, httpWrite
@@ -60,8 +63,11 @@ func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request
 
 // HTTPNotReady is the answer where there is nothing to handle a request with. A stranger learns nothing of that.
 func HTTPNotReady(request events.Request, token string) HTTPResponse {
-	if !authorized(request, token) {
+	switch {
+	case !authorized(request, token):
 		return unauthorized()
+	case request.TooLarge:
+		return tooLarge()
 	}
 	return answerHTTP(http.StatusServiceUnavailable, map[string]string{"error": "not ready: the function's log says why"})
 }
@@ -80,6 +86,11 @@ func authorized(request events.Request, token string) bool {
 		ok |= subtle.ConstantTimeCompare([]byte(given), []byte(token))
 	}
 	return ok == 1
+}
+
+func tooLarge() HTTPResponse {
+	return answerHTTP(http.StatusRequestEntityTooLarge,
+		map[string]string{"error": "the request has more than 6 MiB"})
 }
 
 func unauthorized() HTTPResponse {

@@ -411,7 +411,7 @@ func Unfit(p *remedy.Policy, b *Basis, force bool) string {
 		return "expired"
 	case grant != "true" && (grant != "graceful" || force):
 		return "not opted in"
-	case p.SecondCheck && b.Vitals.Date.Sub(b.Vitals.Value.Heartbeat) < p.HeartbeatFresh:
+	case p.SecondCheck && !b.Vitals.Value.Heartbeat.IsZero() && b.Vitals.Date.Sub(b.Vitals.Value.Heartbeat) < p.HeartbeatFresh:
 		return "alive"
 	}
 	for _, e := range b.Platform.Value {

@@ -243,12 +243,23 @@ func TestBoltCutOff(t *testing.T) {
 			page*pageSize + pageSize/2, (page+1)*pageSize - 1} {
 			why := fmt.Sprintf("cut to %d of %d bytes", size, len(file))
 			may := size == 0 || size >= used*pageSize
-			if got := boltTry(t, why, file[:size], values); got != may {
+			got := boltTry(t, why, file[:size], values)
+			if got != may {
 				t.Errorf("%s: opened %v, want %v", why, got, may)
-			} else if got {
+			}
+			if got {
 				opened++
 			}
 		}
+	}
+	// With the meta pages left, the error can say how much is gone.
+	path := filepath.Join(t.TempDir(), "ledger")
+	if err := os.WriteFile(path, file[:3*pageSize], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("cut off: of %d pages, 3 are left", used)
+	if _, err := ledger.OpenBolt(path); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("cut to 3 pages: %v, want %q", err, want)
 	}
 	if opened < 2 {
 		t.Errorf("opened %d files, want the empty one and those cut behind their last page", opened)

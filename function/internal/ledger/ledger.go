@@ -39,17 +39,27 @@ type storedRecord struct {
 	Open    *remedy.Incident     `json:"open,omitempty"`
 	Recent  []remedy.Incident    `json:"recent,omitempty"`
 	Alarms  map[string]time.Time `json:"alarms,omitempty"`
-	// Expires is when a store may drop the record; never while an incident is open.
+	// Expires is when a store may drop the record; never while an incident with an attempt is open.
 	Expires time.Time `json:"expires,omitzero"`
 }
 
+// storedFleet never expires: where it is missing beside the function's sign of life, it was lost.
 type storedFleet struct {
 	Version int            `json:"version"`
 	Open    []remedy.Slot  `json:"open,omitempty"`
 	Begun   []remedy.Begun `json:"begun,omitempty"`
 	Paused  remedy.Pause   `json:"paused,omitzero"`
+	Lost    time.Time      `json:"lost,omitzero"`
 	Written time.Time      `json:"written"`
-	Expires time.Time      `json:"expires,omitzero"`
+}
+
+type storedSign struct {
+	Version int         `json:"version"`
+	Mode    remedy.Mode `json:"mode"`
+	Code    string      `json:"code"` // the code's version
+	At      time.Time   `json:"at"`
+	Open    int         `json:"open"`
+	Waiting int         `json:"waiting"`
 }
 
 // expires is until when a store keeps a record that nothing depends on: 30 days, or as long as anything
@@ -64,6 +74,8 @@ func instanceKey(book remedy.Book, instance string) string {
 }
 
 func fleetKey(book remedy.Book) string { return string(book) + "fleet" }
+
+func signKey(book remedy.Book) string { return string(book) + "function" }
 
 // errUnreadable marks a record that is there and cannot be understood: trying again gives the same.
 var errUnreadable = errors.New("unreadable")
@@ -122,7 +134,21 @@ func (l *Ledger) getFleet(ctx context.Context, book remedy.Book) (remedy.Fleet, 
 		return remedy.Fleet{}, fmt.Errorf("record %s is %w: %s: look at it, and remove it", key,
 			errUnreadable, wrong)
 	}
-	return remedy.Fleet{Open: s.Open, Begun: s.Begun, Paused: s.Paused, Written: s.Written,
+	return remedy.Fleet{Open: s.Open, Begun: s.Begun, Paused: s.Paused, Lost: s.Lost,
+		Written: s.Written, Revision: revision}, nil
+}
+
+func (l *Ledger) getSign(ctx context.Context, book remedy.Book) (remedy.Sign, error) {
+	key := signKey(book)
+	value, revision, err := l.store.Get(ctx, key)
+	if err != nil || revision == 0 {
+		return remedy.Sign{}, err
+	}
+	var s storedSign
+	if err := decode(key, value, &s); err != nil {
+		return remedy.Sign{}, err
+	}
+	return remedy.Sign{Mode: s.Mode, Version: s.Code, At: s.At, Open: s.Open, Waiting: s.Waiting,
 		Revision: revision}, nil
 }
 
@@ -130,18 +156,19 @@ func (l *Ledger) getFleet(ctx context.Context, book remedy.Book) (remedy.Fleet, 
 func (l *Ledger) encode(book remedy.Book, instance string, write remedy.Write) (
 	key string, value []byte, expected uint64, err error) {
 	if fleet := write.Fleet; fleet != nil {
-		s := storedFleet{Version: version, Open: fleet.Open, Begun: fleet.Begun, Paused: fleet.Paused,
-			Written: fleet.Written}
-		if fleet.Idle() {
-			s.Expires = l.expires()
-		}
-		value, err = json.Marshal(s)
+		value, err = json.Marshal(storedFleet{Version: version, Open: fleet.Open, Begun: fleet.Begun,
+			Paused: fleet.Paused, Lost: fleet.Lost, Written: fleet.Written})
 		return fleetKey(book), value, fleet.Revision, err
+	}
+	if sign := write.Sign; sign != nil {
+		value, err = json.Marshal(storedSign{Version: version, Mode: sign.Mode, Code: sign.Version,
+			At: sign.At, Open: sign.Open, Waiting: sign.Waiting})
+		return signKey(book), value, sign.Revision, err
 	}
 	record := write.Record
 	s := storedRecord{Version: version, Open: record.Open, Recent: record.Recent, Alarms: record.Keys}
-	if record.Open == nil {
-		s.Expires = l.expires()
+	if record.Open == nil || len(record.Open.Attempts) == 0 {
+		s.Expires = l.expires() // an opening that nobody goes on with is nothing
 	}
 	value, err = json.Marshal(s)
 	return instanceKey(book, instance), value, record.Revision, err
@@ -171,6 +198,12 @@ func (l *Ledger) Record(ctx context.Context, book remedy.Book, instance string) 
 func (l *Ledger) Fleet(ctx context.Context, book remedy.Book) remedy.Reading[remedy.Fleet] {
 	fleet, err := l.getFleet(ctx, book)
 	return reading(l.now(), fleet, err)
+}
+
+// Sign reads the function's sign of life: one round trip.
+func (l *Ledger) Sign(ctx context.Context, book remedy.Book) remedy.Reading[remedy.Sign] {
+	sign, err := l.getSign(ctx, book)
+	return reading(l.now(), sign, err)
 }
 
 // Write puts a record, at the revision that it carries: one round trip. Where the answer is lost, it

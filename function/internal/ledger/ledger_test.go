@@ -208,6 +208,22 @@ func TestAnyFleetSurvives(t *testing.T) {
 	})
 }
 
+func TestAnySignSurvives(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := ledger.New(ledger.NewMem(), strict(), func() time.Time { return ten })
+		want := anything[remedy.Sign](t, "sign")
+		want.Revision = 0
+		w := l.Write(t.Context(), remedy.BookEnforce, "", remedy.Write{Sign: &want})
+		want.Revision = w.Revision
+		for _, got := range []remedy.Reading[remedy.Sign]{l.Sign(t.Context(), remedy.BookEnforce),
+			l.In(remedy.BookEnforce).Sign(t.Context())} {
+			if w.Wrote != remedy.WroteDone || !got.OK() || !cmp.Equal(want, got.Value) {
+				t.Fatalf("wrote %+v (%+v), read %+v", want, w, got)
+			}
+		}
+	})
+}
+
 // The stored form, word for word. Records of a function that is replaced by a newer one are read by it:
 // a name that changes here needs a new version.
 const (
@@ -234,7 +250,10 @@ const (
 		`"leaseUntil":"2026-11-23T10:01:00Z"}],"begun":[{"at":"2026-11-23T10:00:00Z",` +
 		`"instance":"i-1","incident":"i-1/20261123T100000Z"}],` +
 		`"paused":{"since":"2026-11-23T10:00:05Z","until":"2026-11-23T11:00:00Z",` +
-		`"reason":"maintenance"},"written":"2026-11-23T10:00:06Z"}`
+		`"reason":"maintenance"},` +
+		`"lost":"2026-11-23T09:00:00Z","written":"2026-11-23T10:00:06Z"}`
+	storedSign = `{"version":2,"mode":"enforce","code":"abcdef0","at":"2026-11-23T10:00:07Z",` +
+		`"open":1,"waiting":2}`
 )
 
 func TestStoredForm(t *testing.T) {
@@ -264,12 +283,21 @@ func TestStoredForm(t *testing.T) {
 	i := wantRecord.Open
 	wantFleet := remedy.Fleet{Open: []remedy.Slot{slot(i)}, Begun: []remedy.Begun{begun(i)},
 		Paused:  remedy.Pause{Since: at(5), Until: at(3600), Reason: "maintenance"},
+		Lost:    at(-3600),
 		Written: at(6)}
+	wantSign := remedy.Sign{Mode: remedy.ModeEnforce, Version: "abcdef0", At: at(7), Open: 1, Waiting: 2}
 
 	written := ledger.NewMem()
 	l := ledger.New(written, strict(), (&clock{ten}).now)
 	put(t, l, "i-1", wantRecord)
 	putFleet(t, l, wantFleet)
+	sign := remedy.Write{Sign: &wantSign}
+	if w := l.Write(t.Context(), remedy.BookEnforce, "", sign); w.Wrote != remedy.WroteDone {
+		t.Fatalf("writing the sign: %+v", w)
+	}
+	if got := stored(t, written, "function"); got != storedSign {
+		t.Errorf("the sign is stored as\n%s\nwant\n%s", got, storedSign)
+	}
 	if got := stored(t, written, "instance/i-1"); got != storedRecord {
 		t.Errorf("a record is stored as\n%s\nwant\n%s", got, storedRecord)
 	}
@@ -278,7 +306,8 @@ func TestStoredForm(t *testing.T) {
 	}
 
 	found := ledger.NewMem()
-	for key, value := range map[string]string{"instance/i-1": storedRecord, "fleet": storedFleet} {
+	for key, value := range map[string]string{"instance/i-1": storedRecord, "fleet": storedFleet,
+		"function": storedSign} {
 		if _, err := found.Put(t.Context(), key, []byte(value), 0); err != nil {
 			t.Fatal(err)
 		}
@@ -291,6 +320,11 @@ func TestStoredForm(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantFleet, gotFleet); diff != "" {
 		t.Errorf("the fleet reads: (-want +got)\n%s", diff)
+	}
+	gotSign := l.Sign(t.Context(), remedy.BookEnforce)
+	wantSign.Revision = gotSign.Value.Revision
+	if diff := gotSign.Note + cmp.Diff(wantSign, gotSign.Value); diff != "" {
+		t.Errorf("the sign reads: (-want +got)\n%s", diff)
 	}
 }
 
@@ -305,6 +339,10 @@ func TestNothingStored(t *testing.T) {
 		!reflect.DeepEqual(f.Value, remedy.Fleet{}) {
 		t.Errorf("a fleet that is not there: %+v", f)
 	}
+	if s := l.Sign(t.Context(), remedy.BookEnforce); !s.OK() || !s.At.Equal(ten) ||
+		s.Value != (remedy.Sign{}) {
+		t.Errorf("a sign that is not there: %+v", s)
+	}
 }
 
 // Each mode has records of its own, so that a rehearsal never blocks the real thing.
@@ -318,13 +356,15 @@ func TestBooks(t *testing.T) {
 		remedy.BookEnforce: &real, remedy.BookObserve: &rehearsed,
 	} {
 		f := remedy.Fleet{Paused: remedy.Pause{Since: ten, Reason: "book " + string(book)}}
-		for _, write := range []remedy.Write{{Record: r}, {Fleet: &f}} {
+		sign := remedy.Sign{Version: "book " + string(book)}
+		for _, write := range []remedy.Write{{Record: r}, {Fleet: &f}, {Sign: &sign}} {
 			if w := l.Write(t.Context(), book, "i-1", write); w.Wrote != remedy.WroteDone {
 				t.Fatalf("book %q: %+v", book, w)
 			}
 		}
 	}
-	for _, key := range []string{"instance/i-1", "observe/instance/i-1", "fleet", "observe/fleet"} {
+	for _, key := range []string{"instance/i-1", "observe/instance/i-1", "fleet", "observe/fleet",
+		"function", "observe/function"} {
 		if stored(t, store, key) == "" {
 			t.Errorf("nothing is stored under %s", key)
 		}
@@ -332,8 +372,10 @@ func TestBooks(t *testing.T) {
 	for book, open := range map[remedy.Book]bool{remedy.BookEnforce: true, remedy.BookObserve: false} {
 		mode := l.In(book)
 		r, f := mode.Record(t.Context(), "i-1"), mode.Fleet(t.Context())
-		if (r.Value.Open != nil) != open || f.Value.Paused.Reason != "book "+string(book) {
-			t.Errorf("book %q: %+v, %+v", book, r.Value, f.Value)
+		sign := mode.Sign(t.Context())
+		if (r.Value.Open != nil) != open || f.Value.Paused.Reason != "book "+string(book) ||
+			sign.Value.Version != f.Value.Paused.Reason {
+			t.Errorf("book %q: %+v, %+v, %+v", book, r.Value, f.Value, sign.Value)
 		}
 	}
 }
@@ -354,10 +396,12 @@ func TestForeignValues(t *testing.T) {
 		{"a version that is none", `{"version":"2"}`, remove},
 		{"a part of a version", `{"version":2.5}`, remove},
 		{"a field of the wrong type", `{"version":2,"open":"yes"}`, remove},
-		{"a time that is none", `{"version":2,"written":"now","open":{"openedAt":"now"}}`, remove},
+		{"a time that is none", `{"version":2,"written":"now","at":"now","open":{"openedAt":"now"}}`,
+			remove},
+		{"nothing", `null`, remove},
 		{"no more than a number", `7`, remove},
 	} {
-		store := values{"instance/i-1": row.value, "fleet": row.value}
+		store := values{"instance/i-1": row.value, "fleet": row.value, "function": row.value}
 		l := ledger.New(store, strict(), (&clock{ten}).now)
 		r, f := l.Record(t.Context(), remedy.BookEnforce, "i-1"), l.Fleet(t.Context(), remedy.BookEnforce)
 		check := func(key string, failure remedy.Failure, note string) {
@@ -374,6 +418,8 @@ func TestForeignValues(t *testing.T) {
 		}
 		check("instance/i-1", r.Failure, r.Note)
 		check("fleet", f.Failure, f.Note)
+		sign := l.Sign(t.Context(), remedy.BookEnforce)
+		check("function", sign.Failure, sign.Note)
 		if row.cure == "" {
 			continue
 		}
@@ -423,7 +469,8 @@ func TestExpires(t *testing.T) {
 	}{
 		{"an open incident", remedy.Write{Record: &remedy.Record{Open: i,
 			Recent: []remedy.Incident{past}}}, time.Hour, 0},
-		{"an opening", remedy.Write{Record: &remedy.Record{Open: opened("i-1", ten, 0)}}, time.Hour, 0},
+		{"an opening that nobody goes on with is nothing", remedy.Write{Record: &remedy.Record{
+			Open: opened("i-1", ten, 0)}}, time.Hour, month},
 		{"incidents that have ended", remedy.Write{Record: &remedy.Record{
 			Recent: []remedy.Incident{past}}}, time.Hour, month},
 		{"the same where they count for long", remedy.Write{Record: &remedy.Record{
@@ -434,8 +481,10 @@ func TestExpires(t *testing.T) {
 			month + time.Hour},
 		{"a slot", remedy.Write{Fleet: &remedy.Fleet{Open: []remedy.Slot{slot(i)}}}, time.Hour, 0},
 		{"a pause", remedy.Write{Fleet: &remedy.Fleet{Paused: remedy.Pause{Since: ten}}}, time.Hour, 0},
-		{"beginnings alone", remedy.Write{Fleet: &remedy.Fleet{Begun: []remedy.Begun{begun(i)}}},
-			time.Hour, month},
+		{"beginnings alone: a record of the fleet that is missing was lost",
+			remedy.Write{Fleet: &remedy.Fleet{Begun: []remedy.Begun{begun(i)}}}, time.Hour, 0},
+		{"nothing of the fleet", remedy.Write{Fleet: &remedy.Fleet{}}, time.Hour, 0},
+		{"the sign of life, by which it is missed", remedy.Write{Sign: &remedy.Sign{}}, time.Hour, 0},
 	} {
 		policy := strict()
 		policy.IncidentWindow = row.window
@@ -447,8 +496,11 @@ func TestExpires(t *testing.T) {
 			t.Fatalf("%s: %+v", row.why, w)
 		}
 		key := "instance/i-1"
-		if row.write.Fleet != nil {
+		switch {
+		case row.write.Fleet != nil:
 			key = "fleet"
+		case row.write.Sign != nil:
+			key = "function"
 		}
 		var form struct {
 			Expires *time.Time `json:"expires"`
@@ -465,6 +517,45 @@ func TestExpires(t *testing.T) {
 		if left := time.Until(*form.Expires); left > row.want || left < row.want-time.Minute {
 			t.Errorf("%s: it expires in %v, want %v", row.why, left, row.want)
 		}
+	}
+}
+
+// A function that lives and has nothing to do for longer than any record is kept has lost nothing: its
+// next alarm is judged as its first.
+func TestQuietFunction(t *testing.T) {
+	for why, pause := range map[string]time.Duration{
+		"nothing was ever paused":  0,
+		"a pause that ended early": time.Hour,
+		"a pause all the time":     1000 * time.Hour,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := ledger.New(ledger.NewMem(), strict(), time.Now)
+			records := l.In(remedy.BookEnforce)
+			var fleet remedy.Reading[remedy.Fleet]
+			var sign remedy.Reading[remedy.Sign]
+			for hour := range 40 * 24 {
+				fleet, sign = records.Fleet(t.Context()), records.Sign(t.Context())
+				for _, write := range remedy.Tend(fleet, sign, strict(), "version", time.Now()) {
+					if w := l.Write(t.Context(), remedy.BookEnforce, "", write); w.Wrote != remedy.WroteDone {
+						t.Fatalf("%s: %+v", why, w)
+					}
+				}
+				if hour == 0 && pause != 0 {
+					until := time.Now().Add(pause)
+					if _, err := records.Pause(t.Context(), until, "maintenance"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(time.Hour)
+			}
+			if fleet.Value.Revision == 0 || sign.Value.Revision == 0 {
+				t.Errorf("%s: after 40 days the fleet's record is %+v beside the sign %+v", why,
+					fleet.Value, sign.Value)
+			}
+			if on := fleet.Value.Paused.On(time.Now()); on != (pause == 1000*time.Hour) {
+				t.Errorf("%s: after 40 days it is paused: %v", why, on)
+			}
+		})
 	}
 }
 

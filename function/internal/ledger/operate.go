@@ -33,6 +33,11 @@ func (l *Records) Fleet(ctx context.Context) remedy.Reading[remedy.Fleet] {
 	return l.Ledger.Fleet(ctx, l.book)
 }
 
+// Sign reads the function's sign of life.
+func (l *Records) Sign(ctx context.Context) remedy.Reading[remedy.Sign] {
+	return l.Ledger.Sign(ctx, l.book)
+}
+
 // changeFleet makes a change of the fleet's record.
 func (l *Records) changeFleet(ctx context.Context,
 	change func(remedy.Fleet) (_ remedy.Fleet, worthIt bool)) error {

@@ -417,7 +417,10 @@ func TestTablestoreOverHTTP(t *testing.T) {
 			row.serve(w, r)
 		}))
 		options := tablestoreOptions()
-		options.Endpoint, options.Limit = server.URL, 1500*time.Millisecond
+		options.Endpoint, options.Limit = server.URL, 15*time.Second
+		if row.why == "silence" {
+			options.Limit = 1500 * time.Millisecond
+		}
 		store, err := ledger.OpenTablestore(options)
 		if err != nil {
 			t.Fatal(err)

@@ -72,7 +72,7 @@ func curesType(eventType string) bool {
 
 // weak reports whether the alarm proves little by itself: the reporter fell silent, which need not mean that the guest hangs.
 func weak(a events.Alarm) bool {
-	return curable(a.Product, a.Event).Weak || a.State == events.StateInsufficientData
+	return curable(a.Product, a.Event).Weak || a.Weak || a.State == events.StateInsufficientData
 }
 
 // agentMetrics are the beginnings of the names of metrics that CloudMonitor's agent in the guest reports (CloudMonitor help

@@ -18,6 +18,7 @@ const (
 	SourceVitals                       // DescribeCloudAssistantStatus
 	SourcePlatform                     // DescribeInstanceHistoryEvents
 	SourceRehearsal                    // RebootInstance with DryRun
+	SourceSign                         // the function's sign of life
 )
 
 // SourceLive are the sources that are answers of ECS.
@@ -105,11 +106,12 @@ type Reply struct {
 	Note      string // for a human, never a URL
 }
 
-// Write is one record to be put into the ledger, at the revision that it carries: exactly one of the
-// two is set.
+// Write is one record to be put into the ledger, at the revision that it carries: exactly one of them
+// is set.
 type Write struct {
 	Record *Record // of the facts' instance
 	Fleet  *Fleet
+	Sign   *Sign
 }
 
 // Wrote is what became of a write.
@@ -155,6 +157,7 @@ type Facts struct {
 	// Record and Fleet are what the ledger said last, and nothing else.
 	Record Reading[Record]
 	Fleet  Reading[Fleet]
+	Sign   Reading[Sign]
 
 	Instance  Reading[Instance]
 	Vitals    Reading[Vitals]
@@ -217,6 +220,22 @@ type Order struct {
 }
 
 // What the loop does with the answer to a step. These are the only changes of Facts besides readings.
+
+// Ask sets the time of the next decision. Where our clock was set back, what was read and written before
+// is from the future, and would look newer than what comes: it is forgotten.
+func (f *Facts) Ask(now time.Time) {
+	f.Now = now
+	ahead := func(at time.Time) bool { return at.After(now) }
+	if ahead(f.Record.At) {
+		f.Record = Reading[Record]{}
+	}
+	if ahead(f.Fleet.At) {
+		f.Fleet = Reading[Fleet]{}
+	}
+	if ahead(f.Instance.At) || ahead(f.Vitals.At) || ahead(f.Platform.At) || ahead(f.Rehearsal.At) {
+		f.forgetLive()
+	}
+}
 
 // Decided keeps what Next made of what it saw.
 func (f *Facts) Decided(step *Step) { f.Seen = step.Seen }
@@ -301,6 +320,9 @@ func (f *Facts) have() Source {
 	}
 	if !f.Rehearsal.At.IsZero() {
 		s |= SourceRehearsal
+	}
+	if f.Sign.Read() {
+		s |= SourceSign
 	}
 	return s
 }

@@ -17,6 +17,7 @@ type Fleet struct {
 	Waiting  []Waiter // who waits for a slot, in the order of Waiter.Compare
 	Begun    []Begun  // the beginnings of the last hour, oldest first
 	Paused   Pause
+	Lost     time.Time // since when a pause may be lost with the record; zero: nothing was lost
 	Written  time.Time // when this was written
 	Revision uint64    // the store's; zero: nothing is stored
 }
@@ -96,7 +97,7 @@ func (fl *Fleet) hasBegun(incident string) bool {
 func (fl Fleet) changed(now time.Time) Fleet {
 	fl.Open, fl.Waiting = slices.Clone(fl.Open), slices.Clone(fl.Waiting)
 	fl.Begun = slices.DeleteFunc(slices.Clone(fl.Begun), func(b Begun) bool {
-		return now.Sub(b.At) >= time.Hour
+		return !b.counts(now)
 	})
 	fl.Written = now.UTC()
 	return fl
@@ -105,7 +106,7 @@ func (fl Fleet) changed(now time.Time) Fleet {
 // reserved: the incident takes a slot, and its beginning counts for the hour. An alarm that waited for
 // it moves into the slot.
 func (fl Fleet) reserved(incident *Incident, p *Policy, now time.Time) Fleet {
-	fl = fl.retaken(incident, p, now).begun(incident, now)
+	fl = fl.slotted(incident, p, now).begun(incident, now)
 	if w := fl.waiterOf(incident.Instance); w != nil && w.Alarm.Key == incident.Alarm.Key {
 		served := *w
 		served.By, served.LeaseUntil = "", time.Time{}
@@ -124,8 +125,15 @@ func (fl Fleet) begun(incident *Incident, now time.Time) Fleet {
 }
 
 // retaken: an incident that is under way takes a slot without being counted as another beginning. No
-// limit stops what has begun.
+// limit stops what has begun. Where there is no record any more, it was lost: the incident had a slot.
 func (fl Fleet) retaken(incident *Incident, p *Policy, now time.Time) Fleet {
+	if fl.Revision == 0 {
+		fl.Lost = now.UTC()
+	}
+	return fl.slotted(incident, p, now)
+}
+
+func (fl Fleet) slotted(incident *Incident, p *Policy, now time.Time) Fleet {
 	fl = fl.changed(now)
 	fl.Open = append(fl.Open, Slot{Incident: incident.ID, Instance: incident.Instance,
 		Region: incident.Region, OpenedAt: incident.OpenedAt, LeaseUntil: p.newLease(now)})
@@ -204,7 +212,7 @@ func (fl Fleet) unqueued(instance string, now time.Time) Fleet {
 // that were claimed before are still watched.
 func (fl Fleet) WithPause(until time.Time, reason string, now time.Time) Fleet {
 	fl = fl.changed(now)
-	fl.Paused = Pause{Since: now.UTC(), Until: until, Reason: reason}
+	fl.Paused = Pause{Since: now.UTC(), Until: utc(until), Reason: reason}
 	return fl
 }
 
@@ -212,7 +220,7 @@ func (fl Fleet) WithPause(until time.Time, reason string, now time.Time) Fleet {
 func (fl Fleet) Resumed(now time.Time) (Fleet, bool) {
 	paused := fl.Paused.On(now)
 	fl = fl.changed(now)
-	fl.Paused = Pause{}
+	fl.Paused, fl.Lost = Pause{}, time.Time{}
 	return fl, paused
 }
 
@@ -227,13 +235,20 @@ func (fl Fleet) Refreshed(now time.Time) (Fleet, bool) {
 
 // Idle reports whether nothing in the record matters for longer than an hour.
 func (fl *Fleet) Idle() bool {
-	return len(fl.Open) == 0 && len(fl.Waiting) == 0 && fl.Paused == (Pause{})
+	return len(fl.Open) == 0 && len(fl.Waiting) == 0 && fl.Paused == (Pause{}) && fl.Lost.IsZero()
 }
 
 // counts reports whether the slot still counts for the limit: while its incident may be under way by
 // the limits, and later only while the lease runs. Whoever meets the incident after that ends it.
 func (s *Slot) counts(p *Policy, now time.Time) bool {
-	return now.Before(s.OpenedAt.Add(p.longest())) || now.Before(s.LeaseUntil)
+	return now.Before(s.OpenedAt.Add(p.longest())) ||
+		now.Before(s.LeaseUntil) && !p.absurd(s.LeaseUntil, now)
+}
+
+// counts reports whether the beginning counts for the hourly limit. One of the far future was written
+// by no clock of ours.
+func (b *Begun) counts(now time.Time) bool {
+	return now.Sub(b.At) < time.Hour && b.At.Sub(now) <= MaxSkew
 }
 
 // busy is how many slots count.
@@ -253,7 +268,7 @@ func (fl *Fleet) Full(p Policy, now time.Time) (Reason, string) {
 	busy := fl.busy(&p, now)
 	begun := 0
 	for _, b := range fl.Begun {
-		if now.Sub(b.At) < time.Hour {
+		if b.counts(now) {
 			begun++
 		}
 	}
@@ -298,4 +313,12 @@ func (p Policy) SweptBooks() []Book {
 		return []Book{BookObserve, BookEnforce}
 	}
 	return []Book{p.Book()}
+}
+
+// utc is a time in UTC; the zero time stays what it is.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
 }

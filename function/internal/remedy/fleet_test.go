@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // The changes of the fleet's record, as those of an instance's in record_test.go.
@@ -19,7 +20,7 @@ func fleetWith() Fleet {
 			OpenedAt: at, LeaseUntil: at.Add(time.Minute)}
 	}
 	fl := Fleet{Open: make([]Slot, 0, 8), Begun: make([]Begun, 0, 8),
-		Written: recordNoon.Add(-20 * time.Minute), Revision: 7}
+		Lost: recordNoon.Add(-48 * time.Hour), Written: recordNoon.Add(-20 * time.Minute), Revision: 7}
 	for _, s := range []Slot{slot("i-8", -30), slot("i-9", -20)} {
 		fl.Open = append(fl.Open, s)
 		fl.Begun = append(fl.Begun, Begun{At: s.OpenedAt, Instance: s.Instance, Incident: s.Incident})
@@ -90,6 +91,12 @@ func TestFleetChanges(t *testing.T) {
 			func(fl *Fleet) { fl.Open = append(fl.Open, slot) },
 		},
 		{
+			"where its record is gone, a pause may be lost with it, since now",
+			func(fl *Fleet) { *fl = Fleet{} },
+			func(fl Fleet) Fleet { return fl.retaken(incident, p, local) },
+			func(fl *Fleet) { fl.Open, fl.Lost = []Slot{slot}, now },
+		},
+		{
 			"the slot of one that has ended; its beginning counts on",
 			nil,
 			func(fl Fleet) Fleet { return fl.freed(ended(1), local) },
@@ -134,7 +141,7 @@ func TestFleetChanges(t *testing.T) {
 			func(fl *Fleet) { fl.Paused = Pause{Since: now, Reason: "another"} },
 		},
 		{
-			"a pause is ended",
+			"a pause is ended, and with it the fear that one was lost",
 			func(fl *Fleet) { fl.Paused = pause },
 			func(fl Fleet) Fleet {
 				resumed, was := fl.Resumed(local)
@@ -143,7 +150,7 @@ func TestFleetChanges(t *testing.T) {
 				}
 				return resumed
 			},
-			func(fl *Fleet) { fl.Paused = Pause{} },
+			func(fl *Fleet) { fl.Paused, fl.Lost = Pause{}, time.Time{} },
 		},
 		{
 			"a pause that is over leaves nothing, and was none any more",
@@ -155,7 +162,7 @@ func TestFleetChanges(t *testing.T) {
 				}
 				return resumed
 			},
-			func(fl *Fleet) { fl.Paused = Pause{} },
+			func(fl *Fleet) { fl.Paused, fl.Lost = Pause{}, time.Time{} },
 		},
 		{
 			"a pause is written anew, as it is",
@@ -280,9 +287,10 @@ func TestFleetIdle(t *testing.T) {
 		want bool
 	}{
 		{"slots", func(*Fleet) {}, false},
-		{"beginnings only", func(fl *Fleet) { fl.Open = nil }, true},
+		{"beginnings only", func(fl *Fleet) { fl.Open, fl.Lost = nil, time.Time{} }, true},
 		{"nothing", func(fl *Fleet) { *fl = Fleet{} }, true},
-		{"a pause", func(fl *Fleet) { fl.Open, fl.Paused.Since = nil, recordNoon }, false},
+		{"a pause", func(fl *Fleet) { *fl = Fleet{Paused: Pause{Since: recordNoon}} }, false},
+		{"a pause that may be lost", func(fl *Fleet) { *fl = Fleet{Lost: recordNoon} }, false},
 		{"a pause that was resumed", func(fl *Fleet) {
 			fl.Open = nil
 			*fl = fl.WithPause(time.Time{}, "maintenance", recordNoon)
@@ -318,6 +326,8 @@ func TestFleetSlotCounts(t *testing.T) {
 		{"but while the lease runs", longest, longest + 1, true},
 		{"to its last moment", longest + time.Minute - 1, longest + time.Minute, true},
 		{"and not longer", longest + time.Minute, longest + time.Minute, false},
+		{"as late as a clock that is ahead may write it", longest, longest + p.Lease + MaxSkew, true},
+		{"no clock of ours wrote it", longest, longest + p.Lease + MaxSkew + 1, false},
 	} {
 		s := Slot{OpenedAt: recordNoon, LeaseUntil: recordNoon.Add(row.lease)}
 		now := recordNoon.Add(row.after)
@@ -458,5 +468,54 @@ func TestFleetSweptBooks(t *testing.T) {
 		if got := (Policy{Mode: row.mode}).SweptBooks(); !slices.Equal(got, row.want) {
 			t.Errorf("mode %q: %q, want %q", row.mode, got, row.want)
 		}
+	}
+}
+
+// What a sweep writes besides: the fleet's record before the sign of life, so that one which is missing
+// beside a sign was lost; and what was lost is not made anew.
+func TestFleetTend(t *testing.T) {
+	local := recordNoon.In(recordZone)
+	there := Reading[Fleet]{At: recordNoon, Value: fleetWith()}
+	old := there
+	old.Value.Paused, old.Value.Written = Pause{Since: recordNoon}, recordNoon.Add(-25*time.Hour)
+	none := Reading[Fleet]{At: recordNoon}
+	unread := Reading[Fleet]{At: recordNoon, Failure: FailureUnavailable}
+	first := Reading[Sign]{At: recordNoon}
+	again := Reading[Sign]{At: recordNoon, Value: Sign{Version: "before", Revision: 9}}
+	unseen := Reading[Sign]{At: recordNoon, Failure: FailureUnreadable}
+	for _, row := range []struct {
+		why   string
+		fleet Reading[Fleet]
+		sign  Reading[Sign]
+		wrote bool // the fleet's record
+		open  int  // what the sign says; -1: there is none
+	}{
+		{"the first sweep of all", none, first, true, 0},
+		{"every other one", there, again, false, 2},
+		{"the first one that says so, beside what is there", there, first, false, 2},
+		{"a pause must be kept from expiring", old, again, true, 2},
+		{"the fleet's record was lost", none, again, false, 0},
+		{"it cannot be read", unread, again, false, -1},
+		{"nor can it be told whether it was lost", none, unseen, false, -1},
+	} {
+		writes := Tend(row.fleet, row.sign, *recordPolicy(), "version", local)
+		var wantSign []Write
+		if row.open >= 0 {
+			wantSign = []Write{{Sign: &Sign{Mode: ModeEnforce, Version: "version", At: recordNoon,
+				Open: row.open, Revision: row.sign.Value.Revision}}}
+		}
+		wrote := len(writes) > 0 && writes[0].Fleet != nil
+		if wrote {
+			fleet := writes[0].Fleet
+			if !fleet.Written.Equal(recordNoon) || fleet.Revision != row.fleet.Value.Revision ||
+				fleet.Paused != row.fleet.Value.Paused || !fleet.Lost.Equal(row.fleet.Value.Lost) {
+				t.Errorf("%s: the fleet's record becomes %+v", row.why, fleet)
+			}
+			writes = writes[1:]
+		}
+		if diff := cmp.Diff(wantSign, writes, cmpopts.EquateEmpty()); wrote != row.wrote || diff != "" {
+			t.Errorf("%s: the fleet's record is written: %v, and else (-want +got)\n%s", row.why, wrote, diff)
+		}
+		recordAllUTC(t, row.why, reflect.ValueOf(writes))
 	}
 }

@@ -215,6 +215,14 @@ func pauseRule(r *ruling) {
 		r.unread(RulePause, r.f.Fleet.Failure, ReasonUnreadable, "the ledger: "+r.f.Fleet.Note)
 		return
 	}
+	if r.f.Sign.Read() && !r.f.Sign.OK() {
+		r.unread(RulePause, r.f.Sign.Failure, ReasonUnreadable, "the ledger: "+r.f.Sign.Note)
+		return
+	}
+	if why, lost := r.f.lostFleet(); lost {
+		r.refuse(RulePause, ReasonUnreadable, why)
+		return
+	}
 	if pause := r.f.Fleet.Value.Paused; pause.On(r.f.Now) {
 		r.refuse(RulePause, ReasonPaused, pause.Reason)
 		return

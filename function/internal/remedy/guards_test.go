@@ -13,7 +13,7 @@ import (
 // ledger that nobody else writes. Its clock stands 30 seconds after the alarm.
 type candidate struct {
 	Policy
-	Facts // what can be read; Record and Fleet are what the ledger holds
+	Facts // what can be read; Record, Fleet and Sign are what the ledger holds
 
 	told  Facts    // what Next knows of it by now
 	read  []string // what Next asked for
@@ -33,7 +33,8 @@ func Readable() Facts {
 	return Facts{
 		Now: now, Owner: "me", Account: Account, Region: "cn-hangzhou", Alarm: Hangs(),
 		Record: Reading[Record]{At: now, Value: Record{Keys: map[string]time.Time{}}},
-		Fleet:  Reading[Fleet]{At: now},
+		Fleet:  Reading[Fleet]{At: now, Value: Fleet{Revision: 1}},
+		Sign:   Reading[Sign]{At: now, Value: Sign{Revision: 1}},
 		Instance: Reading[Instance]{At: now, Date: now, Value: Instance{
 			ID: InstanceID, Region: "cn-hangzhou", Name: "web-1", Status: "Running",
 			LocksKnown: true, ChargeType: "PostPaid", StartTime: "2026-11-01T00:00Z",
@@ -117,6 +118,7 @@ func (c *candidate) ask() Step {
 	if !c.Swept { // a sweep has found its slot in the fleet's record
 		c.told.Fleet = Reading[Fleet]{}
 	}
+	c.told.Sign = Reading[Sign]{}
 	c.told.forgetLive()
 	return c.goOn()
 }
@@ -129,6 +131,7 @@ func (c *candidate) after(step Step) Step {
 
 func (c *candidate) goOn() Step {
 	for range 50 {
+		c.told.Ask(c.Now)
 		step := Next(c.Policy, c.told)
 		if c.comesTo(&step) != upkeep {
 			return step
@@ -157,7 +160,6 @@ func (c *candidate) do(step *Step) {
 		f.Replied(step.Order, Reply{At: f.Now, Answer: AnswerAccepted, RequestID: "R"})
 	case DoWait:
 		c.pass(step.Until.Sub(f.Now))
-		f.Now = c.Now
 		f.Waited()
 	}
 }
@@ -172,6 +174,7 @@ func (c *candidate) answer(sources Source) {
 	}{
 		{SourceRecord, "ledger", func() { f.Record, f.Record.At = c.Record, c.Now }},
 		{SourceFleet, "fleet", func() { f.Fleet, f.Fleet.At = c.Fleet, c.Now }},
+		{SourceSign, "sign", func() { f.Sign, f.Sign.At = c.Sign, c.Now }},
 		{SourceInstance, "machine", func() { f.Instance = c.Instance }},
 		{SourceVitals, "heartbeat", func() { f.Vitals = c.Vitals }},
 		{SourcePlatform, "platform", func() { f.Platform = c.Platform }},
@@ -195,6 +198,7 @@ const (
 	everything = "ledger fleet machine heartbeat platform" // of ECS at once
 	lookedAt   = everything + " ledger"                    // and once more who handles the instance
 	rehearsed  = everything + " dry-run"
+	signed     = noECS + " sign" // and whether the fleet's record was ever there
 )
 
 // all is several changes, one after the other.
@@ -337,6 +341,14 @@ func TestOpening(t *testing.T) {
 					*f = failure
 				}
 			}
+		}
+	}
+	// bare: nobody wrote the fleet's record yet, or it was lost.
+	bare := func(c *candidate) { c.Fleet.Value = Fleet{} }
+	sign := func(failure Failure) func(*candidate) {
+		return func(c *candidate) {
+			c.Seen.Blind = 2 // the third round
+			c.Sign.Failure = failure
 		}
 	}
 	unchecked := func(c *candidate) { c.SecondCheck = false }
@@ -621,6 +633,17 @@ func TestOpening(t *testing.T) {
 		{"a slot past that, its lease is over",
 			all(slots(0, time.Minute, 65*time.Minute), lease(0)), "", "", everything,
 			"whoever meets its incident ends it"},
+		{"no fleet's record yet", all(bare, func(c *candidate) { c.Sign.Value = Sign{} }), "", "",
+			signed + strings.TrimPrefix(everything, noECS), "no function ever wrote here"},
+		{"no fleet's record any more", bare, VerdictRefused, ReasonUnreadable, signed,
+			"a function wrote here: the record was lost, and perhaps a pause with it"},
+		{"no fleet's record, and a sign that is out of reach", all(bare, sign(FailureUnavailable)),
+			VerdictPending, ReasonDependencyUnavailable, signed, "tried three times"},
+		{"no fleet's record, and a garbled sign", all(bare, sign(FailureUnreadable)),
+			VerdictRefused, ReasonUnreadable, signed, "whether a pause was lost cannot be known"},
+		{"a fleet's record after a loss", func(c *candidate) { c.Fleet.Value.Lost = Start },
+			VerdictRefused, ReasonUnreadable, noECS,
+			"until an operator says that nothing is paused"},
 		{"hour has room", begun(19, time.Minute), "", "", everything, "19 of 20"},
 		{"hour is full", begun(20, time.Hour-1), VerdictRefused, ReasonFleetHourly, noECS,
 			"20 within the hour"},
@@ -1023,6 +1046,10 @@ func TestOpenIncident(t *testing.T) {
 			"a nanosecond before a third of the lease is over"},
 		{"ours, renewal due", ours(40 * time.Second), toWait, "", "", "record", false,
 			"a third of the lease is over"},
+		{"held as late as a clock that is ahead may say", other(3 * time.Minute), toAnswer,
+			VerdictRefused, ReasonInProgress, "", false, "a lease and 2 minutes"},
+		{"held for longer than any clock of ours says", other(3*time.Minute + 1), toWait, "", "",
+			"record", false, "such a lease holds nothing"},
 		{"ours, lease at its end", ours(0), toWait, "", "", "record", false,
 			"renewed at the last moment"},
 		{"ours, lease over", ours(-1), toWait, "", "", "record", false,

@@ -81,6 +81,7 @@ func (h *hasher) record(r *Record) {
 func (h *hasher) fleet(f *Fleet) {
 	h.number(int(f.Revision))
 	h.when(f.Paused.Since)
+	h.when(f.Lost)
 	h.number(len(f.Begun))
 	for n := range f.Open {
 		h.text(f.Open[n].Incident)
@@ -107,6 +108,8 @@ func (h *hasher) process(p *process) {
 	h.when(f.Fleet.At)
 	h.text(string(f.Fleet.Failure))
 	h.fleet(&f.Fleet.Value)
+	h.when(f.Sign.At)
+	h.number(int(f.Sign.Value.Revision))
 	h.when(f.Instance.At)
 	h.text(string(f.Instance.Failure))
 	h.instance(&f.Instance.Value)
@@ -153,6 +156,8 @@ func (s *search) key(x *searched) uint64 {
 	}
 	h.record(&w.record)
 	h.fleet(&w.fleet)
+	h.number(int(w.sign.Revision))
+	h.flag(w.slotless)
 	h.flag(x.over)
 	h.text(w.laws.Digest())
 	for i := range x.p {

@@ -117,8 +117,7 @@ func (a *AlarmRef) view() AlarmView {
 		Time: a.Time}
 }
 
-// Incident is one hang of one instance, from its opening to its end. It is the stored form, version 1
-// of the records. Compatible changes: a new field whose zero value means what its absence meant
+// Incident is one hang of one instance, from its opening to its end. It is the stored form. Compatible changes: a new field whose zero value means what its absence meant
 // before. Anything else needs a new version of the ledger's records.
 type Incident struct {
 	ID       string    `json:"id"` // instance/openedAt, as in i-bp1…/20261123T074201Z
@@ -173,7 +172,7 @@ func (i *Incident) limit(p *Policy) time.Time { return i.OpenedAt.Add(p.Incident
 
 // heldFrom reports whether another owner than the given one is alive, as far as its lease tells.
 func (i *Incident) heldFrom(owner string, p *Policy, now time.Time) bool {
-	return i.Owner != owner && now.Before(p.Takeover(i.LeaseUntil))
+	return i.Owner != owner && now.Before(p.Takeover(i.LeaseUntil)) && !p.absurd(i.LeaseUntil, now)
 }
 
 // takenOverSince reports whether the incident has a new owner since it was read.

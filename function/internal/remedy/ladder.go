@@ -12,8 +12,13 @@ import (
 // ladder says what is next for an incident that this invocation holds and that has an attempt.
 func (m *machine) ladder() Step {
 	for i := range m.incident.Attempts {
-		if worked := &m.incident.Attempts[i]; worked.Fate == FateWorked {
-			return m.welcome(worked) // not always the last one: ECS may not have executed the retry
+		switch a := &m.incident.Attempts[i]; a.Fate {
+		case FateWorked:
+			return m.welcome(a) // not always the last one: ECS may not have executed the retry
+		case FateOpen, FateFailed, FateUnconfirmed:
+		default:
+			return m.fail(ReasonUnreadable, "attempt "+strconv.Itoa(a.N)+" has the unknown fate "+
+				quoted(string(a.Fate)))
 		}
 	}
 	a := &m.incident.Attempts[len(m.incident.Attempts)-1]
@@ -170,7 +175,9 @@ func (m *machine) mayReboot(r *ruling) (moving bool) {
 		case onItsWay && ours && (status == "Starting" ||
 			f.Instance.At.Before(previous.end(m.p).Add(m.p.AttemptTimeout))):
 			moving = true
-			m.lastAccepted().observe(&f.Instance)
+			if accepted := m.lastAccepted(); accepted != nil {
+				accepted.observe(&f.Instance)
+			}
 			r.pass(RuleRunning, status+", as if our own attempt took effect only now")
 		default:
 			r.refuse(RuleRunning, ReasonNotRunning, status)
@@ -230,7 +237,7 @@ func (m *machine) rung(r *ruling) Step {
 	case !f.Fleet.OK():
 		return m.poll(m.incident.limit(m.p))
 	}
-	pauseRule(r)
+	r.pass(RulePause, "none")
 	if f.Fleet.Value.slot(m.incident.ID) == nil {
 		return m.write(Write{Fleet: ptr(f.Fleet.Value.retaken(m.incident, m.p, f.Now))})
 	}

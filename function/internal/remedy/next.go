@@ -111,7 +111,7 @@ func dismiss(p *Policy, f *Facts) (Step, bool) {
 		return ignore(ReasonNoInstance, a.Note)
 	case a.Problem == events.ProblemPlaceholder:
 		return ignore(ReasonPlaceholder, a.Note)
-	case a.Problem != "" || a.Instance == "":
+	case a.Problem != "" && a.Problem != events.ProblemRegion || a.Instance == "":
 		return ignore(ReasonNoInstance, "it names no instance")
 	case a.State == events.StateResolved && elsewhere(f):
 		return ignore(ReasonResolved, "state "+a.RawState)
@@ -127,6 +127,9 @@ func dismiss(p *Policy, f *Facts) (Step, bool) {
 	}
 	if a.State == events.StateInsufficientData && !fromAgent(a.Metric) {
 		return ignore(ReasonNotRestartable, "no data of "+a.Metric+", which does not come from inside the guest")
+	}
+	if a.Problem == events.ProblemRegion {
+		return answer(VerdictRefused, ReasonUnreadable, a.Note), true
 	}
 	if elsewhere(f) {
 		return answer(VerdictRefused, ReasonWrongRegion, "the alarm is about "+a.Region+
@@ -310,6 +313,9 @@ func (m *machine) judge() Step {
 			if step, waits := m.alreadyWaits(); waits {
 				return step.with(r.findings)
 			}
+		}
+		if stage.needs == SourceFleet && f.Fleet.OK() && f.Fleet.Value.Revision == 0 && !f.Sign.Read() {
+			return m.read(SourceSign).with(r.findings)
 		}
 		stage.rule(&r)
 	}

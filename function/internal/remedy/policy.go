@@ -86,6 +86,12 @@ func (p Policy) Gap() time.Duration { return max(3*p.Poll, 30*time.Second) }
 // later, so that two clocks that disagree a little do not make two owners.
 func (p Policy) Takeover(leaseUntil time.Time) time.Time { return leaseUntil.Add(p.Lease / 10) }
 
+// absurd reports whether a lease ends later than any that is written now could: no clock of ours wrote
+// it, and it holds nothing.
+func (p *Policy) absurd(leaseUntil, now time.Time) bool {
+	return leaseUntil.After(now.Add(p.Lease + MaxSkew))
+}
+
 // retryAfter is how long nothing is written after a write whose fate is not known.
 func (p *Policy) retryAfter() time.Duration { return p.Lease / 10 }
 

@@ -42,7 +42,9 @@ func (m *machine) hold(open *Incident) Step {
 		}
 		return m.write(Write{Record: ptr(f.Record.Value.takenOver(m.incident, f.Owner, m.p, now))})
 	}
-	f.forget(m.incident.TakenOverAt)
+	if !m.incident.TakenOverAt.After(now) {
+		f.forget(m.incident.TakenOverAt)
+	}
 	if step, sends := m.send(); sends {
 		return step
 	}
@@ -105,7 +107,7 @@ func (m *machine) send() (Step, bool) {
 		return Step{}, false
 	}
 	n := len(m.incident.Attempts)
-	if n != claim.N || !m.incident.Attempts[n-1].ClaimedAt.Equal(claim.ClaimedAt) {
+	if n == 0 || n != claim.N || !m.incident.Attempts[n-1].ClaimedAt.Equal(claim.ClaimedAt) {
 		m.seen.Claim = nil // the claim is not in the ledger, so it was never made
 		return Step{}, false
 	}
@@ -133,7 +135,7 @@ func (m *machine) first() Step {
 	if f.passed(f.StopAt) || f.passed(f.ClaimBy) {
 		return m.outOfTime()
 	}
-	if !m.incident.ResolvedAt.IsZero() {
+	if m.p.Mode != ModeEnforce || !m.incident.ResolvedAt.IsZero() {
 		return m.void()
 	}
 	if missing := sourceGuards &^ f.have(); missing != 0 {
@@ -165,7 +167,7 @@ func (m *machine) first() Step {
 // reserve gives the opening its slot, unless a limit or a pause forbids it, and then claims.
 func (m *machine) reserve() Step {
 	f, fleet := m.f, &m.f.Fleet.Value
-	if fleet.Paused.On(f.Now) {
+	if _, lost := f.lostFleet(); lost || fleet.Paused.On(f.Now) {
 		return m.void()
 	}
 	if fleet.slot(m.incident.ID) != nil {
@@ -197,6 +199,7 @@ func (m *machine) served() bool {
 // taken back.
 func (m *machine) anotherLook(blind string) Step {
 	if m.seen.Blind+1 >= blindRounds {
+		m.seen.Blind = blindRounds
 		return m.void()
 	}
 	return m.again(blind)
@@ -268,6 +271,10 @@ func (m *machine) takenBack(mine, ended *Incident) (Step, bool) {
 	if ended != nil && ended.Void() && f.Fleet.OK() && f.Fleet.Value.slot(mine.ID) != nil {
 		return m.write(Write{Fleet: ptr(f.Fleet.Value.freed(ended, f.Now))}), true
 	}
+	if m.seen.Blind >= blindRounds {
+		return answer(VerdictPending, ReasonDependencyUnavailable,
+			"nothing that is recent enough could be read of it"), true
+	}
 	if !mine.ResolvedAt.IsZero() {
 		return answer(VerdictIgnored, ReasonResolved, "its alarm was resolved meanwhile"), true
 	}
@@ -287,8 +294,8 @@ func (m *machine) lost(known *Incident) Step {
 func (m *machine) settle(ended *Incident) Step {
 	m.seen.Ending, m.seen.Claim = ended, nil
 	step := m.write(Write{Record: ptr(m.f.Record.Value.settled(ended, m.p))})
-	if step.Do != DoWrite {
-		m.seen.Ending = nil
+	if step.Do != DoWrite || m.seen.Ending == nil {
+		m.seen.Ending = nil // there is no time for it, or none yet
 		return step
 	}
 	step.Verdict, step.Reason, step.Why = ended.Verdict, ended.Reason, ended.Why
@@ -357,7 +364,7 @@ func (m *machine) outOfTime() Step {
 	if !held || f.Written.Wrote == WroteUnknown && !m.rested() {
 		return m.pendingOutOfTime()
 	}
-	m.seen.Claim = nil
+	m.seen.Claim, m.seen.Ending = nil, nil
 	return Step{Do: DoWrite, Write: Write{Record: ptr(f.Record.Value.released(m.incident))}}
 }
 

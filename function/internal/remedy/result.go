@@ -1,5 +1,10 @@
 package remedy
 
+import (
+	"fmt"
+	"runtime"
+)
+
 // answer is a step that reports.
 func answer(verdict Verdict, reason Reason, why string) Step {
 	return Step{Do: DoAnswer, Verdict: verdict, Reason: reason, Why: why}
@@ -61,6 +66,18 @@ func (m *machine) result(step *Step) *Result {
 	r.Incident, r.Forced = incident.ID, incident.Forced()
 	r.Attempts = incident.Views()
 	return r
+}
+
+// Panicked is the answer to an alarm whose handling hit a defect of this program: the event is asked for
+// again. What panicked is named by its type or as the runtime words it; other text might hold anything.
+func (f *Facts) Panicked(value any) *Result {
+	what := fmt.Sprintf("%T", value)
+	if err, ok := value.(runtime.Error); ok {
+		what = err.Error()
+	}
+	m := machine{f: f, seen: f.Seen}
+	return m.result(&Step{Verdict: VerdictPending, Reason: ReasonDependencyUnavailable,
+		Why: "a defect of this program: " + what})
 }
 
 // Views are the incident's attempts as results show them.

@@ -159,6 +159,7 @@ var changes = []change{
 	{"stop", func(w *world) { w.machine.Status, w.machine.turns = "Stopped", nil }},
 	{"close", (*world).close},
 	{"resolve", (*world).resolve},
+	{"lose fleet", (*world).loseFleet},
 	{"write", func(w *world) { w.changeFleet(func(f Fleet) Fleet { return f }) }}, // of another instance
 }
 
@@ -306,7 +307,8 @@ func (x *searched) settle() string {
 			return fmt.Sprintf("%s: a slot is left: %+v", lawtest.Liveness, w.fleet.Open)
 		}
 	}
-	if open := w.record.Open; open != nil && len(open.Attempts) > 0 {
+	// Without its slot an incident whose owner died is found by its instance's next alarm only.
+	if open := w.record.Open; open != nil && len(open.Attempts) > 0 && !w.slotless {
 		return lawtest.Liveness + ": " + open.ID + " is open, and has no slot"
 	}
 	for _, e := range w.laws.Unreported() {
@@ -443,30 +445,30 @@ var depths = []depth{
 // history. A crash may fall between the writes of the two records.
 func TestEveryHistory(t *testing.T) {
 	// The states that are in use at once are few and short-lived.
-	defer debug.SetGCPercent(debug.SetGCPercent(1000))
+	percent, begun := debug.SetGCPercent(1000), time.Now()
 	var states, moves atomic.Int64
 	var broken atomic.Bool
-	begun := time.Now()
-	t.Run("of", func(t *testing.T) {
-		for _, g := range guests {
-			for _, d := range depths {
-				t.Run(g.name+", "+d.name, func(t *testing.T) {
-					t.Parallel()
-					if broken.Load() {
-						return // one broken law is enough
-					}
-					s := d.search(t, g.name)
-					states.Add(int64(len(s.seen)))
-					moves.Add(int64(s.moves))
-					if t.Failed() {
-						broken.Store(true)
-					}
-				})
-			}
-		}
+	t.Cleanup(func() { // when all of it has been searched
+		debug.SetGCPercent(percent)
+		t.Logf("%d states, %d moves in %v", states.Load(), moves.Load(),
+			time.Since(begun).Round(time.Millisecond))
 	})
-	t.Logf("%d states, %d moves in %v", states.Load(), moves.Load(),
-		time.Since(begun).Round(time.Millisecond))
+	for _, g := range guests {
+		for _, d := range depths {
+			t.Run(g.name+", "+d.name, func(t *testing.T) {
+				t.Parallel()
+				if broken.Load() {
+					return // one broken law is enough
+				}
+				s := d.search(t, g.name)
+				states.Add(int64(len(s.seen)))
+				moves.Add(int64(s.moves))
+				if t.Failed() {
+					broken.Store(true)
+				}
+			})
+		}
+	}
 }
 
 // search visits every history of a guest to the given depth. Without -short it finds a shortest one in

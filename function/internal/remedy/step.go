@@ -39,6 +39,10 @@ func (s *Step) Claims() *Attempt {
 	if s.Do != DoWrite || s.Write.Record == nil {
 		return nil
 	}
+	open, known := s.Write.Record.Open, s.Seen.Incident
+	if open == nil || known == nil || len(open.Attempts) != len(known.Attempts)+1 {
+		return nil
+	}
 	return s.Seen.Claim
 }
 

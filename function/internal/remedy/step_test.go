@@ -149,6 +149,7 @@ func TestLadderStep(t *testing.T) {
 	locked := func(c *candidate) { c.Instance.Value.Locks = []string{"security"} }
 	paused := func(c *candidate) { c.Fleet.Value.Paused = Pause{Since: c.Now, Reason: "release"} }
 	slotless := func(c *candidate) { c.Fleet.Value.Open = nil }
+	bare := func(c *candidate) { c.Fleet.Value = Fleet{} }
 	unclaimed := func(c *candidate) { c.Record.Value.Open.Attempts = nil }
 	unread := func(c *candidate) { c.last().LastReadAt = time.Time{} }
 	quick := func(c *candidate) { c.AttemptTimeout = 20 * time.Second }
@@ -431,7 +432,9 @@ func TestLadderStep(t *testing.T) {
 
 		// The last looks before a claim.
 		{"its slot is gone", incident(0, isFailed), slotless, toReboot, "", "", isFailed,
-			"the fleet's record was lost: the slot is taken again, whatever the limits"},
+			"an old record was restored: the slot is taken again, whatever the limits"},
+		{"the fleet's record is gone", incident(0, isFailed), bare, toReboot, "", "", isFailed,
+			"no first claim is made then, but what has begun goes on"},
 		{"fleet out of reach", incident(0, isFailed), fleet(FailureUnavailable), toWait, "", "",
 			isFailed, "there may be a pause in it"},
 		{"fleet out of reach at the limit", incident(0, isFailed),

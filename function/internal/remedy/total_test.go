@@ -22,15 +22,23 @@ func FuzzNext(f *testing.F) {
 }
 
 // draws makes facts up.
-type draws struct{ *rapid.T }
+type draws struct {
+	*rapid.T
+	now time.Time
+}
 
-func (d draws) flip(label string) bool { return rapid.Bool().Draw(d.T, label) }
+func newDraws(t *rapid.T) *draws {
+	seconds := rapid.IntRange(-120, 3600).Draw(t, "now")
+	return &draws{t, remedy.Start.Add(time.Duration(seconds) * time.Second)}
+}
+
+func (d *draws) flip(label string) bool { return rapid.Bool().Draw(d.T, label) }
 
 // often is mostly the usual, so that the draws come far.
-func (d draws) often(label string) bool { return rapid.IntRange(0, 7).Draw(d.T, label) > 0 }
+func (d *draws) often(label string) bool { return rapid.IntRange(0, 7).Draw(d.T, label) > 0 }
 
 // moment is a time within an hour of the alarm's, or none.
-func (d draws) moment(label string) time.Time {
+func (d *draws) moment(label string) time.Time {
 	if !d.often(label + " known") {
 		return time.Time{}
 	}
@@ -38,19 +46,22 @@ func (d draws) moment(label string) time.Time {
 	return remedy.Start.Add(time.Duration(seconds) * time.Second)
 }
 
-// lately is a time shortly before now or after it, or any other moment.
-func (d draws) lately(label string, now time.Time) time.Time {
-	if !d.often(label + " lately") {
+// near is a time within so many seconds of now, or any other moment.
+func (d *draws) near(label string, from, to int) time.Time {
+	if !d.often(label + " is near") {
 		return d.moment(label)
 	}
-	return now.Add(time.Duration(rapid.IntRange(-12, 2).Draw(d.T, label)) * time.Second)
+	return d.now.Add(time.Duration(rapid.IntRange(from, to).Draw(d.T, label)) * time.Second)
 }
 
-func one[T any](d draws, label string, of ...T) T {
+// lately is a time shortly before now or after it.
+func (d *draws) lately(label string) time.Time { return d.near(label, -12, 2) }
+
+func one[T any](d *draws, label string, of ...T) T {
 	return rapid.SampledFrom(of).Draw(d.T, label)
 }
 
-func (d draws) policy() remedy.Policy {
+func (d *draws) policy() remedy.Policy {
 	p := remedy.Armed()
 	p.Mode = one(d, "mode", remedy.ModeEnforce, remedy.ModeEnforce, remedy.ModeEnforce,
 		remedy.ModeObserve, remedy.ModeOff, "")
@@ -72,7 +83,7 @@ var ids = []string{
 	remedy.IncidentID(remedy.InstanceID, remedy.Start.Add(-2*time.Hour)),
 }
 
-func (d draws) attempt(n int) remedy.Attempt {
+func (d *draws) attempt(n int) remedy.Attempt {
 	return remedy.Attempt{
 		N: n, Force: !d.often("graceful"), ClaimedAt: d.moment("claimed"),
 		SendBefore: d.moment("send before"), AnsweredAt: d.moment("answered"), RequestID: "R",
@@ -89,7 +100,7 @@ func (d draws) attempt(n int) remedy.Attempt {
 	}
 }
 
-func (d draws) incident(id string) *remedy.Incident {
+func (d *draws) incident(id string) *remedy.Incident {
 	i := &remedy.Incident{ID: id, Instance: remedy.InstanceID,
 		Region: "cn-hangzhou", Account: remedy.Account, OpenedAt: d.moment("opened"),
 		Owner:    one(d, "owner", "me", "me", "me", "you", ""),
@@ -99,11 +110,7 @@ func (d draws) incident(id string) *remedy.Incident {
 		i.Attempts = append(i.Attempts, d.attempt(n+1))
 	}
 	i.Attempts = spare(i.Attempts)
-	if d.often("leased") {
-		i.LeaseUntil = remedy.Start.Add(time.Hour)
-	} else {
-		i.LeaseUntil = d.moment("lease")
-	}
+	i.LeaseUntil = d.near("lease", -10, 60)
 	if !d.often("not taken over") {
 		i.TakenOverAt = d.moment("taken over")
 	}
@@ -114,7 +121,7 @@ func (d draws) incident(id string) *remedy.Incident {
 }
 
 // ended is an incident with an end.
-func (d draws) ended(id string) *remedy.Incident {
+func (d *draws) ended(id string) *remedy.Incident {
 	i := d.incident(id)
 	i.EndedAt = d.moment("ended")
 	i.Verdict = one(d, "verdict", remedy.VerdictRestarted, remedy.VerdictFailed,
@@ -132,7 +139,7 @@ func spare[T any](list []T) []T {
 	return append(slices.Clip(list), other)[:len(list)]
 }
 
-func (d draws) failure(label string) remedy.Failure {
+func (d *draws) failure(label string) remedy.Failure {
 	if d.often(label + " is there") {
 		return ""
 	}
@@ -141,10 +148,9 @@ func (d draws) failure(label string) remedy.Failure {
 }
 
 // facts may contradict themselves in every way.
-func (d draws) facts() remedy.Facts {
+func (d *draws) facts() remedy.Facts {
 	f := remedy.Readable()
-	seconds := rapid.IntRange(-120, 3600).Draw(d.T, "now")
-	f.Now = remedy.Start.Add(time.Duration(seconds) * time.Second)
+	f.Now = d.now
 	d.alarm(&f)
 	f.Book = one(d, "book", remedy.BookEnforce, remedy.BookObserve)
 	f.Swept = !d.often("alarm")
@@ -164,7 +170,7 @@ func (d draws) facts() remedy.Facts {
 	return f
 }
 
-func (d draws) alarm(f *remedy.Facts) {
+func (d *draws) alarm(f *remedy.Facts) {
 	f.Alarm = one(d, "alarm", remedy.Hangs, remedy.Busy, remedy.Quiet)()
 	f.Alarm.State = one(d, "state", events.StateFiring, events.StateFiring, events.StateFiring,
 		events.StateResolved, events.StateInsufficientData, "")
@@ -180,16 +186,16 @@ func (d draws) alarm(f *remedy.Facts) {
 	}
 }
 
-func (d draws) slot() remedy.Slot {
+func (d *draws) slot() remedy.Slot {
 	return remedy.Slot{Incident: one(d, "slot's incident", append(ids, "")...),
 		Instance: one(d, "slot's instance", remedy.InstanceID, "i-other"), Region: "cn-hangzhou",
 		OpenedAt: d.moment("slot opened"), LeaseUntil: d.moment("slot's lease")}
 }
 
 // records draws what the ledger said.
-func (d draws) records(f *remedy.Facts) {
+func (d *draws) records(f *remedy.Facts) {
 	f.Record.Failure, f.Fleet.Failure = d.failure("record"), d.failure("fleet")
-	f.Record.At, f.Fleet.At = d.lately("record at", f.Now), d.lately("fleet at", f.Now)
+	f.Record.At, f.Fleet.At = d.lately("record at"), d.lately("fleet at")
 	f.Record.Value.Revision, f.Fleet.Value.Revision = 7, 9
 	if d.flip("open") {
 		f.Record.Value.Open = d.incident(ids[0])
@@ -211,17 +217,25 @@ func (d draws) records(f *remedy.Facts) {
 		begun = append(begun, remedy.Begun{At: d.moment("begun"), Incident: one(d, "one", ids...)})
 	}
 	f.Fleet.Value.Open, f.Fleet.Value.Begun = spare(slots), spare(begun)
+	if !d.often("fleet stored") {
+		f.Fleet.Value.Revision = 0
+	}
+	if !d.often("fleet not lost") {
+		f.Fleet.Value.Lost = d.moment("lost")
+	}
+	f.Sign = remedy.Reading[remedy.Sign]{At: d.lately("sign at"), Failure: d.failure("sign"),
+		Value: remedy.Sign{Revision: uint64(rapid.IntRange(0, 1).Draw(d.T, "signed"))}}
 	if !d.often("not paused") {
 		f.Fleet.Value.Paused = remedy.Pause{Since: d.moment("paused"), Until: d.moment("until")}
 	}
 }
 
 // live draws what ECS answered.
-func (d draws) live(f *remedy.Facts) {
+func (d *draws) live(f *remedy.Facts) {
 	f.Instance.Failure, f.Vitals.Failure = d.failure("instance"), d.failure("vitals")
 	f.Platform.Failure = d.failure("platform")
-	f.Instance.At, f.Vitals.At = d.lately("instance at", f.Now), d.lately("vitals at", f.Now)
-	f.Platform.At = d.lately("platform at", f.Now)
+	f.Instance.At, f.Vitals.At = d.lately("instance at"), d.lately("vitals at")
+	f.Platform.At = d.lately("platform at")
 	f.Instance.Date, f.Vitals.Date, f.Platform.Date = time.Time{}, time.Time{}, time.Time{}
 	if d.often("clocks agree") {
 		f.Instance.Date, f.Vitals.Date = f.Instance.At, f.Vitals.At
@@ -257,7 +271,7 @@ func (d draws) live(f *remedy.Facts) {
 
 // seen draws what this invocation is in the middle of: mostly of the incident that the record
 // shows, as its owner would be, and sometimes of another one.
-func (d draws) seen(f *remedy.Facts) {
+func (d *draws) seen(f *remedy.Facts) {
 	s := &f.Seen
 	open := f.Record.Value.Open
 	switch {
@@ -278,7 +292,7 @@ func (d draws) seen(f *remedy.Facts) {
 	case d.flip("nothing claimed"):
 	case held != nil && len(held.Attempts) > 0 && d.often("the last attempt"):
 		claim := held.Attempts[len(held.Attempts)-1]
-		claim.SendBefore = d.lately("send before", f.Now)
+		claim.SendBefore = d.lately("send before")
 		s.Claim = &claim
 	default:
 		claim := d.attempt(rapid.IntRange(0, 6).Draw(d.T, "claim's number"))
@@ -291,16 +305,16 @@ func (d draws) seen(f *remedy.Facts) {
 		}
 	}
 	if d.flip("waited") {
-		s.WaitUntil = d.lately("wait until", f.Now)
+		s.WaitUntil = d.lately("wait until")
 	}
 	if d.flip("rested") {
-		s.RestUntil = d.lately("rest until", f.Now)
+		s.RestUntil = d.lately("rest until")
 	}
 	s.Blind, s.Reread = rapid.IntRange(0, 4).Draw(d.T, "blind"), d.flip("read again")
 	s.Findings = spare([]remedy.Finding{{Rule: remedy.RuleMode, OK: true, Saw: "enforce"}})
 
 	if d.flip("wrote") {
-		f.Written = remedy.Written{At: d.lately("written at", f.Now), Fleet: d.flip("the fleet's"),
+		f.Written = remedy.Written{At: d.lately("written at"), Fleet: d.flip("the fleet's"),
 			Revision: 7, Note: "no answer", Wrote: one(d, "what became of it", remedy.WroteNothing,
 				remedy.WroteDone, remedy.WroteConflict, remedy.WroteUnknown, "odd")}
 	}
@@ -308,7 +322,7 @@ func (d draws) seen(f *remedy.Facts) {
 	if s.Claim != nil && s.Incident != nil && d.flip("sent") {
 		f.Sent = remedy.Order{Region: s.Incident.Region, Instance: s.Incident.Instance,
 			Force: s.Claim.Force, SendBefore: s.Claim.SendBefore}
-		f.Reply = remedy.Reply{At: d.lately("reply at", f.Now), RequestID: "R",
+		f.Reply = remedy.Reply{At: d.lately("reply at"), RequestID: "R",
 			Answer: one(d, "reply", remedy.AnswerAccepted, remedy.AnswerRejected,
 				remedy.AnswerNotExecuted, remedy.AnswerUnknown, ""),
 			Reason: remedy.ReasonNotRunning}
@@ -335,7 +349,7 @@ func behind[T any](list []T) []T { return list[:cap(list)] }
 
 // total checks what holds for every answer to any facts.
 func total(t *rapid.T) {
-	d := draws{t}
+	d := newDraws(t)
 	p, f := d.policy(), d.facts()
 	before := snapshot(t, &f)
 	step := remedy.Next(p, f)
@@ -388,7 +402,8 @@ func answers(t *rapid.T, f *remedy.Facts, step *remedy.Step) {
 // known is what is read and not outdated by a take-over.
 func known(f *remedy.Facts) (s remedy.Source) {
 	var since time.Time
-	if open := f.Record.Value.Open; f.Record.OK() && open != nil && open.Owner == f.Owner {
+	open := f.Record.Value.Open
+	if f.Record.OK() && open != nil && open.Owner == f.Owner && !open.TakenOverAt.After(f.Now) {
 		since = open.TakenOverAt
 	}
 	for source, at := range map[remedy.Source]time.Time{
@@ -404,6 +419,9 @@ func known(f *remedy.Facts) (s remedy.Source) {
 	}
 	if f.Fleet.Read() {
 		s |= remedy.SourceFleet
+	}
+	if f.Sign.Read() {
+		s |= remedy.SourceSign
 	}
 	return s
 }
@@ -437,7 +455,7 @@ func reads(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
 
 func writes(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
 	record := step.Write.Record
-	if (record == nil) == (step.Write.Fleet == nil) {
+	if (record == nil) == (step.Write.Fleet == nil) || step.Write.Sign != nil {
 		t.Fatalf("it writes %+v, which is not one record", step.Write)
 	}
 	if record == nil {
@@ -466,7 +484,7 @@ func writes(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
 			o.Region != f.Region {
 			t.Fatalf("it opens %+v", o)
 		}
-		fit(t, p, f, false)
+		fit(t, p, f, true, false)
 	}
 	if claim := step.Claims(); claim != nil {
 		claims(t, p, f, step, claim)
@@ -523,11 +541,11 @@ func claims(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step, a 
 	if f.Instance.At.Before(old) || f.Vitals.At.Before(old) || f.Platform.At.Before(old) {
 		t.Fatal("it claims on readings that are old")
 	}
-	fit(t, p, f, a.Force)
+	fit(t, p, f, n == 1, a.Force)
 }
 
 // fit checks that nothing which was read forbids a reboot.
-func fit(t *rapid.T, p *remedy.Policy, f *remedy.Facts, force bool) {
+func fit(t *rapid.T, p *remedy.Policy, f *remedy.Facts, first, force bool) {
 	basis := lawtest.Basis{At: f.Now, Mode: p.Mode, Instance: f.Instance, Vitals: f.Vitals,
 		Platform: f.Platform, Fleet: f.Fleet}
 	if f.Vitals.Value.Heartbeat.IsZero() {
@@ -538,6 +556,10 @@ func fit(t *rapid.T, p *remedy.Policy, f *remedy.Facts, force bool) {
 	}
 	if p.Mode != remedy.ModeEnforce || !f.Fleet.OK() || f.Fleet.Value.Paused.On(f.Now) {
 		t.Fatalf("it reboots in mode %q, or paused", p.Mode)
+	}
+	lost := f.Fleet.Value.Revision == 0 && f.Sign.OK() && f.Sign.Value.Revision != 0
+	if first && (lost || !f.Fleet.Value.Lost.IsZero()) {
+		t.Fatal("it begins, and a pause may be lost")
 	}
 	for _, stop := range []time.Time{f.StopAt, f.ClaimBy} {
 		if !stop.IsZero() && !f.Now.Before(stop) {
@@ -568,20 +590,11 @@ func sends(t *rapid.T, f *remedy.Facts, step *remedy.Step) {
 // to a wait, an order or an answer without going round.
 func TestComesToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		d := draws{t}
+		d := newDraws(t)
 		p, f := d.policy(), d.facts()
-		past := []*time.Time{&f.Record.At, &f.Fleet.At, &f.Instance.At, &f.Vitals.At,
-			&f.Platform.At, &f.Rehearsal.At, &f.Written.At}
-		if open := f.Record.Value.Open; open != nil {
-			past = append(past, &open.TakenOverAt)
-		}
-		for _, at := range past {
-			if at.After(f.Now) {
-				*at = f.Now // our clock did not go back
-			}
-		}
 		read := f
 		for range 60 {
+			f.Ask(d.now)
 			step := remedy.Next(p, f)
 			sound(t, &p, &f, &step)
 			f.Decided(&step)
@@ -604,7 +617,7 @@ func TestComesToRest(t *testing.T) {
 }
 
 // read answers sources with what was drawn, as read just now.
-func (d draws) read(f, from *remedy.Facts, sources remedy.Source) {
+func (d *draws) read(f, from *remedy.Facts, sources remedy.Source) {
 	if sources.Has(remedy.SourceRecord) {
 		f.Record = from.Record
 		f.Record.At = f.Now
@@ -612,6 +625,10 @@ func (d draws) read(f, from *remedy.Facts, sources remedy.Source) {
 	if sources.Has(remedy.SourceFleet) {
 		f.Fleet = from.Fleet
 		f.Fleet.At = f.Now
+	}
+	if sources.Has(remedy.SourceSign) {
+		f.Sign = from.Sign
+		f.Sign.At = f.Now
 	}
 	if sources.Has(remedy.SourceInstance) {
 		f.Instance = from.Instance

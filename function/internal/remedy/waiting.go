@@ -119,7 +119,7 @@ func (w Waiter) Compare(other Waiter) int {
 // leased reports whether somebody judges the alarm now, as far as the lease tells. A lease that ends
 // later than any of ours could holds nothing.
 func (w *Waiter) leased(p *Policy, now time.Time) bool {
-	return now.Before(p.Takeover(w.LeaseUntil)) && !w.LeaseUntil.After(now.Add(p.Lease+MaxSkew))
+	return now.Before(p.Takeover(w.LeaseUntil)) && !p.absurd(w.LeaseUntil, now)
 }
 
 // wants reports whether the alarm may still come to a slot: it was not resolved, and is not too old.

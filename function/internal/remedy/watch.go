@@ -222,6 +222,8 @@ func (m *machine) rejected(a *Attempt) Step {
 		return m.fail(ReasonNotRecovered, "ECS refused to force it, and it did not restart")
 	case a.Force:
 		return m.fail(ReasonStuck, "it is "+status+", and ECS refuses to force it out of that")
+	case a.Fate != FateFailed && status == "Stopping":
+		return m.fail(ReasonStuck, "it is Stopping, and nobody watched it all the time")
 	}
 	return m.climb()
 }

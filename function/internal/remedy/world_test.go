@@ -117,6 +117,8 @@ type world struct {
 	machine  machine
 	record   Record // the store's two keys; what they hold is replaced, never changed
 	fleet    Fleet
+	sign     Sign
+	slotless bool     // the fleet's record was lost, and slots with it
 	revision uint64   // of the last write
 	answers  []string // of the coming RebootInstance calls; none left: as a healthy API
 	refuses  bool     // the API refuses reboots of an instance that is Stopping or Starting
@@ -153,6 +155,8 @@ func hung() *world {
 			lastBeat: Start.Add(-10 * time.Minute),
 		},
 		laws: lawtest.Checker{Policy: p},
+		// The sweep was here before, as in every deployment.
+		fleet: Fleet{Revision: 1}, sign: Sign{Revision: 1}, revision: 1,
 	}
 }
 
@@ -258,7 +262,7 @@ func (w *world) effect(p *process, fault string) {
 // decide asks Next.
 func (w *world) decide(p *process) {
 	f := &p.facts
-	f.Now = w.now
+	f.Ask(w.now)
 	before, sent := f.Seen.Incident, p.step.Do == DoSend
 	p.step = w.next(w.policy, *f)
 	f.Decided(&p.step)
@@ -333,6 +337,10 @@ func (w *world) read(p *process, sources Source, fault string) {
 		w.trips++
 		f.Fleet = answered(w, SourceFleet, w.fleet, fault)
 	}
+	if sources.Has(SourceSign) {
+		w.trips++
+		f.Sign = answered(w, SourceSign, w.sign, fault)
+	}
 	if sources.Has(SourceInstance) {
 		f.Instance = answered(w, SourceInstance, w.machine.Instance, fault)
 		if f.Instance.OK() {
@@ -399,7 +407,7 @@ func (w *world) write(p *process, write Write, fault string) Written {
 		w.laws.Stored(w.now, p.facts.Owner, &w.record, write.Record)
 		w.wrote(write.Record)
 		if open, was := write.Record.Open, w.record.Open; open != nil && was != nil &&
-			!open.TakenOverAt.Equal(was.TakenOverAt) {
+			open.ID == was.ID && open.Owner != was.Owner {
 			p.old = SourceInstance | SourceVitals | SourcePlatform
 		}
 		w.record = *write.Record
@@ -544,8 +552,11 @@ func (w *world) resolve() {
 	w.run(alarmed("resolver", a), 10)
 }
 
+// loseFleet is a ledger that lost the fleet's record alone, and a pause with it.
+func (w *world) loseFleet() { w.fleet, w.slotless = Fleet{}, true }
+
 // lose is a ledger that lost everything.
 func (w *world) lose() {
-	w.record, w.fleet = Record{}, Fleet{}
+	w.record, w.fleet, w.sign = Record{}, Fleet{}, Sign{}
 	w.laws.Lost(w.now)
 }

@@ -14,9 +14,10 @@ import (
 // Reporter writes one JSON line per result. It is safe for concurrent use; a line is written whole.
 type Reporter struct{ log *slog.Logger }
 
-// New returns a Reporter that writes to w. Every line carries the invocation's request id, if there is one.
-func New(w io.Writer, requestID string) *Reporter {
-	log := slog.New(slog.NewJSONHandler(w, nil))
+// New returns a Reporter that writes to w. Every line carries the code's version, and the invocation's
+// request id if there is one.
+func New(w io.Writer, requestID, version string) *Reporter {
+	log := slog.New(slog.NewJSONHandler(w, nil)).With("version", version)
 	if requestID != "" {
 		log = log.With("requestId", requestID)
 	}

@@ -72,7 +72,7 @@ func TestAuditLine(t *testing.T) {
 	result := remedy.Result{InstanceID: "i-bp1", Region: "cn-hangzhou", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonExpired, Forced: true,
 		Alarm:    remedy.AlarmView{Name: "evil\n{\"msg\":\"verdict\"}", State: "firing", Time: time.Unix(1700000000, 0).UTC()},
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{{Rule: "expiry", Saw: "since 2024"}}}
-	New(&out, "1-request").Report(&result)
+	New(&out, "1-request", "213c343").Report(&result)
 	if strings.Count(out.String(), "\n") != 1 {
 		t.Fatalf("%d lines: %s", strings.Count(out.String(), "\n"), out.String())
 	}
@@ -87,8 +87,8 @@ func TestAuditLine(t *testing.T) {
 	if err := json.Unmarshal(text, &own); err != nil {
 		t.Fatal(err)
 	}
-	if line["msg"] != "verdict" || line["requestId"] != "1-request" {
-		t.Errorf("msg %v, requestId %v", line["msg"], line["requestId"])
+	if line["msg"] != "verdict" || line["requestId"] != "1-request" || line["version"] != "213c343" {
+		t.Errorf("msg %v, requestId %v, version %v", line["msg"], line["requestId"], line["version"])
 	}
 	for name, value := range own {
 		got, err := json.Marshal(line[name])
