@@ -222,6 +222,10 @@ func (f *Facts) Succeed(p Policy, settled []*Facts) bool {
 	return true
 }
 
+// ForOthers reports whether this is done for others than those who delivered the invocation's event: it
+// never makes the answer to them an error.
+func (f *Facts) ForOthers() bool { return f.Swept || f.Waiter != nil }
+
 // Leads reports whether the alarm may speak for its instance among those of one event. One that says
 // that the hang is over does not: it is told to whom it concerns, and no other alarm is judged by it.
 func (f *Facts) Leads() bool { return f.Alarm.State != events.StateResolved }
