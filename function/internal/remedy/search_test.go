@@ -338,8 +338,10 @@ func (x *searched) settle() string {
 				e.Verdict, e.Reason)
 		}
 		a := Hangs()
-		if e.Alarm.Key != a.Key {
-			a = Busy()
+		for _, other := range []func() events.Alarm{Busy, Quiet} {
+			if e.Alarm.Key == other().Key {
+				a = other()
+			}
 		}
 		p := alarmed("again", a)
 		p.facts.Redelivered = true

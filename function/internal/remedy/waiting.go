@@ -249,8 +249,7 @@ func (m *machine) alreadyWaits() (Step, bool) {
 // place says how many are before the alarm.
 func (m *machine) place(fleet *Fleet) string {
 	_, saw := fleet.Full(*m.p, m.f.Now)
-	return "number " + strconv.Itoa(fleet.Place(m.f.Alarm.Instance)) + " of " +
-		strconv.Itoa(len(fleet.Waiting)) + " that wait; " + saw
+	return "number " + strconv.Itoa(fleet.Place(m.f.Alarm.Instance)) + "; " + saw
 }
 
 // await writes down that the alarm waits from now on.
