@@ -230,6 +230,17 @@ func (f *Facts) ForOthers() bool { return f.Swept || f.Waiter != nil }
 // that the hang is over does not: it is told to whom it concerns, and no other alarm is judged by it.
 func (f *Facts) Leads() bool { return f.Alarm.State != events.StateResolved }
 
+// Compare orders the alarms of one event as they get their slots: the oldest first.
+func (f *Facts) Compare(other *Facts) int { return f.Alarm.Time.Compare(other.Alarm.Time) }
+
+// Hear takes over what another alarm of the same event has learned of the fleet since this one's record
+// of it was read.
+func (f *Facts) Hear(other *Facts) {
+	if f.Book == other.Book && other.Fleet.OK() && !other.Fleet.At.Before(f.Fleet.At) {
+		f.Fleet = other.Fleet
+	}
+}
+
 // alreadyWaits answers an alarm whose instance has one that waits: it is that one, or it adds nothing.
 func (m *machine) alreadyWaits() (Step, bool) {
 	f := m.f
