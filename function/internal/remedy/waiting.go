@@ -122,6 +122,9 @@ func (w *Waiter) leased(p *Policy, now time.Time) bool {
 	return now.Before(p.Takeover(w.LeaseUntil)) && !p.absurd(w.LeaseUntil, now)
 }
 
+// Judged reports whether somebody judges the alarm at this moment.
+func (w *Waiter) Judged(p Policy, now time.Time) bool { return w.leased(&p, now) }
+
 // wants reports whether the alarm may still come to a slot: it was not resolved, and is not too old.
 func (w *Waiter) wants(p *Policy, now time.Time) bool {
 	return w.ResolvedAt.IsZero() && now.Sub(w.Alarm.Time) <= p.AlarmMaxAge
