@@ -717,7 +717,7 @@ func TestLostFleet(t *testing.T) {
 				}
 			}
 		}
-		s.store.Store = kept
+		s.store.swap(kept)
 		expect(t, s.deliver(agentStopped(other, time.Now())), "refused/unreadable")
 		expect(t, s.deliver(sweepEvent))
 		expect(t, s.deliver(agentStopped(other, time.Now())), "refused/unreadable")

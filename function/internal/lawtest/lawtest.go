@@ -163,7 +163,7 @@ func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attemp
 	p := &c.Policy
 	for i := range c.attempts {
 		e := &c.attempts[i]
-		if e.instance != incident.Instance || !e.mayWork() || c.lost(e.claimed) {
+		if e.instance != incident.Instance || !e.mayWork() || c.lost(e.claimed) || c.abandoned(e.incident) {
 			continue
 		}
 		switch end := e.end(p); {
@@ -435,6 +435,13 @@ func (c *Checker) Lost(at time.Time) {
 // lost reports whether the ledger has lost what was written at the given time.
 func (c *Checker) lost(at time.Time) bool {
 	return slices.ContainsFunc(c.losses, func(loss time.Time) bool { return !at.After(loss) })
+}
+
+// abandoned reports whether an operator ended the incident by hand, with what was under way.
+func (c *Checker) abandoned(incident string) bool {
+	return slices.ContainsFunc(c.ended, func(e remedy.Incident) bool {
+		return e.ID == incident && e.Reason == remedy.ReasonAbandoned
+	})
 }
 
 // Reported tells that a result was reported. The end of an incident is written before it is reported.

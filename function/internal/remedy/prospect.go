@@ -25,7 +25,7 @@ func Foresee(p Policy, f Facts) Prospect {
 	}
 	f.Fleet = Reading[Fleet]{At: f.Now, Value: Fleet{Revision: 1}} // there is one, and it is idle
 	f.Record.Value.Open = nil
-	f.Seen = Seen{Blind: blindRounds} // nobody waits for another look
+	f.Seen = Seen{Blind: blindRounds, Reread: true} // nobody waits for another look
 	if state, _ := f.pulse(&p); state == pulseBeating {
 		f.Vitals.Value.Heartbeat = f.Vitals.Date.Add(-p.HeartbeatFresh)
 	}

@@ -573,9 +573,6 @@ func claims(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step, a 
 func fit(t *rapid.T, p *remedy.Policy, f *remedy.Facts, first, force bool) {
 	basis := lawtest.Basis{At: f.Now, Mode: p.Mode, Instance: f.Instance, Vitals: f.Vitals,
 		Platform: f.Platform, Fleet: f.Fleet}
-	if f.Vitals.Value.Heartbeat.IsZero() {
-		basis.Vitals.Date = f.Vitals.At // no heartbeat: there is nothing that needs ECS's clock
-	}
 	if bad := lawtest.Unfit(p, &basis, force); bad != "" {
 		t.Fatalf("it reboots an instance that is %s", bad)
 	}
