@@ -83,8 +83,10 @@ type Checker struct {
 	begun    []time.Time
 	ended    []remedy.Incident
 	losses   []time.Time
-	reported []string // incidents whose verdict was reported
-	pauses   []remedy.Pause
+	// lostClaims is how many of the attempts were claimed before the last loss.
+	lostClaims int
+	reported   []string // incidents whose verdict was reported
+	pauses     []remedy.Pause
 }
 
 // attempt is one claim, and what truly became of it.
@@ -145,6 +147,11 @@ func (c *Checker) Stored(at time.Time, by string, before, after *remedy.Record) 
 
 // StoredFleet tells that the fleet's record was written, while the instance's record was as given.
 func (c *Checker) StoredFleet(at time.Time, before, after *remedy.Fleet, record *remedy.Record) {
+	if len(after.Open) > len(before.Open) && len(after.Begun) > len(before.Begun) {
+		if full, saw := before.Full(c.Policy, at); full != "" {
+			c.violate(S6, "an incident begins with %s", saw)
+		}
+	}
 	open := record.Open
 	if open == nil || len(open.Attempts) == 0 {
 		return
@@ -322,6 +329,12 @@ func (c *Checker) Called(call Call) {
 				a.claimed.Sub(pause.Since))
 		}
 	}
+	for n := range c.lostClaims {
+		if e := &c.attempts[n]; i >= c.lostClaims && e.by != "" && e.by == a.by {
+			c.violate(S11, "attempt %d of %s is sent by %s, whose incident was lost", a.n, a.incident,
+				a.by)
+		}
+	}
 	for _, at := range c.losses {
 		if a.claimed.Before(at) && call.At.Sub(at) > c.Policy.CallLimit()+c.Lag {
 			c.violate(S11, "attempt %d of %s is sent %v after its incident was lost", a.n, a.incident,
@@ -428,7 +441,7 @@ func (c *Checker) Paused(pause remedy.Pause) { c.pauses = append(slices.Clip(c.p
 // Lost tells that the ledger lost its data. What was written before that binds nobody who did not see
 // it; whoever owned an incident sends nothing more for it.
 func (c *Checker) Lost(at time.Time) {
-	c.losses = append(slices.Clip(c.losses), at)
+	c.losses, c.lostClaims = append(slices.Clip(c.losses), at), len(c.attempts)
 	c.open = slices.DeleteFunc(slices.Clone(c.open), func(o opened) bool { return o.id != "" })
 }
 

@@ -164,6 +164,9 @@ var changes = []change{
 	{"resolve", (*world).resolve},
 	{"lose fleet", (*world).loseFleet},
 	{"write", func(w *world) { w.changeFleet(func(f Fleet) Fleet { return f }) }}, // of another instance
+	{"fill", (*world).fill},
+	{"delete", func(w *world) { w.hide(SourceInstance, FailureMissing) }},
+	{"blind", func(w *world) { w.hide(SourceLive, FailureUnavailable) }},
 }
 
 // visit goes on from a state in every way. The state is done with then.
@@ -290,7 +293,7 @@ func (x *searched) settle() string {
 	x.over = true
 	w.others, w.outages, w.answers = nil, nil, nil
 	from := w.now
-	for round := 0; len(w.fleet.Open) > 0; round++ {
+	for round := 0; w.slots() > 0; round++ {
 		if open := w.record.Open; open != nil {
 			if due := w.policy.Takeover(open.LeaseUntil); due.After(w.now) {
 				w.until(due)
@@ -355,7 +358,8 @@ var guests = []namedGuest{
 	{"shuts down slowly", guest{shutdown: 5 * time.Minute}},
 	{"stays off", guest{sticks: "Stopped"}},
 	{"obeys after the attempt's time", guest{delay: 150 * time.Second}},
-	{"comes back mute", guest{mute: true}},
+	{"comes back mute, its StartTime the same", guest{mute: true, same: true}},
+	{"late, and mute, its StartTime the same", guest{mute: true, same: true, delay: 150 * time.Second}},
 	{"never reported, ignores every one", guest{agentless: true, ignores: 9}},
 }
 
@@ -378,7 +382,7 @@ func origin(name, second string) (*searched, error) {
 	x.p[1].facts.Redelivered = true
 	if second == "hurried" {
 		// Its time is over before the minute is, and with that what ECS's throttling tells it to wait.
-		x.w.now = Start.Add(55 * time.Second)
+		x.w.now, x.w.answers = Start.Add(55*time.Second), []string{"throttled"}
 		x.p[1].facts.StopAt = x.w.now.Add(4 * time.Second)
 	}
 	return x, nil

@@ -42,8 +42,8 @@ func newDraws(t *rapid.T) *draws {
 
 func (d *draws) flip(label string) bool { return rapid.Bool().Draw(d.T, label) }
 
-// often is mostly the usual: a few oddities at a time, so that the draws come far. Rapid prefers small
-// numbers, and what stands first.
+// often is mostly the usual: a few oddities at a time, so that the draws come far. Rapid prefers
+// small numbers, and what stands first.
 func (d *draws) often(label string) bool {
 	if d.oddities == 0 || rapid.IntRange(0, 15).Draw(d.T, label) < 12 {
 		return true
