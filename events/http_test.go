@@ -195,7 +195,8 @@ func TestOtherEventsAreNoRequests(t *testing.T) {
 		`{"rawPath":"/"}`, `{"requestContext":{}}`, `{"httpMethod":"GET"}`,
 		`{"httpMethod":"GET","path":"/"}`, `{"RawPath":"/"`, `{"message":"rawPath"`,
 		`{"a":{"rawPath":"/","requestContext":{}}`, `{1:2,"rawPath":"/"`, `{,"rawPath":"/"`,
-		`{"\u00":1,"rawPath`, `{"` + strings.Repeat("x", 101) + `":1`,
+		`{"a":,"rawPath":"/","requestContext":{}}`, `{"\u00":1,"rawPath`,
+		`{"` + strings.Repeat("x", 101) + `":1`,
 	} {
 		if r, ok := HTTP([]byte(payload)); ok {
 			t.Errorf("%s is a request: %+v", payload, r)

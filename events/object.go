@@ -59,18 +59,7 @@ var known = func() map[string]string {
 
 // knownName returns the known field that key spells, in whatever case.
 func knownName(key string) (string, bool) {
-	var lower [24]byte // longer than every known name
-	if len(key) > len(lower) {
-		return "", false
-	}
-	for i := range len(key) {
-		c := key[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		lower[i] = c
-	}
-	name, ok := known[string(lower[:len(key)])]
+	name, ok := known[strings.ToLower(key)]
 	return name, ok
 }
 
