@@ -580,6 +580,8 @@ func TestSystemEventState(t *testing.T) {
 			"another instance"},
 		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, StateFiring,
 			ProblemContradiction, "another instance"},
+		{hang + ":Executing", "", `"ecsInstanceId":"` + instance + `"`, StateFiring, "",
+			"the same instance"},
 		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, StateFiring, ProblemPlaceholder,
 			"masked"},
 		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, StateFiring,
@@ -602,6 +604,15 @@ func TestSystemEventState(t *testing.T) {
 				test.status, test.content,
 				a.State, a.Problem, a.Note, test.state, test.problem, test.why)
 		}
+	}
+}
+
+// An event of a disk names the instance that the disk is attached to. It is not about the instance.
+func TestAttachedInstanceIsNotTheSubject(t *testing.T) {
+	a := decodeOne(t, `{"product":"ECS","name":"Disk:Stalled:Executing","resourceId":"",
+		"content":{"ecsInstanceId":"`+instance+`"}}`)
+	if a.Problem != ProblemNoInstance || a.Instance != "" {
+		t.Errorf("problem %q (%s), instance %q", a.Problem, a.Note, a.Instance)
 	}
 }
 

@@ -224,7 +224,7 @@ func (o *object) json(name string) string {
 func (o *object) object(name string) object {
 	raw := o.json(name)
 	if raw == "" || raw[0] != '{' {
-		return object{level: o.level + 1}
+		return object{}
 	}
 	return readObject(raw, o.level+1, nil)
 }
@@ -371,7 +371,7 @@ func stringEnd(s string, i int) int {
 
 // unquote returns the value of a valid JSON string.
 func unquote(raw string) string {
-	if strings.IndexByte(raw, '\\') < 0 {
+	if !strings.Contains(raw, `\`) {
 		return raw[1 : len(raw)-1]
 	}
 	var s string
