@@ -18,15 +18,12 @@ import (
 // is printed. Evidence and notifications have no field yet: Load accepts nothing but their
 // defaults.
 type Config struct {
-	Policy remedy.Policy
-	// FleetWaiting is how many alarms may wait for a slot; with 0 they are refused. It is a rule
-	// like those of Policy, and belongs there as soon as the core has it.
-	FleetWaiting int
-	Ledger       Ledger
-	HTTPToken    Secret        // empty: requests from an HTTP trigger are refused
-	Endpoint     string        // base URL of ECS, without a path; empty: by region
-	VPC          bool          // use the region's VPC endpoint
-	Reserve      time.Duration // kept back from the invocation's deadline
+	Policy    remedy.Policy
+	Ledger    Ledger
+	HTTPToken Secret        // empty: requests from an HTTP trigger are refused
+	Endpoint  string        // base URL of ECS, without a path; empty: by region
+	VPC       bool          // use the region's VPC endpoint
+	Reserve   time.Duration // kept back from the invocation's deadline
 	// what works but is risky, for the operator to read at start; no secrets
 	Warnings []string
 }
@@ -151,9 +148,9 @@ func (l *loader) compare(c *Config) {
 // and for a version to come. This package may not know the ledger, only its limits.
 const (
 	fleetBudget   = 1 << 20
-	fleetBegun    = 200   // an incident's beginning
-	fleetSlot     = 300   // an incident under way
-	fleetAwaiting = 1_100 // an alarm that waits
+	fleetBegun    = 200                 // an incident's beginning
+	fleetAwaiting = 1_100               // an alarm that waits
+	fleetSlot     = 300 + fleetAwaiting // an incident under way, and its alarm, which may have waited
 
 	// The largest of each limit, with the defaults of the two others.
 	mostConcurrent = (fleetBudget - 20*fleetBegun - 50*fleetAwaiting) / fleetSlot
@@ -171,7 +168,7 @@ func (l *loader) compareFleet(c *Config) {
 	limits := []limit{
 		{"REMEDY_FLEET_CONCURRENT", c.Policy.FleetConcurrent * fleetSlot, fleetSlot},
 		{"REMEDY_FLEET_HOURLY", c.Policy.FleetHourly * fleetBegun, fleetBegun},
-		{"REMEDY_FLEET_WAITING", c.FleetWaiting * fleetAwaiting, fleetAwaiting},
+		{"REMEDY_FLEET_WAITING", c.Policy.FleetWaiting * fleetAwaiting, fleetAwaiting},
 	}
 	sum := limits[0].cost + limits[1].cost + limits[2].cost
 	if !l.fine(limits[0].name, limits[1].name, limits[2].name) || sum <= fleetBudget {

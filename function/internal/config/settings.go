@@ -139,7 +139,7 @@ func settings(c *Config) []setting {
 		{Variable: Variable{"REMEDY_FLEET_WAITING", "50",
 			"alarms that wait for a slot when REMEDY_FLEET_CONCURRENT is reached; 0: they are " +
 				"refused"},
-			parse: count(&c.FleetWaiting, 0, mostWaiting)},
+			parse: count(&p.FleetWaiting, 0, mostWaiting)},
 		{Variable: Variable{"REMEDY_WINDOWS", "always",
 			"when incidents may open: `Mon-Thu 22:00-06:00 Asia/Shanghai; Sat,Sun 00:00-24:00 " +
 				"Asia/Shanghai`; a window that passes midnight belongs to the day it begins; " +

@@ -22,17 +22,17 @@ func TestFleetFitsTheSmallestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	concurrent, hourly, waiting := defaults.Policy.FleetConcurrent, defaults.Policy.FleetHourly,
-		defaults.FleetWaiting
+		defaults.Policy.FleetWaiting
 	for _, row := range []struct {
-		why                         string
-		concurrent, hourly, waiting int
+		why                               string
+		concurrent, hourly, waiting, each int
 	}{
-		{"REMEDY_FLEET_CONCURRENT", mostConcurrent, hourly, waiting},
-		{"REMEDY_FLEET_HOURLY", concurrent, mostHourly, waiting},
-		{"REMEDY_FLEET_WAITING", concurrent, hourly, mostWaiting},
+		{"REMEDY_FLEET_CONCURRENT", mostConcurrent, hourly, waiting, fleetSlot},
+		{"REMEDY_FLEET_HOURLY", concurrent, mostHourly, waiting, fleetBegun},
+		{"REMEDY_FLEET_WAITING", concurrent, hourly, mostWaiting, fleetAwaiting},
 	} {
 		takes := row.concurrent*fleetSlot + row.hourly*fleetBegun + row.waiting*fleetAwaiting
-		if left := fleetBudget - takes; left < 0 || left >= fleetAwaiting {
+		if left := fleetBudget - takes; left < 0 || left >= row.each {
 			t.Errorf("%s: its largest value leaves %d bytes beside the defaults", row.why, left)
 		}
 	}

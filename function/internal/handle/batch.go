@@ -14,6 +14,15 @@ import (
 // phase reports whether a step belongs to a later phase.
 type phase func(*remedy.Step) bool
 
+// begin takes a hang through the phase told. An alarm that says that a hang is over leads nowhere else.
+func (g *hang) begin(ctx context.Context) {
+	if g.facts.Leads() {
+		g.run(ctx, told)
+	} else {
+		g.run(ctx, watched)
+	}
+}
+
 // told: the next step needs more than the instance's record.
 func told(step *remedy.Step) bool {
 	return step.Do != remedy.DoAnswer &&
@@ -41,8 +50,8 @@ func (h *Handler) alarmed(invocation Invocation, alarms []events.Alarm) []*hang 
 	return hangs
 }
 
-// swept makes a hang of every slot that the sweep looks after. Whether its incident's owner is alive is
-// for Next to say. The reading that failed, if one did, is not among them.
+// swept makes a hang of every slot that the sweep looks after, and of every alarm whose turn it is.
+// Whether the owner of a slot's incident is alive is for Next to say. The reading that failed, if one did, is not among them.
 func (h *Handler) swept(ctx context.Context, invocation Invocation) (
 	hangs []*hang, failed *remedy.Reading[remedy.Fleet]) {
 	for _, book := range h.Policy.SweptBooks() {
@@ -55,6 +64,11 @@ func (h *Handler) swept(ctx context.Context, invocation Invocation) (
 			g := h.newHang(invocation)
 			g.facts.Swept, g.facts.Slot, g.facts.Book = true, slot, book
 			g.facts.Alarm.Instance, g.facts.Fleet = slot.Instance, fleet
+			hangs = append(hangs, g)
+		}
+		for _, w := range fleet.Value.DueWaiters(h.Policy, invocation.Region, h.Clock.Now()) {
+			g := h.newHang(invocation)
+			g.facts.TakeTurn(w, book, fleet)
 			hangs = append(hangs, g)
 		}
 		if book == h.Policy.Book() {
@@ -76,11 +90,26 @@ func (h *Handler) tend(ctx context.Context, book remedy.Book, fleet remedy.Readi
 	}
 }
 
+// succeeded takes the alarm that waited for what the hangs gave free to its result, if there is one.
+func (h *Handler) succeeded(ctx context.Context, invocation Invocation, hangs []*hang) []*hang {
+	all := make([]*remedy.Facts, len(hangs))
+	for i, g := range hangs {
+		all[i] = &g.facts
+	}
+	next := h.newHang(invocation)
+	next.facts.Ask(h.Clock.Now())
+	if !next.facts.Succeed(h.Policy, all) {
+		return nil
+	}
+	next.run(ctx, watched)
+	return []*hang{next}
+}
+
 // handleAll takes every hang to its result.
 func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	for start := 0; start < len(hangs); start += candidatesAtOnce {
 		some := hangs[start:min(start+candidatesAtOnce, len(hangs))]
-		h.Clock.Each(len(some), func(i int) { some[i].run(ctx, told) })
+		h.Clock.Each(len(some), func(i int) { some[i].begin(ctx) })
 	}
 	var leaders []*hang
 	byInstance := map[string]*hang{}

@@ -21,7 +21,8 @@
 //			facts.Waited()                    // drop what was read before
 //		case DoAnswer:
 //			report(step.Result)
-//			return
+//			facts.Told(&step)
+//			return                            // or once more, for what must come after it
 //		}
 //	}
 //
@@ -161,7 +162,8 @@ func describe(results []remedy.Result, verdict remedy.Verdict) string {
 	return string(verdict) + ": " + strings.Join(said, "; ")
 }
 
-// Handle takes one event from its payload to its results. Its error means "deliver this again" (*Pending) or "keep this"
+// Handle takes one event from its payload to its results, and then the alarm whose turn it is after an
+// incident has settled, if one waits. Nothing that is done for others is an error. The error means "deliver this again" (*Pending) or "keep this"
 // (*Malformed); refused, ignored and failed are verdicts. The response holds every result in either case.
 func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []byte) (Response, error) {
 	alarms, err := events.Decode(payload)
@@ -170,7 +172,8 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 		return Response{Results: results}, &Malformed{Cause: err, Results: results}
 	}
 	var hangs []*hang
-	if len(alarms) == 1 && alarms[0].Format == events.FormatTimer {
+	sweeps := len(alarms) == 1 && alarms[0].Format == events.FormatTimer
+	if sweeps {
 		var failed *remedy.Reading[remedy.Fleet]
 		if hangs, failed = h.swept(ctx, invocation); failed != nil {
 			pending := NotReady(h.Reporter, errors.New("the sweep cannot read the ledger: "+failed.Note))
@@ -180,6 +183,9 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 		hangs = h.alarmed(invocation, alarms)
 	}
 	h.handleAll(ctx, hangs)
+	if others := h.succeeded(ctx, invocation, hangs); sweeps {
+		hangs = append(hangs, others...)
+	}
 	response := Response{Results: []remedy.Result{}}
 	pending, malformed := false, false
 	for _, g := range hangs {
@@ -187,7 +193,7 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 			continue // a swept incident that somebody else looks after
 		}
 		response.Results = append(response.Results, *g.result)
-		pending = pending || g.result.Verdict == remedy.VerdictPending
+		pending = pending || g.result.Verdict == remedy.VerdictPending && !g.facts.ForOthers()
 		malformed = malformed || g.result.Verdict == remedy.VerdictMalformed
 	}
 	switch {

@@ -7,7 +7,7 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// hang is one alarm, or one swept slot, on its way to a result. One goroutine at a time works on it.
+// hang is one alarm, just delivered or one that waited, or one swept slot, on its way to a result. One goroutine at a time works on it.
 type hang struct {
 	*Handler
 	facts  remedy.Facts
@@ -31,7 +31,10 @@ func (h *Handler) newHang(invocation Invocation) *hang {
 func (g *hang) run(ctx context.Context, over phase) {
 	defer func() {
 		if p := recover(); p != nil && !g.done {
-			g.answer(g.facts.Panicked(p))
+			g.done = true
+			if g.result == nil {
+				g.answer(g.facts.Panicked(p))
+			}
 		}
 	}()
 	for !g.done {
@@ -58,6 +61,9 @@ func (g *hang) run(ctx context.Context, over phase) {
 			g.facts.Waited()
 		default:
 			g.answer(step.Result)
+			if g.facts.Told(&step); g.facts.Reported {
+				g.done, over = false, watched // what was not to be done before
+			}
 		}
 	}
 }
@@ -119,8 +125,9 @@ func (h *Handler) readSign(ctx context.Context, book remedy.Book) remedy.Reading
 
 // answer reports the result.
 func (g *hang) answer(result *remedy.Result) {
-	g.done, g.result = true, result
+	g.done = true
 	if result != nil {
+		g.result = result
 		g.Reporter.Report(result)
 	}
 }

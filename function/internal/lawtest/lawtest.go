@@ -27,7 +27,8 @@ const (
 	S8       = "S8: in observe mode, off, or paused nothing is rebooted"
 	S10      = "S10: after an attempt worked, the incident sends nothing more"
 	S11      = "S11: an owner whose incident is gone from the ledger sends nothing more"
-	Liveness = "LIVENESS: every attempt is settled, every incident ends, every verdict is reported"
+	Liveness = "LIVENESS: every attempt is settled, every incident ends, every waiting alarm is " +
+		"judged, every verdict is reported"
 )
 
 // Answers of ECS as they truly were, whatever arrived.
@@ -86,6 +87,8 @@ type Checker struct {
 	// lostClaims is how many of the attempts were claimed before the last loss.
 	lostClaims int
 	reported   []string // incidents whose verdict was reported
+	judged     []string // alarms that waited, and whose end was reported
+	waited     []string // incidents that had a slot for which their alarm waited
 	pauses     []remedy.Pause
 }
 
@@ -145,8 +148,11 @@ func (c *Checker) Stored(at time.Time, by string, before, after *remedy.Record) 
 	}
 }
 
-// StoredFleet tells that the fleet's record was written, while the instance's record was as given.
-func (c *Checker) StoredFleet(at time.Time, before, after *remedy.Fleet, record *remedy.Record) {
+// StoredFleet tells that the fleet's record was written by a process, while the instance's record was as
+// given.
+func (c *Checker) StoredFleet(at time.Time, by string, before, after *remedy.Fleet,
+	record *remedy.Record) {
+	c.queue(at, by, before, after)
 	if len(after.Open) > len(before.Open) && len(after.Begun) > len(before.Begun) {
 		if full, saw := before.Full(c.Policy, at); full != "" {
 			c.violate(S6, "an incident begins with %s", saw)
@@ -163,6 +169,68 @@ func (c *Checker) StoredFleet(at time.Time, before, after *remedy.Fleet, record 
 		c.violate(S6, "the slot of %s is given back before its end is written", open.ID)
 	}
 }
+
+// queue checks what a write does to the alarms that wait. None leaves the queue but into a slot or after
+// its end was told; none leaves a slot but back into the queue or after its incident's end was told; and
+// while somebody judges one, nobody else does.
+func (c *Checker) queue(at time.Time, by string, before, after *remedy.Fleet) {
+	slotOf := func(fl *remedy.Fleet, instance string) *remedy.Slot {
+		i := slices.IndexFunc(fl.Open, func(s remedy.Slot) bool { return s.Instance == instance })
+		if i < 0 {
+			return nil
+		}
+		return &fl.Open[i]
+	}
+	for i := range before.Waiting {
+		w := &before.Waiting[i]
+		if n := after.Place(w.Instance); n > 0 {
+			held := w.By != "" && w.By != by && at.Before(w.LeaseUntil)
+			if now := &after.Waiting[n-1]; held && (now.By != w.By || !now.LeaseUntil.Equal(w.LeaseUntil)) {
+				c.violate(S2, "%s takes the alarm about %s, which %s judges", by, w.Instance, w.By)
+			}
+			continue
+		}
+		slot := slotOf(after, w.Instance)
+		moved := slot != nil && slot.Waiter != nil && slot.Waiter.Alarm.Key == w.Alarm.Key
+		if !moved && !slices.Contains(c.judged, waits(w)) {
+			c.violate(Liveness, "the alarm about %s leaves the queue, and nobody was told", w.Instance)
+		}
+	}
+	for i := range after.Open {
+		if s := &after.Open[i]; s.Waiter != nil && !slices.Contains(c.waited, s.Incident) {
+			c.waited = append(slices.Clip(c.waited), s.Incident)
+		}
+		if after.Place(after.Open[i].Instance) > 0 {
+			c.violate(S6, "an alarm about %s waits, and has a slot", after.Open[i].Instance)
+		}
+	}
+	for i := range before.Open {
+		s := &before.Open[i]
+		gone := s.Waiter != nil && slotOf(after, s.Instance) == nil
+		if gone && after.Place(s.Instance) == 0 && !slices.Contains(c.reported, s.Incident) {
+			c.violate(Liveness, "%s leaves its slot, and nobody was told its end", s.Incident)
+		}
+	}
+	if len(after.Waiting) > len(before.Waiting) && len(after.Open) >= len(before.Open) &&
+		len(after.Waiting) > c.Policy.FleetWaiting {
+		c.violate(S6, "%d alarms wait", len(after.Waiting))
+	}
+	for i := range after.Waiting {
+		w := &after.Waiting[i]
+		if i > 0 && after.Waiting[i-1].Compare(*w) >= 0 || after.Place(w.Instance) != i+1 {
+			c.violate(S6, "the alarm about %s does not wait in its place", w.Instance)
+		}
+	}
+}
+
+// waits names an alarm that waits.
+func waits(w *remedy.Waiter) string { return w.Instance + " " + w.Alarm.Key }
+
+// Judged tells that the end of an alarm that had waited was reported.
+func (c *Checker) Judged(w *remedy.Waiter) { c.judged = append(slices.Clip(c.judged), waits(w)) }
+
+// Waited reports whether the incident's alarm had waited for its slot: nobody delivers it again.
+func (c *Checker) Waited(incident string) bool { return slices.Contains(c.waited, incident) }
 
 // Claimed tells that an attempt was claimed. Before is the instance's record before it; nil: not known.
 func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attempt,
@@ -268,6 +336,14 @@ func (c *Checker) Busy(began time.Time, underWay bool) {
 		c.open = append(slices.Clip(c.open), opened{at: began})
 	}
 	c.begun = append(slices.Clip(c.begun), began)
+}
+
+// Left tells that one of the incidents of which Busy told that they are under way has ended.
+func (c *Checker) Left() {
+	i := slices.IndexFunc(c.open, func(o opened) bool { return o.id == "" })
+	if i >= 0 {
+		c.open = slices.Delete(slices.Clone(c.open), i, i+1)
+	}
 }
 
 // Past tells of an incident that ended before the history begins.
@@ -438,6 +514,16 @@ func Unfit(p *remedy.Policy, b *Basis, force bool) string {
 // Paused tells that the operator paused everything.
 func (c *Checker) Paused(pause remedy.Pause) { c.pauses = append(slices.Clip(c.pauses), pause) }
 
+// Resumed tells that the operator ended every pause.
+func (c *Checker) Resumed(at time.Time) {
+	c.pauses = slices.Clone(c.pauses)
+	for i := range c.pauses {
+		if p := &c.pauses[i]; p.On(at) {
+			p.Until = at
+		}
+	}
+}
+
 // Lost tells that the ledger lost its data. What was written before that binds nobody who did not see
 // it; whoever owned an incident sends nothing more for it.
 func (c *Checker) Lost(at time.Time) {
@@ -568,5 +654,6 @@ func (c *Checker) Digest() string {
 	for _, id := range c.reported {
 		b = append(b, id...)
 	}
+	b = append(b, byte(len(c.judged)), byte(len(c.waited)))
 	return string(b)
 }

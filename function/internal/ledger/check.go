@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 
 	"ecs-remedy/function/internal/remedy"
 )
@@ -76,11 +77,52 @@ func wrongFleet(s *storedFleet) string {
 			return fmt.Sprintf("its slot %d stands there twice", i+1)
 		}
 		seen[slot.Incident] = true
+		if w := slot.Waiter; w != nil {
+			if wrong := wrongWaiter(w); wrong != "" {
+				return fmt.Sprintf("the alarm in its slot %d %s", i+1, wrong)
+			}
+			if w.Instance != slot.Instance {
+				return fmt.Sprintf("the alarm in its slot %d is about another instance", i+1)
+			}
+		}
+	}
+	waits := map[string]bool{}
+	for i := range s.Waiting {
+		w := &s.Waiting[i]
+		wrong := wrongWaiter(w)
+		switch {
+		case wrong != "":
+		case waits[w.Instance]:
+			wrong = "is the second one about its instance"
+		case i > 0 && s.Waiting[i-1].Compare(*w) > 0:
+			wrong = "is out of order"
+		}
+		if wrong != "" {
+			return fmt.Sprintf("its waiting alarm %d %s", i+1, wrong)
+		}
+		waits[w.Instance] = true
 	}
 	for i := range s.Begun {
 		if !isOf(s.Begun[i].Incident, s.Begun[i].Instance) {
 			return fmt.Sprintf("its beginning %d has the id of another instance's", i+1)
 		}
+	}
+	return ""
+}
+
+// wrongWaiter says what an alarm that waits cannot be. It becomes an incident, and the id in it a key.
+func wrongWaiter(w *remedy.Waiter) string {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
+			r != '-' && r != '_' && r != '.'
+	}
+	switch {
+	case w.Instance == "" || strings.ContainsFunc(w.Instance, odd):
+		return "is about no instance"
+	case w.Since.IsZero() || w.Alarm.Time.IsZero():
+		return "has no time"
+	case w.Alarm.Key == "":
+		return "has no key"
 	}
 	return ""
 }

@@ -45,12 +45,13 @@ type storedRecord struct {
 
 // storedFleet never expires: where it is missing beside the function's sign of life, it was lost.
 type storedFleet struct {
-	Version int            `json:"version"`
-	Open    []remedy.Slot  `json:"open,omitempty"`
-	Begun   []remedy.Begun `json:"begun,omitempty"`
-	Paused  remedy.Pause   `json:"paused,omitzero"`
-	Lost    time.Time      `json:"lost,omitzero"`
-	Written time.Time      `json:"written"`
+	Version int             `json:"version"`
+	Open    []remedy.Slot   `json:"open,omitempty"`
+	Waiting []remedy.Waiter `json:"waiting,omitempty"`
+	Begun   []remedy.Begun  `json:"begun,omitempty"`
+	Paused  remedy.Pause    `json:"paused,omitzero"`
+	Lost    time.Time       `json:"lost,omitzero"`
+	Written time.Time       `json:"written"`
 }
 
 type storedSign struct {
@@ -134,8 +135,8 @@ func (l *Ledger) getFleet(ctx context.Context, book remedy.Book) (remedy.Fleet, 
 		return remedy.Fleet{}, fmt.Errorf("record %s is %w: %s: look at it, and remove it", key,
 			errUnreadable, wrong)
 	}
-	return remedy.Fleet{Open: s.Open, Begun: s.Begun, Paused: s.Paused, Lost: s.Lost,
-		Written: s.Written, Revision: revision}, nil
+	return remedy.Fleet{Open: s.Open, Waiting: s.Waiting, Begun: s.Begun, Paused: s.Paused,
+		Lost: s.Lost, Written: s.Written, Revision: revision}, nil
 }
 
 func (l *Ledger) getSign(ctx context.Context, book remedy.Book) (remedy.Sign, error) {
@@ -156,8 +157,9 @@ func (l *Ledger) getSign(ctx context.Context, book remedy.Book) (remedy.Sign, er
 func (l *Ledger) encode(book remedy.Book, instance string, write remedy.Write) (
 	key string, value []byte, expected uint64, err error) {
 	if fleet := write.Fleet; fleet != nil {
-		value, err = json.Marshal(storedFleet{Version: version, Open: fleet.Open, Begun: fleet.Begun,
-			Paused: fleet.Paused, Lost: fleet.Lost, Written: fleet.Written})
+		value, err = json.Marshal(storedFleet{Version: version, Open: fleet.Open,
+			Waiting: fleet.Waiting, Begun: fleet.Begun, Paused: fleet.Paused, Lost: fleet.Lost,
+			Written: fleet.Written})
 		return fleetKey(book), value, fleet.Revision, err
 	}
 	if sign := write.Sign; sign != nil {

@@ -148,6 +148,11 @@ type Facts struct {
 	Leader      Leader // another alarm of this batch about the same instance, which comes first
 	Swept       bool   // no alarm: the timer looks after the incident that Slot names
 	Slot        Slot
+	// Waiter is the alarm that waited and is judged again, as it was when it was taken up; nil: the
+	// alarm was just delivered. See TakeTurn.
+	Waiter *Waiter
+	// Reported: the answer has been reported. Only what must not be done before is left.
+	Reported bool
 
 	// Record and Fleet are what the ledger said last, and nothing else.
 	Record Reading[Record]
@@ -198,6 +203,8 @@ type Seen struct {
 	RestUntil time.Time
 	// Blind counts the rounds of reading, before the first claim, in which a source was unavailable.
 	Blind int
+	// Stays: an alarm that waited cannot have its turn now, and waits on.
+	Stays bool
 	// Reread: what was read could not be relied on, and was asked for again once.
 	Reread bool
 	// Findings are the newest of every rule.
@@ -258,6 +265,12 @@ func (f *Facts) Wrote(write Write, w Written) {
 	default:
 		f.Fleet = Reading[Fleet]{}
 	}
+}
+
+// Told notes that the answer was reported, if it was one for good. What must come after it is asked for
+// then.
+func (f *Facts) Told(step *Step) {
+	f.Reported = step.Result != nil && step.Verdict != VerdictPending
 }
 
 // Replied takes ECS's answer to an order. What was read of the instance before says nothing about it

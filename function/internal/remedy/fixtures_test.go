@@ -25,7 +25,7 @@ func Armed() Policy {
 		AttemptTimeout: 5 * time.Minute, BootGrace: 15 * time.Minute, MaxAttempts: 5, IncidentLimit: 45 * time.Minute,
 		Poll: 5 * time.Second, Lease: time.Minute, Cooldown: 30 * time.Minute, MaxIncidents: 3,
 		IncidentWindow:  24 * time.Hour,
-		FleetConcurrent: 3, FleetHourly: 20,
+		FleetConcurrent: 3, FleetHourly: 20, FleetWaiting: 50,
 	}
 }
 

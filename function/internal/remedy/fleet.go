@@ -13,8 +13,9 @@ import (
 // is to be written, at the revision of the one that it was made from, and leaves the receiver as it
 // was.
 type Fleet struct {
-	Open     []Slot  // who is under way
-	Begun    []Begun // the beginnings of the last hour, oldest first
+	Open     []Slot   // who is under way
+	Waiting  []Waiter // who waits for a slot, in the order of Waiter.Compare
+	Begun    []Begun  // the beginnings of the last hour, oldest first
 	Paused   Pause
 	Lost     time.Time // since when a pause may be lost with the record; zero: nothing was lost
 	Written  time.Time // when this was written
@@ -31,13 +32,20 @@ type Slot struct {
 	OpenedAt time.Time `json:"openedAt"`
 	// LeaseUntil is the lease of the owner when it last wrote the slot.
 	LeaseUntil time.Time `json:"leaseUntil"`
+	// Waiter is the alarm that waited for this slot; nil: it did not have to. What it points to is never
+	// changed.
+	Waiter *Waiter `json:"waiter,omitempty"`
 }
 
 // incident is all that a slot tells of its incident.
 func (s *Slot) incident() *Incident {
-	return &Incident{ID: s.Incident, Instance: s.Instance, Region: s.Region, OpenedAt: s.OpenedAt,
+	i := &Incident{ID: s.Incident, Instance: s.Instance, Region: s.Region, OpenedAt: s.OpenedAt,
 		Alarm:    AlarmRef{Format: string(events.FormatUnknown), State: string(events.StateUnknown)},
 		Attempts: []Attempt{}}
+	if s.Waiter != nil {
+		i.Alarm, i.Account = s.Waiter.Alarm.AlarmRef, s.Waiter.Alarm.Account
+	}
+	return i
 }
 
 // Begun is an incident's beginning, for the hourly limit.
@@ -87,7 +95,7 @@ func (fl *Fleet) hasBegun(incident string) bool {
 // changed is a copy whose lists can be changed, written at the given time. What happened longer than
 // an hour ago is forgotten: it counts for nothing.
 func (fl Fleet) changed(now time.Time) Fleet {
-	fl.Open = slices.Clone(fl.Open)
+	fl.Open, fl.Waiting = slices.Clone(fl.Open), slices.Clone(fl.Waiting)
 	fl.Begun = slices.DeleteFunc(slices.Clone(fl.Begun), func(b Begun) bool {
 		return !b.counts(now)
 	})
@@ -95,9 +103,17 @@ func (fl Fleet) changed(now time.Time) Fleet {
 	return fl
 }
 
-// reserved: the incident takes a slot, and its beginning counts for the hour.
+// reserved: the incident takes a slot, and its beginning counts for the hour. An alarm that waited for
+// it moves into the slot.
 func (fl Fleet) reserved(incident *Incident, p *Policy, now time.Time) Fleet {
-	return fl.slotted(incident, p, now).begun(incident, now)
+	fl = fl.slotted(incident, p, now).begun(incident, now)
+	if w := fl.waiterOf(incident.Instance); w != nil && w.Alarm.Key == incident.Alarm.Key {
+		served := *w
+		served.By, served.LeaseUntil = "", time.Time{}
+		fl.Open[len(fl.Open)-1].Waiter = &served
+		fl = fl.unqueued(incident.Instance, now)
+	}
+	return fl
 }
 
 // begun: the incident's beginning counts for the hour.
@@ -125,13 +141,70 @@ func (fl Fleet) slotted(incident *Incident, p *Policy, now time.Time) Fleet {
 }
 
 // freed: the slot of an incident that has ended is given back. The beginning of one that was never
-// claimed does not count.
+// claimed does not count, and an alarm that had waited for its slot returns to its place.
 func (fl Fleet) freed(ended *Incident, now time.Time) Fleet {
+	var served *Waiter
+	if slot := fl.slot(ended.ID); slot != nil {
+		served = slot.Waiter
+	}
 	fl = fl.changed(now)
 	fl.Open = slices.DeleteFunc(fl.Open, func(s Slot) bool { return s.Incident == ended.ID })
-	if ended.Void() {
-		fl.Begun = slices.DeleteFunc(fl.Begun, func(b Begun) bool { return b.Incident == ended.ID })
+	if !ended.Void() {
+		return fl
 	}
+	fl.Begun = slices.DeleteFunc(fl.Begun, func(b Begun) bool { return b.Incident == ended.ID })
+	if served != nil {
+		back := *served
+		if back.ResolvedAt.IsZero() {
+			back.ResolvedAt = ended.ResolvedAt
+		}
+		fl = fl.waited(back, now)
+	}
+	return fl
+}
+
+// waited: the alarm waits from now on, in its place. An instance waits once.
+func (fl Fleet) waited(w Waiter, now time.Time) Fleet {
+	fl = fl.changed(now)
+	if fl.waiterOf(w.Instance) != nil {
+		return fl
+	}
+	at, _ := slices.BinarySearchFunc(fl.Waiting, w, Waiter.Compare)
+	fl.Waiting = slices.Insert(fl.Waiting, at, w)
+	return fl
+}
+
+// leased: the owner judges the instance's alarm from now on, and nobody else does.
+func (fl Fleet) leased(instance, owner string, p *Policy, now time.Time) Fleet {
+	fl = fl.changed(now)
+	if w := fl.waiterOf(instance); w != nil {
+		w.By, w.LeaseUntil = owner, p.newLease(now)
+	}
+	return fl
+}
+
+// unleased: the instance's alarm waits on, and anybody may judge it.
+func (fl Fleet) unleased(instance string, now time.Time) Fleet {
+	fl = fl.changed(now)
+	if w := fl.waiterOf(instance); w != nil {
+		w.By, w.LeaseUntil = "", time.Time{}
+	}
+	return fl
+}
+
+// waiterResolved: the alarm of the instance that waits is over.
+func (fl Fleet) waiterResolved(instance string, now time.Time) Fleet {
+	fl = fl.changed(now)
+	if w := fl.waiterOf(instance); w != nil {
+		w.ResolvedAt = now.UTC()
+	}
+	return fl
+}
+
+// unqueued: the instance's alarm waits no longer.
+func (fl Fleet) unqueued(instance string, now time.Time) Fleet {
+	fl = fl.changed(now)
+	fl.Waiting = slices.DeleteFunc(fl.Waiting, func(w Waiter) bool { return w.Instance == instance })
 	return fl
 }
 
@@ -162,7 +235,7 @@ func (fl Fleet) Refreshed(now time.Time) (Fleet, bool) {
 
 // Idle reports whether nothing in the record matters for longer than an hour.
 func (fl *Fleet) Idle() bool {
-	return len(fl.Open) == 0 && fl.Paused == (Pause{}) && fl.Lost.IsZero()
+	return len(fl.Open) == 0 && len(fl.Waiting) == 0 && fl.Paused == (Pause{}) && fl.Lost.IsZero()
 }
 
 // counts reports whether the slot still counts for the limit: while its incident may be under way by
@@ -178,15 +251,21 @@ func (b *Begun) counts(now time.Time) bool {
 	return now.Sub(b.At) < time.Hour && b.At.Sub(now) <= MaxSkew
 }
 
-// Full says which limit of the fleet leaves no room for another incident, if any, and what it rests
-// on.
-func (fl *Fleet) Full(p Policy, now time.Time) (Reason, string) {
+// busy is how many slots count.
+func (fl *Fleet) busy(p *Policy, now time.Time) int {
 	busy := 0
 	for i := range fl.Open {
-		if fl.Open[i].counts(&p, now) {
+		if fl.Open[i].counts(p, now) {
 			busy++
 		}
 	}
+	return busy
+}
+
+// Full says which limit of the fleet leaves no room for another incident, if any, and what it rests
+// on. The hourly one comes first: it is a breaker, and nobody waits for it.
+func (fl *Fleet) Full(p Policy, now time.Time) (Reason, string) {
+	busy := fl.busy(&p, now)
 	begun := 0
 	for _, b := range fl.Begun {
 		if b.counts(now) {
@@ -195,11 +274,14 @@ func (fl *Fleet) Full(p Policy, now time.Time) (Reason, string) {
 	}
 	saw := strconv.Itoa(busy) + " of " + strconv.Itoa(p.FleetConcurrent) + " under way, " +
 		strconv.Itoa(begun) + " of " + strconv.Itoa(p.FleetHourly) + " within the hour"
+	if n := len(fl.Waiting); n > 0 {
+		saw += ", " + strconv.Itoa(n) + " of " + strconv.Itoa(p.FleetWaiting) + " waiting"
+	}
 	switch {
-	case busy >= p.FleetConcurrent:
-		return ReasonFleetConcurrent, saw
 	case begun >= p.FleetHourly:
 		return ReasonFleetHourly, saw
+	case busy >= p.FleetConcurrent:
+		return ReasonFleetConcurrent, saw
 	}
 	return "", saw
 }

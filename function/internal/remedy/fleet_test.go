@@ -20,7 +20,8 @@ func fleetWith() Fleet {
 			OpenedAt: at, LeaseUntil: at.Add(time.Minute)}
 	}
 	fl := Fleet{Open: make([]Slot, 0, 8), Begun: make([]Begun, 0, 8),
-		Lost: recordNoon.Add(-48 * time.Hour), Written: recordNoon.Add(-20 * time.Minute),
+		Waiting: make([]Waiter, 0, 8),
+		Lost:    recordNoon.Add(-48 * time.Hour), Written: recordNoon.Add(-20 * time.Minute),
 		Revision: 7}
 	for _, s := range []Slot{slot("i-8", -30), slot("i-9", -20)} {
 		fl.Open = append(fl.Open, s)
@@ -36,7 +37,8 @@ func fleetShape(fl *Fleet) string {
 		Fleet
 		Slots      []Slot
 		Beginnings []Begun
-	}{*fl, fl.Open[:cap(fl.Open)], fl.Begun[:cap(fl.Begun)]})
+		Queue      []Waiter
+	}{*fl, fl.Open[:cap(fl.Open)], fl.Begun[:cap(fl.Begun)], fl.Waiting[:cap(fl.Waiting)]})
 }
 
 func TestFleetChanges(t *testing.T) {
@@ -216,6 +218,11 @@ func TestFleetChangesForgetBeginnings(t *testing.T) {
 			freed, _ := fl.Freed(incident, recordNoon)
 			return freed
 		},
+		"waited":    func(fl Fleet) Fleet { return fl.waited(Waiter{Instance: "i-1"}, recordNoon) },
+		"leased":    func(fl Fleet) Fleet { return fl.leased("i-1", "owner", p, recordNoon) },
+		"unleased":  func(fl Fleet) Fleet { return fl.unleased("i-1", recordNoon) },
+		"resolved":  func(fl Fleet) Fleet { return fl.waiterResolved("i-1", recordNoon) },
+		"unqueued":  func(fl Fleet) Fleet { return fl.unqueued("i-1", recordNoon) },
 		"WithPause": func(fl Fleet) Fleet { return fl.WithPause(time.Time{}, "", recordNoon) },
 		"Resumed":   func(fl Fleet) Fleet { resumed, _ := fl.Resumed(recordNoon); return resumed },
 		"Refreshed": func(fl Fleet) Fleet {
@@ -298,6 +305,7 @@ func TestFleetIdle(t *testing.T) {
 		{"slots", func(*Fleet) {}, false},
 		{"beginnings only", func(fl *Fleet) { fl.Open, fl.Lost = nil, time.Time{} }, true},
 		{"nothing", func(fl *Fleet) { *fl = Fleet{} }, true},
+		{"somebody waits", func(fl *Fleet) { *fl = Fleet{Waiting: []Waiter{{}}} }, false},
 		{"a pause", func(fl *Fleet) { *fl = Fleet{Paused: Pause{Since: recordNoon}} }, false},
 		{"a pause that may be lost", func(fl *Fleet) { *fl = Fleet{Lost: recordNoon} }, false},
 		{"a pause that was resumed", func(fl *Fleet) {
@@ -377,7 +385,7 @@ func TestFleetFull(t *testing.T) {
 			"1 of 2 under way, 3 of 3 within the hour"},
 		{"an hour old it counts no longer, even where nothing was written since", 1, 0, 3,
 			time.Hour, "", "1 of 2 under way, 2 of 3 within the hour"},
-		{"both: a slot is what comes free first", 2, 0, 3, 0, ReasonFleetConcurrent,
+		{"both: nobody waits for a breaker", 2, 0, 3, 0, ReasonFleetHourly,
 			"2 of 2 under way, 3 of 3 within the hour"},
 	} {
 		var fl Fleet

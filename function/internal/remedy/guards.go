@@ -46,6 +46,7 @@ type ruling struct {
 	reason   Reason // of the first refusal; empty: none so far
 	why      string
 	blind    string // what could not be read just now, if anything
+	waits    bool   // every slot is taken, and the alarm waits for one
 }
 
 func (r *ruling) pass(rule Rule, saw string) {
@@ -233,12 +234,24 @@ func fleetRule(r *ruling) {
 	if !r.f.Fleet.OK() {
 		return // pauseRule said so
 	}
-	reason, saw := r.f.Fleet.Value.Full(*r.p, r.f.Now)
-	if reason != "" {
-		r.refuse(RuleFleet, reason, saw)
-		return
+	fleet := &r.f.Fleet.Value
+	full, saw := fleet.Full(*r.p, r.f.Now)
+	w := r.f.waiter()
+	switch {
+	case full == ReasonFleetHourly:
+		r.refuse(RuleFleet, full, saw)
+	case full == "" && (r.f.Waiter != nil || fleet.admits(&w, r.p, r.f.Now)):
+		r.pass(RuleFleet, saw)
+	case r.p.Mode != ModeEnforce || r.f.Waiter == nil && len(fleet.Waiting) >= r.p.FleetWaiting:
+		r.refuse(RuleFleet, ReasonFleetConcurrent, saw)
+	default:
+		if _, fits := w.cut(); !fits && r.f.Waiter == nil {
+			r.refuse(RuleFleet, ReasonFleetConcurrent, saw+"; "+tooLong)
+			return
+		}
+		r.findings = append(r.findings, Finding{Rule: RuleFleet, Saw: saw})
+		r.waits = true
 	}
-	r.pass(RuleFleet, saw)
 }
 
 // foundRule: is exactly this instance there?

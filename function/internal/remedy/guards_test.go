@@ -281,6 +281,9 @@ func TestOpening(t *testing.T) {
 			c.Fleet.Value.Open[len(c.Fleet.Value.Open)-1].LeaseUntil = c.Now.Add(left)
 		}
 	}
+	queueOf := func(most int) func(*candidate) {
+		return func(c *candidate) { c.FleetWaiting = most }
+	}
 	begun := func(n int, age time.Duration) func(*candidate) {
 		return func(c *candidate) {
 			for range n {
@@ -423,8 +426,14 @@ func TestOpening(t *testing.T) {
 			"a problem without a name here is one, too"},
 		{"no id", func(c *candidate) { c.Alarm.Instance = "" }, VerdictIgnored, ReasonNoInstance,
 			nothing, "nothing to restart"},
-		{"resolved", state(events.StateResolved), VerdictIgnored, ReasonResolved, ledgerOnly,
-			"an open incident would want to know"},
+		{"resolved", state(events.StateResolved), VerdictIgnored, ReasonResolved, noECS,
+			"an open incident would want to know, or an alarm that waits"},
+		{"resolved, and the fleet is out of reach", all(state(events.StateResolved),
+			failing(FailureUnavailable, SourceFleet)), VerdictPending, ReasonDependencyUnavailable,
+			noECS, "an alarm that waits would not hear of it"},
+		{"resolved, and the fleet is garbled", all(state(events.StateResolved),
+			failing(FailureUnreadable, SourceFleet)), VerdictIgnored, ReasonResolved, noECS,
+			"another try gives the same, and nothing is begun with such a record"},
 		{"resolved, of no curable metric",
 			all(metric, func(c *candidate) { c.Alarm.Metric = "eip" }, state(events.StateResolved)),
 			VerdictIgnored, ReasonResolved, nothing, "no incident can be waiting for it"},
@@ -624,12 +633,14 @@ func TestOpening(t *testing.T) {
 			"a nanosecond left"},
 		{"pause over", paused(-1), "", "", everything, "over"},
 		{"fleet has room", slots(0, time.Minute), "", "", everything, "two of three"},
-		{"fleet is full", slots(0, time.Minute, 65*time.Minute-1), VerdictRefused,
-			ReasonFleetConcurrent, noECS, "three of three, the last one by a nanosecond"},
+		{"fleet is full", slots(0, time.Minute, 65*time.Minute-1), VerdictWaiting,
+			ReasonFleetConcurrent, everything, "three of three, the last one by a nanosecond"},
+		{"fleet is full, and nobody may wait", all(slots(0, 0, 0), queueOf(0)), VerdictRefused,
+			ReasonFleetConcurrent, noECS, "REMEDY_FLEET_WAITING=0"},
 		{"a slot past all that its incident may take", slots(0, time.Minute, 65*time.Minute), "",
 			"", everything, "45 minutes, an attempt and the boot grace: it no longer counts"},
 		{"a slot past that, its lease runs", all(slots(0, time.Minute, 65*time.Minute), lease(1)),
-			VerdictRefused, ReasonFleetConcurrent, noECS, "its owner lives, so that it counts"},
+			VerdictWaiting, ReasonFleetConcurrent, everything, "its owner lives, so that it counts"},
 		{"a slot past that, its lease is over",
 			all(slots(0, time.Minute, 65*time.Minute), lease(0)), "", "", everything,
 			"whoever meets its incident ends it"},

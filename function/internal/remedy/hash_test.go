@@ -85,7 +85,22 @@ func (h *hasher) fleet(f *Fleet) {
 	h.number(len(f.Begun))
 	for n := range f.Open {
 		h.text(f.Open[n].Incident)
+		h.waiter(f.Open[n].Waiter)
 	}
+	for n := range f.Waiting {
+		h.waiter(&f.Waiting[n])
+	}
+}
+
+func (h *hasher) waiter(w *Waiter) {
+	if h.flag(w != nil); w == nil {
+		return
+	}
+	h.text(w.Alarm.Key)
+	h.text(w.By)
+	h.when(w.Since)
+	h.when(w.ResolvedAt)
+	h.when(w.LeaseUntil)
 }
 
 func (h *hasher) process(p *process) {
@@ -102,6 +117,10 @@ func (h *hasher) process(p *process) {
 	h.text(f.Owner)
 	h.when(f.Now)
 	h.flag(f.Swept)
+	h.waiter(f.Slot.Waiter)
+	h.waiter(f.Waiter)
+	h.flag(f.Reported)
+	h.flag(f.Seen.Stays)
 	h.when(f.Record.At)
 	h.text(string(f.Record.Failure))
 	h.record(&f.Record.Value)

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ecs-remedy/events"
 )
 
 // Answer is what ECS answered to an attempt. The strings are stored: never change one's meaning.
@@ -101,6 +103,12 @@ type AlarmRef struct {
 	Level  string    `json:"level,omitempty"`
 	Key    string    `json:"key"`
 	Time   time.Time `json:"time,omitzero"`
+}
+
+// refer is what is kept of an alarm.
+func refer(a *events.Alarm) AlarmRef {
+	return AlarmRef{Format: string(a.Format), Name: a.Name, Rule: a.Rule, State: string(a.State),
+		Level: a.Level, Key: a.Key, Time: a.Time}
 }
 
 // view is the alarm as a result shows it.

@@ -2173,7 +2173,7 @@ var mutants = []mutant{
 		"return now.Before(s.OpenedAt.Add(p.longest())) || now.Before(s.LeaseUntil)",
 		"return now.Before(s.OpenedAt.Add(p.longest()))", "?"},
 	{"not for ever", lawtest.Liveness, "fleet.go",
-		`		if fl.Open[i].counts(&p, now) {
+		`		if fl.Open[i].counts(p, now) {
 `,
 		`		if i >= 0 {
 `,

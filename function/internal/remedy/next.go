@@ -12,6 +12,9 @@ import (
 func Next(p Policy, f Facts) Step {
 	m := machine{p: &p, f: &f, seen: f.Seen}
 	step := m.decide()
+	if f.Waiter != nil && step.Do == DoAnswer && step.Verdict == VerdictPending && !m.underWay() {
+		step = m.stay() // nobody is to deliver it again
+	}
 	m.seen.Findings = merged(m.seen.Findings, step.Findings)
 	if step.Do == DoAnswer && step.Verdict != "" {
 		step.Result = m.result(&step)
@@ -29,13 +32,24 @@ type machine struct {
 	incident *Incident
 	// ended is an incident that an answer is about and that is not open any more.
 	ended *Incident
+	// patient: what is written next is worth a rest, though nothing is under way.
+	patient bool
 }
 
 // decide is the order of everything: what the alarm alone says, then the instance's record, and with
 // that who owns the incident. No source is read before something depends on it.
 func (m *machine) decide() Step {
 	f := m.f
-	if !f.Swept {
+	switch {
+	case f.Reported:
+		return m.afterwards()
+	case f.Waiter != nil && m.mayHold():
+	case f.Waiter != nil:
+		if step, done := m.turn(); done {
+			return step // before anything is asked about it
+		}
+		fallthrough
+	case !f.Swept:
 		if step, done := dismiss(m.p, f); done {
 			return step
 		}
@@ -63,8 +77,16 @@ func (m *machine) decide() Step {
 		}
 		m.seen.Incident, m.seen.Claim = nil, nil
 	}
+	if f.Waiter != nil {
+		if step, done := m.turn(); done {
+			return step
+		}
+	}
 	return m.look(open)
 }
+
+// underWay reports whether this invocation holds an incident that has begun.
+func (m *machine) underWay() bool { return m.incident != nil && len(m.incident.Attempts) > 0 }
 
 // dismiss answers alarms that no restart could be an answer to, from the alarm alone.
 func dismiss(p *Policy, f *Facts) (Step, bool) {
@@ -162,16 +184,20 @@ func (m *machine) look(open *Incident) Step {
 		return m.lookAfterSlot()
 	case open == nil:
 		return m.judge()
+	case f.Waiter != nil && len(open.Attempts) > 0:
+		return answer(VerdictRefused, ReasonInProgress, "incident "+open.ID+" is under way")
 	case open.heldFrom(f.Owner, m.p, f.Now):
 		switch {
 		case f.Swept:
 			return Step{} // somebody looks after it
+		case f.Waiter != nil:
+			return m.stay() // somebody just opens it, or tries to
 		case f.Redelivered && (f.Alarm.Key == open.Alarm.Key || len(open.Attempts) == 0):
 			// Its owner, or whoever is just opening it, may have died: then nobody else will come.
 			return answer(VerdictPending, ReasonLeaseHeld, "its handler's lease has not run out yet")
 		}
 		return answer(VerdictRefused, ReasonInProgress, "incident "+open.ID+" is being handled")
-	case f.Leader.leads():
+	case f.Leader.leads() && f.Waiter == nil:
 		return followed
 	case f.passed(f.StopAt):
 		return outOfTime
@@ -198,16 +224,41 @@ func (m *machine) resolve(open *Incident) Step {
 		open.Account == a.Account && !a.Time.Before(open.Alarm.Time) && a.Time.Sub(f.Now) <= MaxSkew {
 		return m.write(Write{Record: ptr(f.Record.Value.resolved(f.Now))})
 	}
-	return answer(VerdictIgnored, ReasonResolved, "state "+a.RawState)
+	ignored := answer(VerdictIgnored, ReasonResolved, "state "+a.RawState)
+	switch {
+	case open != nil:
+		return ignored
+	case !f.Fleet.Read():
+		return m.read(SourceFleet)
+	case f.Fleet.Failure == FailureUnavailable:
+		return answer(VerdictPending, ReasonDependencyUnavailable, "the ledger: "+f.Fleet.Note)
+	case !f.Fleet.OK():
+		return ignored
+	}
+	w := f.Fleet.Value.waiterOf(a.Instance)
+	if w != nil && w.ResolvedAt.IsZero() && w.Alarm.Rule == a.Rule && w.Alarm.Account == a.Account &&
+		!a.Time.Before(w.Alarm.Time) && a.Time.Sub(f.Now) <= MaxSkew {
+		return m.write(Write{Fleet: ptr(f.Fleet.Value.waiterResolved(w.Instance, f.Now))})
+	}
+	return ignored
 }
 
-// lookAfterSlot is for a swept slot whose instance has no open incident.
+// lookAfterSlot is for a swept slot whose instance has no open incident. The end of one whose alarm had
+// waited is told before its slot is given back: nobody delivers that alarm again. Whoever wrote the end
+// has a lease's time to tell it.
 func (m *machine) lookAfterSlot() Step {
 	f, slot := m.f, &m.f.Slot
-	if ended := f.Record.Value.Ended(slot.Incident); ended != nil {
+	ended := f.Record.Value.Ended(slot.Incident)
+	switch {
+	case ended == nil:
+		return m.meetLost(slot)
+	case slot.Waiter == nil || ended.Void():
 		return m.dropSlot(ended)
+	case f.Now.Before(m.p.Takeover(m.p.newLease(ended.EndedAt))):
+		return Step{}
 	}
-	return m.meetLost(slot)
+	m.ended = ended
+	return answer(ended.Verdict, ended.Reason, ended.Why)
 }
 
 // dropSlot gives back the slot of an incident that has ended, if it still has one.
@@ -233,7 +284,10 @@ const blindRounds = 3
 // refused yet and nothing was out of reach.
 func (m *machine) judge() Step {
 	p, f := m.p, m.f
-	if f.Leader.leads() {
+	switch {
+	case f.Leader.leads() && f.Waiter != nil:
+		return m.stay()
+	case f.Leader.leads():
 		return followed
 	}
 	if told := m.alreadyEnded(); told != nil {
@@ -241,7 +295,7 @@ func (m *machine) judge() Step {
 		return answer(told.Verdict, told.Reason, told.Why)
 	}
 	r := ruling{p: p, f: f, findings: make([]Finding, 0, 24)}
-	if p.off() {
+	if p.off() && f.Waiter == nil {
 		r.reason, r.why = ReasonPaused, "mode "+string(p.Mode) // whatever else there is to say
 	}
 	have := f.have()
@@ -250,10 +304,15 @@ func (m *machine) judge() Step {
 			return step.with(r.findings)
 		}
 		if missing := stage.needs &^ have; missing != 0 {
-			if r.reason != "" || r.blind != "" {
+			if r.reason != "" || r.blind != "" || r.waits && f.Waiter != nil {
 				break
 			}
 			return m.read(missing).with(r.findings)
+		}
+		if stage.needs == SourceFleet && r.reason == "" {
+			if step, waits := m.alreadyWaits(); waits {
+				return step.with(r.findings)
+			}
 		}
 		if stage.needs == SourceFleet && f.Fleet.OK() && f.Fleet.Value.Revision == 0 && !f.Sign.Read() {
 			return m.read(SourceSign).with(r.findings)
@@ -261,6 +320,9 @@ func (m *machine) judge() Step {
 		stage.rule(&r)
 	}
 	switch {
+	case f.Waiter != nil && (r.reason == ReasonPaused || r.reason == "" && (r.waits ||
+		p.Mode != ModeEnforce)):
+		return m.stay().with(r.findings)
 	case r.reason == ReasonNotRunning && !m.seen.Reread:
 		// It may be so by the doing of another invocation, which opened an incident since the record
 		// was read.
@@ -270,6 +332,8 @@ func (m *machine) judge() Step {
 		return answer(VerdictRefused, r.reason, r.why).with(r.findings)
 	case r.blind != "":
 		return m.again(r.blind).with(r.findings)
+	case r.waits:
+		return m.await().with(r.findings)
 	case p.Mode == ModeObserve:
 		return m.rehearse().with(r.findings)
 	case f.passed(f.StopAt) || f.passed(f.ClaimBy):
@@ -320,6 +384,9 @@ func (m *machine) leftSlot() (Step, bool) {
 	switch {
 	case ended == nil:
 		return m.meetLost(slot), true
+	case slot.Waiter != nil && !ended.Void():
+		return answer(VerdictRefused, ReasonInProgress, "the end of "+ended.ID+
+			" has yet to be told"), true
 	case f.Written.Wrote == WroteUnknown && f.Written.Fleet:
 		return Step{}, false // the sweep tries again
 	}
@@ -371,8 +438,7 @@ func (m *machine) opening() *Incident {
 		Instance: a.Instance,
 		Region:   f.InstanceRegion(),
 		Account:  a.Account,
-		Alarm: AlarmRef{Format: string(a.Format), Name: a.Name, Rule: a.Rule, State: string(a.State),
-			Level: a.Level, Key: a.Key, Time: a.Time},
+		Alarm:    refer(a),
 		OpenedAt: f.Now.UTC(),
 		Attempts: []Attempt{},
 	}
@@ -387,7 +453,7 @@ func (m *machine) withoutRecord() Step {
 		return m.withoutLedger(known)
 	case known != nil:
 		return answer(VerdictPending, ReasonDependencyUnavailable, note)
-	case m.p.off():
+	case m.p.off() && f.Waiter == nil:
 		return answer(VerdictRefused, ReasonPaused, "mode "+string(m.p.Mode))
 	case f.Record.Failure == FailureUnreadable:
 		return answer(VerdictRefused, ReasonUnreadable, note)

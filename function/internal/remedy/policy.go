@@ -68,6 +68,7 @@ type Policy struct {
 	IncidentWindow  time.Duration
 	FleetConcurrent int
 	FleetHourly     int
+	FleetWaiting    int      // alarms that wait for a slot; 0: none does
 	Windows         []Window // none: always
 }
 

@@ -176,10 +176,23 @@ func (m *machine) reserve() Step {
 	if fleet.slotOf(m.incident.Instance) != nil {
 		return m.void() // of another incident: the alarm is judged again by what that means
 	}
-	if full, _ := fleet.Full(*m.p, f.Now); full != "" {
+	if full, _ := fleet.Full(*m.p, f.Now); full != "" || !m.served() {
 		return m.void()
 	}
 	return m.write(Write{Fleet: ptr(fleet.reserved(m.incident, m.p, f.Now))})
+}
+
+// served reports whether the slot is the alarm's to take: none of its instance waits and nobody else is
+// before it, or it is the one that waited, was not resolved meanwhile, and nobody else judges it.
+func (m *machine) served() bool {
+	f, fleet := m.f, &m.f.Fleet.Value
+	w := fleet.waiterOf(m.incident.Instance)
+	if f.Waiter == nil {
+		newcomer := f.waiter()
+		return w == nil && fleet.admits(&newcomer, m.p, f.Now)
+	}
+	return w != nil && w.is(&f.Alarm) && w.ResolvedAt.IsZero() &&
+		(w.By == f.Owner || !w.leased(m.p, f.Now))
 }
 
 // anotherLook is again for an incident that is open: when there is no more time for it, the opening is
@@ -307,6 +320,7 @@ func (m *machine) over(ended *Incident) Step {
 	case !f.Fleet.Read():
 		step = m.read(SourceFleet)
 	case !f.Fleet.OK():
+	case fleet.waitedFor(ended.ID): // nobody delivers its alarm again: it is told first
 	case ended.Verdict == VerdictObserved && !fleet.hasBegun(ended.ID):
 		step = m.write(Write{Fleet: ptr(fleet.begun(ended, f.Now))})
 	case fleet.slot(ended.ID) != nil:
@@ -398,7 +412,7 @@ func (m *machine) write(w Write) Step {
 	f := m.f
 	switch {
 	case m.rested():
-	case f.Written.Wrote == WroteUnknown && m.incident == nil:
+	case f.Written.Wrote == WroteUnknown && m.incident == nil && !m.patient:
 		return answer(VerdictPending, ReasonDependencyUnavailable, "the ledger: "+f.Written.Note)
 	case f.Written.Wrote == WroteUnknown:
 		return m.rest(m.p.retryAfter())

@@ -41,9 +41,11 @@ type searched struct {
 	w world
 	p [2]process
 	budget
-	still time.Duration // how long a freeze is; 0: longer than any lease
-	over  bool          // settled
-	trace *history      // the commands that led here, as a scenario file has them; nil: not kept
+	still  time.Duration // how long a freeze is; 0: longer than any lease
+	timers int           // how often the timer came by
+	queue  bool          // it is about the queue: things happen while nobody is at work, too
+	over   bool          // settled
+	trace  *history      // the commands that led here, as a scenario file has them; nil: not kept
 }
 
 // command carries out one command of a search's scenario file:
@@ -101,7 +103,7 @@ func (x *searched) command(line string) error {
 		if i < 0 {
 			return fmt.Errorf("%s: both processes are alive", line)
 		}
-		x.p[i] = *sweep("timer")
+		x.p[i] = *sweep(x.timer())
 	case "time":
 		x.w.until(x.wake())
 	case "end":
@@ -112,6 +114,14 @@ func (x *searched) command(line string) error {
 		return fmt.Errorf("%s: no such command", line)
 	}
 	return nil
+}
+
+// timer is the name of the next sweep.
+func (x *searched) timer() string {
+	if x.timers++; x.timers == 1 {
+		return "timer"
+	}
+	return fmt.Sprint("timer-", x.timers)
 }
 
 // wake is when the next process has something to do.
@@ -163,8 +173,10 @@ var changes = []change{
 	{"close", (*world).close},
 	{"resolve", (*world).resolve},
 	{"lose fleet", (*world).loseFleet},
+	{"free", (*world).free},
+	{"take", func(w *world) { w.take() }},
 	{"write", func(w *world) { w.changeFleet(func(f Fleet) Fleet { return f }) }}, // of another instance
-	{"fill", (*world).fill},
+	{"fill", (*world).crowd},
 	{"delete", func(w *world) { w.hide(SourceInstance, FailureMissing) }},
 	{"blind", func(w *world) { w.hide(SourceLive, FailureUnavailable) }},
 }
@@ -233,7 +245,7 @@ func (s *search) next(x *searched, visit func(*searched)) {
 		}
 		// Before it has done anything, a process that dies or stands still is one that comes later.
 		acts := p.ready && (p.step.Do == DoWrite || p.step.Do == DoSend)
-		begun := acts || p.facts.Seen.Incident != nil
+		begun := acts || p.facts.Seen.Incident != nil || p.facts.Waiter != nil
 		if x.crashes > 0 && begun {
 			to(func(b *budget) { b.crashes-- }, "crash "+p.facts.Owner)
 		}
@@ -245,16 +257,20 @@ func (s *search) next(x *searched, visit func(*searched)) {
 			to(func(b *budget) { b.freezes-- }, "freeze "+p.facts.Owner+" "+x.still.String())
 		}
 	}
-	if x.changes > 0 && runnable > 0 {
+	if x.changes > 0 && (runnable > 0 || x.queue && alive == 0 && !x.over) {
 		for _, change := range changes {
+			if !x.queue && (change.name == "free" || change.name == "take") {
+				continue
+			}
 			to(func(b *budget) { b.changes-- }, "somebody "+change.name)
 		}
 	}
-	known := x.w.record.Open != nil || len(x.w.fleet.Open) > 0
+	known := x.w.record.Open != nil || len(x.w.fleet.Open) > 0 || len(x.w.fleet.Waiting) > 0
 	if x.losses > 0 && runnable > 0 && known {
 		to(func(b *budget) { b.losses-- }, "lose")
 	}
-	if x.sweeps > 0 && len(x.w.fleet.Open) > 0 && alive < len(x.p) && runnable == 0 {
+	if x.sweeps > 0 && (len(x.w.fleet.Open) > 0 || x.queue) && alive < len(x.p) && !x.over &&
+		(runnable == 0 || x.queue) {
 		to(func(b *budget) { b.sweeps-- }, "timer")
 	}
 	switch {
@@ -285,19 +301,24 @@ func longest(p *Policy) time.Duration {
 	return p.IncidentLimit + p.AttemptTimeout + p.BootGrace + 2*p.Lease
 }
 
-// settle checks LIVENESS at the end of a history: with nobody else about, the sweep ends every incident
-// in a bounded time, and every verdict is reported: one that was lost with its process, to the next
-// delivery of its event. It returns what does not hold.
+// settle checks LIVENESS at the end of a history: with nobody else about, and slots coming free, the sweep
+// ends every incident and judges every alarm that waits in a bounded time, and every verdict is reported:
+// one that was lost with its process, to the next delivery of its event, or to the sweep where nobody
+// delivers it again. It returns what does not hold.
 func (x *searched) settle() string {
 	w := &x.w
 	x.over = true
 	w.others, w.outages, w.answers = nil, nil, nil
+	for w.crowded() {
+		w.free()
+	}
 	from := w.now
-	for round := 0; w.slots() > 0; round++ {
-		if open := w.record.Open; open != nil {
-			if due := w.policy.Takeover(open.LeaseUntil); due.After(w.now) {
-				w.until(due)
-			}
+	for round := 0; len(w.fleet.Open) > 0 || len(w.fleet.Waiting) > 0; round++ {
+		if due := x.due(); due.After(w.now) {
+			w.until(due)
+		}
+		if len(w.fleet.Waiting) > 0 && w.fleet.Paused.On(w.now) {
+			w.resume() // a pause keeps them waiting
 		}
 		p := sweep(fmt.Sprint("sweep-", round))
 		for moves := 0; !p.done; moves++ {
@@ -309,8 +330,8 @@ func (x *searched) settle() string {
 				return lawtest.Liveness + ": a sweep never ends"
 			}
 		}
-		if round == 4 {
-			return fmt.Sprintf("%s: a slot is left: %+v", lawtest.Liveness, w.fleet.Open)
+		if round == 6 {
+			return fmt.Sprintf("%s: somebody is left: %+v", lawtest.Liveness, w.fleet)
 		}
 	}
 	// Without its slot an incident whose owner died is found by its instance's next alarm only.
@@ -318,9 +339,15 @@ func (x *searched) settle() string {
 		return lawtest.Liveness + ": " + open.ID + " is open, and has no slot"
 	}
 	for _, e := range w.laws.Unreported() {
+		if w.laws.Waited(e.ID) && !w.slotless {
+			return fmt.Sprintf("%s: no sweep tells that %s ended %s/%s", lawtest.Liveness, e.ID,
+				e.Verdict, e.Reason)
+		}
 		a := Hangs()
-		if e.Alarm.Key != a.Key {
-			a = Busy()
+		for _, other := range []func() events.Alarm{Busy, Quiet} {
+			if e.Alarm.Key == other().Key {
+				a = other()
+			}
 		}
 		p := alarmed("again", a)
 		p.facts.Redelivered = true
@@ -331,6 +358,30 @@ func (x *searched) settle() string {
 		}
 	}
 	return ""
+}
+
+// due is when a sweep has something to do: what somebody holds is left to him for as long as his lease
+// runs, and the end of an incident to whoever wrote it.
+func (x *searched) due() time.Time {
+	w, p := &x.w, &x.w.policy
+	var due time.Time
+	until := func(t time.Time) {
+		if t = p.Takeover(t); t.After(due) {
+			due = t
+		}
+	}
+	if open := w.record.Open; open != nil {
+		until(open.LeaseUntil)
+	}
+	for _, waiter := range w.fleet.Waiting {
+		until(waiter.LeaseUntil)
+	}
+	for _, slot := range w.fleet.Open {
+		if ended := w.record.Ended(slot.Incident); ended != nil && slot.Waiter != nil {
+			until(ended.EndedAt.Add(p.Lease))
+		}
+	}
+	return due
 }
 
 // coarse is a policy with few polls in a ladder, so that the search is short.
@@ -387,7 +438,37 @@ func origin(name, second string) (*searched, error) {
 		x.w.now, x.w.answers = Start.Add(55*time.Second), []string{"throttled"}
 		x.p[1].facts.StopAt = x.w.now.Add(4 * time.Second)
 	}
-	return x, nil
+	return x, x.crowd(second)
+}
+
+// crowd sets up the origins that are about the queue. One other instance has the only slot, so that the
+// alarm waits; where the turn is the first one's, it waits already and the slot is free, and the timer
+// comes by: once, or twice at the same moment.
+func (x *searched) crowd(second string) error {
+	w := &x.w
+	w.policy.FleetConcurrent, w.policy.FleetWaiting = 1, 1
+	w.laws.Policy = w.policy
+	switch words := strings.Fields(second); {
+	case words[0] == "crowded":
+		w.crowd()
+	case words[0] == "turn":
+		w.crowd()
+		w.run(&x.p[0], 100)
+		if len(w.fleet.Waiting) != 1 {
+			return fmt.Errorf("the alarm does not wait: %+v", x.p[0].result)
+		}
+		w.free()
+		x.p[0] = *sweep(x.timer())
+		if second == "turn twice" {
+			x.p[1] = *sweep(x.timer())
+		}
+	default:
+		w.policy.FleetConcurrent, w.policy.FleetWaiting = Armed().FleetConcurrent, Armed().FleetWaiting
+		w.laws.Policy = w.policy
+		return nil
+	}
+	x.queue = true
+	return nil
 }
 
 // seconds are the alarms of the second delivery.
@@ -396,6 +477,14 @@ var seconds = map[string]func() events.Alarm{
 	"another":  Busy,
 	"resolved": resolvedAlarm,
 	"hurried":  Hangs, // the same, in an invocation whose time is nearly over
+
+	"crowded by the same":       Hangs, // see searched.crowd
+	"crowded by another":        Busy,
+	"crowded by its resolution": resolvedAlarm,
+	"turn and the same":         Hangs,
+	"turn and another":          Busy,
+	"turn and its resolution":   resolvedAlarm,
+	"turn twice":                Hangs,
 }
 
 // explore searches from an origin in depth.
@@ -450,6 +539,26 @@ var depths = []depth{
 	{"hurry", budget{freezes: 1, faults: 1}, "hurried", 6 * time.Second, 5},
 }
 
+// queues are the searches of an alarm that waits, or whose turn it is.
+var queues = []depth{
+	{"comes twice", budget{changes: 1, sweeps: 2, faults: 1}, "crowded by the same", 0, 0},
+	{"comes twice, crash", budget{changes: 1, sweeps: 2, crashes: 1}, "crowded by the same", 0, 0},
+	{"another", budget{changes: 1, sweeps: 1, faults: 1}, "crowded by another", 0, 0},
+	{"resolved while it comes", budget{changes: 1, sweeps: 1}, "crowded by its resolution", 0, 0},
+	{"its turn, faults", budget{faults: 2, sweeps: 1}, "turn twice", 0, 0},
+	{"its turn, crashes", budget{crashes: 2, sweeps: 2}, "turn twice", 0, 0},
+	{"its turn, crash and fault", budget{crashes: 1, faults: 1, sweeps: 1}, "turn twice", 0, 0},
+	{"its turn, freeze", budget{freezes: 1, sweeps: 1, crashes: 1}, "turn twice", 0, 0},
+	{"its turn, change", budget{changes: 1, sweeps: 1}, "turn twice", 0, 0},
+	{"its turn, loss", budget{losses: 1, sweeps: 1}, "turn twice", 0, 0},
+	{"its turn, the same", budget{crashes: 1, faults: 1}, "turn and the same", 0, 0},
+	{"its turn, another", budget{crashes: 1, changes: 1}, "turn and another", 0, 0},
+	{"its turn, resolved", budget{crashes: 1, faults: 1}, "turn and its resolution", 0, 0},
+}
+
+// queued are the guests that those searches have: how far a ladder goes is the others' matter.
+var queued = []string{"obeys"}
+
 // TestEveryHistory visits every interleaving of two deliveries, with every fault, crash, freeze, sweep,
 // loss and change by somebody else between any two moves, to the stated depth: that many of them in one
 // history. A crash may fall between the writes of the two records.
@@ -468,7 +577,11 @@ func TestEveryHistory(t *testing.T) {
 		some = guests[1:2] // the detector makes it ten times slower, and the search shares nothing
 	}
 	for n, g := range some {
-		for _, d := range depths {
+		all := depths
+		if slices.Contains(queued, g.name) {
+			all = slices.Concat(depths, queues)
+		}
+		for _, d := range all {
 			if d.first > 0 && n >= d.first {
 				continue
 			}

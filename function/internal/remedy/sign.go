@@ -32,7 +32,8 @@ func Tend(fleet Reading[Fleet], sign Reading[Sign], p Policy, version string, no
 		}
 	}
 	return append(writes, Write{Sign: &Sign{Mode: p.Mode, Version: version, At: now.UTC(),
-		Open: len(fleet.Value.Open), Revision: sign.Value.Revision}})
+		Open: len(fleet.Value.Open), Waiting: len(fleet.Value.Waiting),
+		Revision: sign.Value.Revision}})
 }
 
 // lostFleet reports whether the fleet's record is missing though it was there, and a pause with it

@@ -25,7 +25,7 @@ type Step struct {
 	Seen    Seen      // for the facts of the next step
 
 	// For those who watch. Verdict, Reason and Why belong to an answer, and to the write of an
-	// incident's end; Incident is the incident as the facts leave it; Findings are of every rule
+	// incident's end, or of an alarm that waits from then on; Incident is the incident as the facts leave it; Findings are of every rule
 	// that was asked in this step, in order.
 	Verdict  Verdict
 	Reason   Reason
@@ -58,6 +58,9 @@ func (s *Step) Opens() bool {
 // Ends reports whether the step writes an incident's end.
 func (s *Step) Ends() bool { return s.Do == DoWrite && s.Seen.Ending != nil && s.Write.Record != nil }
 
+// Waits reports whether the alarm waits for a slot: the step writes that down, or says so again.
+func (s *Step) Waits() bool { return s.Verdict == VerdictWaiting }
+
 // Verdict is how the handling of an alarm ended. The strings are part of the output and stored.
 type Verdict string
 
@@ -65,6 +68,7 @@ type Verdict string
 const (
 	VerdictRestarted Verdict = "restarted"
 	VerdictObserved  Verdict = "observed"
+	VerdictWaiting   Verdict = "waiting"
 	VerdictRefused   Verdict = "refused"
 	VerdictIgnored   Verdict = "ignored"
 	VerdictFailed    Verdict = "failed"

@@ -266,6 +266,15 @@ func (w *world) effect(p *process, fault string) {
 	default:
 		p.done, p.result = true, step.Result
 		w.laws.Reported(step.Result)
+		if f.Told(step); f.Reported {
+			p.done = false // what was not to be done before
+			if f.Waiter != nil {
+				w.laws.Judged(f.Waiter)
+			}
+		}
+		if step.Result == nil {
+			return
+		}
 		w.logf("%s", strings.TrimSpace(fmt.Sprintf("%s %s: %s", step.Verdict, step.Reason, step.Why)))
 	}
 }
@@ -298,6 +307,9 @@ func (w *world) decide(p *process) {
 	if p.step.Do == DoWait {
 		p.wake = p.step.Until
 	}
+	if f.Reported && p.step.Do == DoAnswer {
+		p.done = true
+	}
 }
 
 // noticed logs what became of attempts.
@@ -313,17 +325,21 @@ func (w *world) noticed(before, after *Incident) {
 	}
 }
 
-// look is the sweep's first move: it reads the fleet's record, and takes up the first slot in it.
+// look is the sweep's first move: it reads the fleet's record, and takes up the first slot in it, or
+// the first alarm whose turn it is.
 func (w *world) look(p *process, fault string) {
 	f := &p.facts
 	f.Fleet = answered(w, SourceFleet, w.fleet, fault)
-	slots := slices.DeleteFunc(f.Fleet.Value.Sweepable(w.policy, f.Book, f.Region, w.now),
-		func(s Slot) bool { return s.Instance != InstanceID })
-	if p.looks = false; len(slots) == 0 {
+	slots := f.Fleet.Value.Sweepable(w.policy, f.Book, f.Region, w.now)
+	due := f.Fleet.Value.DueWaiters(w.policy, f.Region, w.now)
+	switch p.looks = false; {
+	case len(slots) > 0:
+		f.Swept, f.Slot, f.Alarm.Instance = true, slots[0], slots[0].Instance
+	case len(due) > 0:
+		f.TakeTurn(due[0], f.Book, f.Fleet)
+	default:
 		p.done = true
-		return
 	}
-	f.Swept, f.Slot, f.Alarm.Instance = true, slots[0], slots[0].Instance
 }
 
 func (w *world) failure(source Source) Failure {
@@ -423,7 +439,7 @@ func (w *world) write(p *process, write Write, fault string) Written {
 	}
 	w.revision++
 	if write.Fleet != nil {
-		w.laws.StoredFleet(w.now, &w.fleet, write.Fleet, &w.record)
+		w.laws.StoredFleet(w.now, p.facts.Owner, &w.fleet, write.Fleet, &w.record)
 		w.fleet = *write.Fleet
 		w.fleet.Revision = w.revision
 	} else {
@@ -548,6 +564,15 @@ func (w *world) pause(reason string) {
 	w.laws.Paused(w.fleet.Paused)
 }
 
+// resume is the operator's.
+func (w *world) resume() {
+	w.changeFleet(func(f Fleet) Fleet {
+		f, _ = f.Resumed(w.now)
+		return f
+	})
+	w.laws.Resumed(w.now)
+}
+
 // close is the operator's: the incident's record first, then its slot.
 func (w *world) close() {
 	if w.record.Open == nil {
@@ -564,9 +589,52 @@ func (w *world) close() {
 	})
 }
 
-// resolve notes that the open incident's alarm is over, as another invocation does it.
+// elsewhere is where the other instances live that fill the fleet: their incidents are nobody's here.
+const elsewhere = "cn-beijing"
+
+// crowd fills the fleet with incidents of other instances.
+func (w *world) crowd() {
+	for w.take() {
+	}
+}
+
+// take is an incident of another instance that gets a slot, if one is free; it reports whether one was.
+func (w *world) take() bool {
+	if full, _ := w.fleet.Full(w.policy, w.now); full != "" {
+		return false
+	}
+	name := fmt.Sprintf("i-other-%d", w.revision)
+	w.changeFleet(func(f Fleet) Fleet {
+		f.Open = append(slices.Clone(f.Open), Slot{Incident: IncidentID(name, w.now), Instance: name,
+			Region: elsewhere, OpenedAt: w.now, LeaseUntil: w.now.Add(w.policy.Lease)})
+		return f
+	})
+	w.laws.Busy(w.now, true)
+	return true
+}
+
+// crowded reports whether another instance has a slot.
+func (w *world) crowded() bool {
+	return slices.ContainsFunc(w.fleet.Open, func(s Slot) bool { return s.Region == elsewhere })
+}
+
+// free is another instance's incident that ends.
+func (w *world) free() {
+	i := slices.IndexFunc(w.fleet.Open, func(s Slot) bool { return s.Region == elsewhere })
+	if i < 0 {
+		return
+	}
+	w.changeFleet(func(f Fleet) Fleet {
+		f.Open = slices.Delete(slices.Clone(f.Open), i, i+1)
+		return f
+	})
+	w.laws.Left()
+}
+
+// resolve notes that the alarm of the open incident is over, or the one that waits, as another invocation
+// does it.
 func (w *world) resolve() {
-	if w.record.Open == nil {
+	if w.record.Open == nil && len(w.fleet.Waiting) == 0 {
 		return
 	}
 	a := Hangs()
@@ -575,36 +643,18 @@ func (w *world) resolve() {
 	w.run(alarmed("resolver", a), 10)
 }
 
-// fill lets incidents of other instances take every slot.
-func (w *world) fill() {
-	w.changeFleet(func(f Fleet) Fleet {
-		f.Open = slices.Clip(f.Open)
-		for n := range w.policy.FleetConcurrent {
-			id := fmt.Sprint("i-", n)
-			f.Open = append(f.Open, Slot{Incident: IncidentID(id, w.now), Instance: id,
-				OpenedAt: w.now, LeaseUntil: w.now.Add(w.policy.Lease)})
-		}
-		return f
-	})
-}
-
-// slots are those of the instance.
-func (w *world) slots() (n int) {
-	for _, s := range w.fleet.Open {
-		if s.Instance == InstanceID {
-			n++
-		}
-	}
-	return n
-}
-
 // hide lets sources fail from now on.
 func (w *world) hide(sources Source, failure Failure) {
 	w.outages = append(slices.Clip(w.outages), outage{w.now, w.now.AddDate(1, 0, 0), sources, failure})
 }
 
 // loseFleet is a ledger that lost the fleet's record alone, and a pause with it.
-func (w *world) loseFleet() { w.fleet, w.slotless = Fleet{}, true }
+func (w *world) loseFleet() {
+	for w.crowded() {
+		w.free()
+	}
+	w.fleet, w.slotless = Fleet{}, true
+}
 
 // lose is a ledger that lost everything.
 func (w *world) lose() {

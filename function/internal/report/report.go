@@ -43,6 +43,8 @@ func Detail(r *remedy.Result) string {
 	said := map[remedy.Verdict]string{
 		remedy.VerdictRestarted: subject + " was restarted and recovered" + attempts(r),
 		remedy.VerdictObserved:  subject + " would have been restarted (observe mode: nothing was sent)",
+		remedy.VerdictWaiting: subject + " waits for its turn, and gets a second result then: " +
+			waiting[r.Reason],
 		remedy.VerdictIgnored:   subject + " needs no restart: " + ignored[r.Reason],
 		remedy.VerdictFailed:    subject + " needs a human" + attempts(r) + ": " + failures[r.Reason],
 		remedy.VerdictPending:   subject + " is not finished, and the event is to be delivered again: " + pending[r.Reason],
@@ -131,6 +133,10 @@ var refusals = map[remedy.Reason]string{
 	remedy.ReasonForbidden:       "the function's role does not allow it",
 	remedy.ReasonDiskError:       "one of its disks is in a state that forbids it",
 	remedy.ReasonRejected:        "ECS rejected the reboot for good",
+}
+
+var waiting = map[remedy.Reason]string{
+	remedy.ReasonFleetConcurrent: "as many instances as allowed are being restarted right now",
 }
 
 var failures = map[remedy.Reason]string{
