@@ -44,7 +44,7 @@ var (
 	}
 	actionsAhead  = []string{}
 	fieldsAhead   = []string{"evidence"}
-	verdictsAhead = []string{"waiting"}
+	verdictsAhead = []string{}
 )
 
 // isAhead reports whether a value that the template can give a variable is one that the code does
