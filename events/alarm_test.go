@@ -174,6 +174,10 @@ func TestThreshold(t *testing.T) {
 			dims(`[{"instanceId":"` + instance + `"},{"instanceId":"` + other + `"}]`), StateFiring,
 			ProblemContradiction},
 		{"JSON array of nothing", dims(`[]`), StateFiring, ProblemNoInstance},
+		{"a hundred in a JSON array", dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`,
+			99) + `{}]`), StateFiring, ""},
+		{"one more", dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 100) + `{}]`),
+			StateFiring, ProblemContradiction},
 		{"an endless JSON array",
 			dims(`[` + strings.Repeat(`{"instanceId":"`+instance+`"},`, 200) + `{}]`), StateFiring,
 			ProblemContradiction},
@@ -456,12 +460,6 @@ func TestListsOfOne(t *testing.T) {
 			"alertState is a list"},
 		{"a form with two regions", callback(t, "regionId", ` ["cn-hangzhou", "cn-beijing"] `),
 			StateFiring, "regionId is a list"},
-		{"brackets in a form are no list", callback(t, "alertName", `[prod] cpu`), StateFiring, ""},
-		{"numbers in a form are no list of texts", callback(t, "alertName", `[1,2]`), StateFiring,
-			""},
-		{"mixed ones neither", callback(t, "alertName", `["a",2]`), StateFiring, ""},
-		{"nor is an empty one", callback(t, "alertName", `[]`), StateFiring, ""},
-		{"nor a broken one", callback(t, "alertName", `["a","b"`), StateFiring, ""},
 
 		{"an event's status", event("status", `["stopped"]`), StateFiring, ""},
 		{"an event's two statuses", event("status", `["stopped","running"]`), StateFiring,
@@ -503,6 +501,13 @@ func TestListsOfOne(t *testing.T) {
 			!strings.Contains(a.Note, test.says) || test.says == "" && a.Instance != instance {
 			t.Errorf("%s: %s, problem %q (%s), instance %q; want %s, %q", test.name, a.State,
 				a.Problem, a.Note, a.Instance, test.state, test.says)
+		}
+	}
+	// Only a list of texts is one where a text belongs: a rule may be called anything else.
+	for _, name := range []string{`[prod] cpu`, `[1,2]`, `["a",2]`, `[]`, `[ ]`, `["a","b"`, `[]]`,
+		`{"a":["b"]}`} {
+		if a := decodeOne(t, callback(t, "alertName", name)); a.Name != name {
+			t.Errorf("the name %s becomes %s", name, a.Name)
 		}
 	}
 	// A list changes nothing about what the alarm is.
@@ -575,6 +580,8 @@ func TestSystemEventState(t *testing.T) {
 			"another instance"},
 		{hang + ":Executing", "", `"ecsInstanceId":"` + other + `"`, StateFiring,
 			ProblemContradiction, "another instance"},
+		{hang + ":Executing", "", `"ecsInstanceId":"` + instance + `"`, StateFiring, "",
+			"the same instance"},
 		{hang + ":Executing", "", `"instanceId":"i-bp1****"`, StateFiring, ProblemPlaceholder,
 			"masked"},
 		{hang + ":Executing", "", `"resourceId":"acs:ecs:cn-hangzhou:1:disk/d-bp1abc"`, StateFiring,
@@ -597,6 +604,15 @@ func TestSystemEventState(t *testing.T) {
 				test.status, test.content,
 				a.State, a.Problem, a.Note, test.state, test.problem, test.why)
 		}
+	}
+}
+
+// An event of a disk names the instance that the disk is attached to. It is not about the instance.
+func TestAttachedInstanceIsNotTheSubject(t *testing.T) {
+	a := decodeOne(t, `{"product":"ECS","name":"Disk:Stalled:Executing","resourceId":"",
+		"content":{"ecsInstanceId":"`+instance+`"}}`)
+	if a.Problem != ProblemNoInstance || a.Instance != "" {
+		t.Errorf("problem %q (%s), instance %q", a.Problem, a.Note, a.Instance)
 	}
 }
 

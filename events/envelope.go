@@ -249,7 +249,8 @@ func (d *decoder) unwrap(o *object, name, text string) error {
 		d.add(unusable(ProblemContradiction, faults(o.bad), text))
 		return nil
 	}
-	if raw, ok := o.raw(name); ok && !o.form && raw != "" && (raw[0] == '{' || raw[0] == '[') {
+	raw, _ := o.raw(name)
+	if !o.form && (strings.HasPrefix(raw, "{") || strings.HasPrefix(raw, "[")) {
 		return d.value(raw, o.level+1)
 	}
 	return d.document(o.document(name), o.level+1)

@@ -259,6 +259,9 @@ func TestMalformed(t *testing.T) {
 		{"one level deeper", nested(MaxDepth + 1), "nested"},
 		{"deep and cut off", strings.Repeat("[", 5_000_000), "nested"},
 		{"brackets in a string are not nesting", `"` + strings.Repeat("[", 100) + `"`, ""},
+		{"nor are those behind a quote in it", `"\"` + strings.Repeat("[", 100) + `"`, ""},
+		{"nor those behind a backslash in it", `"\\\"` + strings.Repeat("[", 100) + `"`, ""},
+		{"those behind a string are", `["\\",` + strings.Repeat("[", 100), "nested"},
 		{"an array cut off", `[{}`, "not JSON"},
 		{"two values", `{} {}`, "not JSON"},
 		{"a form that begins with a brace", `{a}=b`, "not JSON"},
@@ -474,6 +477,7 @@ func TestStringsCanBePrinted(t *testing.T) {
 		{"512 bytes stay", strings.Repeat("x", 512), strings.Repeat("x", 512)},
 		{"513 do not", strings.Repeat("x", 513), strings.Repeat("x", 512)},
 		{"no character is cut", strings.Repeat("x", 511) + "é", strings.Repeat("x", 511)},
+		{"bytes of which no character begins", strings.Repeat("\x80", 513), ""},
 		{"replacing does not lengthen", strings.Repeat("\x01", 512), strings.Repeat("\uFFFD", 170)},
 	}
 	for _, test := range tests {
@@ -485,5 +489,22 @@ func TestStringsCanBePrinted(t *testing.T) {
 		`{"alertState":"ALERT","alertName":"cpu\u001b[2J","ruleId":"r","dimensions":"{}"}`)
 	if a.Name != "cpu\uFFFD[2J" {
 		t.Errorf("name %q", a.Name)
+	}
+}
+
+// A note quotes what it complains about, and says where it cut it.
+func TestQuote(t *testing.T) {
+	long := strings.Repeat("x", 60)
+	tests := []struct{ in, want string }{
+		{"", `""`},
+		{"a\n\"b", `"a\n\"b"`},
+		{long, `"` + long + `"`},
+		{long + "x", `"` + long + `"...`},
+		{long[1:] + "é", `"` + long[1:] + `"...`},
+	}
+	for _, test := range tests {
+		if got := quote(test.in); got != test.want {
+			t.Errorf("%q: %s, want %s", test.in, got, test.want)
+		}
 	}
 }

@@ -124,9 +124,12 @@ func scanEnvelope(payload []byte) envelope {
 	}
 }
 
+// longestName is how long the name of a known field can be: queryParameters, every letter escaped.
+const longestName = len(`"queryParameters"`) + 5*len("queryParameters")
+
 // field keeps a member of the envelope; complete is false where the payload ends within its value.
 func (e *envelope) field(key, value []byte, complete bool) {
-	if len(key) > 100 || !json.Valid(key) {
+	if len(key) > longestName || !json.Valid(key) {
 		return
 	}
 	text := `""` // of a field of which only the name is known

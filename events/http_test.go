@@ -91,6 +91,13 @@ func TestRequestsAreKnownByTheirEnvelope(t *testing.T) {
 	const token = `{"x-remedy-token":"s3cret"}`
 	huge := func(n int) string { return `"` + strings.Repeat(`\"x`, n/3) + `"` }
 	const max = MaxPayload
+	escaped := func(s string) string {
+		var b strings.Builder
+		for _, c := range s {
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+		return b.String()
+	}
 	tests := []struct {
 		name, payload string
 		tooLarge      bool
@@ -143,6 +150,8 @@ func TestRequestsAreKnownByTheirEnvelope(t *testing.T) {
 			"Decode skips it, too"},
 		{"blanks everywhere", "{ \"rawPath\" :\t\"/\"\r\n , \"requestContext\" : {} , " +
 			"\"headers\" : " + token + " }", false, "s3cret", "", "blanks mean nothing"},
+		{"a name of which every letter is escaped", `{"rawPath":"/","requestContext":{},"` +
+			escaped("queryParameters") + `":{"token":"q"}}`, false, "", "q", "as Decode reads it"},
 		{"escaped names", `{"r\u0061wPath":"/","requestContext":{},"h\u0065aders":` + token + `}`,
 			false, "s3cret", "", "as Decode reads them"},
 	}
@@ -186,7 +195,8 @@ func TestOtherEventsAreNoRequests(t *testing.T) {
 		`{"rawPath":"/"}`, `{"requestContext":{}}`, `{"httpMethod":"GET"}`,
 		`{"httpMethod":"GET","path":"/"}`, `{"RawPath":"/"`, `{"message":"rawPath"`,
 		`{"a":{"rawPath":"/","requestContext":{}}`, `{1:2,"rawPath":"/"`, `{,"rawPath":"/"`,
-		`{"\u00":1,"rawPath`, `{"` + strings.Repeat("x", 101) + `":1`,
+		`{"a":,"rawPath":"/","requestContext":{}}`, `{"\u00":1,"rawPath`,
+		`{"` + strings.Repeat("x", 101) + `":1`,
 	} {
 		if r, ok := HTTP([]byte(payload)); ok {
 			t.Errorf("%s is a request: %+v", payload, r)

@@ -249,10 +249,10 @@ const maxString = 512 // bytes of a string in an Alarm
 // characters and no marks that reorder text on a terminal. What is replaced stays visible, so that
 // no name turns into another one. The result shares no memory with the payload.
 func clean(s string) string {
-	if len(s) <= maxString && only(s, " ~") {
+	s = clip(s, maxString)
+	if only(s, " ~") {
 		return strings.Clone(s)
 	}
-	s = clip(s, maxString)
 	printable := strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r

@@ -59,18 +59,7 @@ var known = func() map[string]string {
 
 // knownName returns the known field that key spells, in whatever case.
 func knownName(key string) (string, bool) {
-	var lower [24]byte // longer than every known name
-	if len(key) > len(lower) {
-		return "", false
-	}
-	for i := range len(key) {
-		c := key[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		lower[i] = c
-	}
-	name, ok := known[string(lower[:len(key)])]
+	name, ok := known[strings.ToLower(key)]
 	return name, ok
 }
 
@@ -235,7 +224,7 @@ func (o *object) json(name string) string {
 func (o *object) object(name string) object {
 	raw := o.json(name)
 	if raw == "" || raw[0] != '{' {
-		return object{level: o.level + 1}
+		return object{}
 	}
 	return readObject(raw, o.level+1, nil)
 }
@@ -382,7 +371,7 @@ func stringEnd(s string, i int) int {
 
 // unquote returns the value of a valid JSON string.
 func unquote(raw string) string {
-	if strings.IndexByte(raw, '\\') < 0 {
+	if !strings.Contains(raw, `\`) {
 		return raw[1 : len(raw)-1]
 	}
 	var s string

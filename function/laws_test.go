@@ -10,8 +10,9 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// lag is how long after it left a process a call may be written down as arrived: the simulator shares a busy machine with
-// the processes. An owner that sends after a freeze of 2.3 s or more is later: the claim gives it 0.7 s of these at most.
+// lag is how long after it left a process a call may be written down as arrived: the simulator
+// shares a busy machine with the processes. An owner that sends after a freeze of 2.3 s or more is
+// later: the claim gives it 0.7 s of these at most.
 const lag = 1500 * time.Millisecond
 
 // history is what the world and the ledger know of everything that happened.
@@ -22,7 +23,8 @@ type history struct {
 	calls     map[string][]ecssim.Call     // RebootInstance, by instance, in the order of their arrival
 }
 
-// historyOf reads the instances' records. An incident that is still open is one that never ended: that fails the test.
+// historyOf reads the instances' records. An incident that is still open is one that never ended:
+// that fails the test.
 func (s *setting) historyOf(policy remedy.Policy, book *ledger.Records, ids []string) history {
 	s.Helper()
 	h := history{s: s, policy: policy, incidents: map[string][]remedy.Incident{}, calls: map[string][]ecssim.Call{}}
@@ -39,7 +41,8 @@ func (s *setting) historyOf(policy remedy.Policy, book *ledger.Records, ids []st
 			s.Fatal(err)
 		}
 		s.recorded = append(s.recorded, text...)
-		incidents := slices.DeleteFunc(slices.Clone(record.Value.Recent), func(i remedy.Incident) bool { return i.Void() })
+		incidents := slices.DeleteFunc(slices.Clone(record.Value.Recent),
+			func(i remedy.Incident) bool { return i.Void() })
 		slices.SortFunc(incidents, func(a, b remedy.Incident) int { return a.OpenedAt.Compare(b.OpenedAt) })
 		h.incidents[id] = incidents
 		h.calls[id] = s.world.Reboots(id)
@@ -47,8 +50,8 @@ func (s *setting) historyOf(policy remedy.Policy, book *ledger.Records, ids []st
 	return h
 }
 
-// underWay reports whether the open incident still has to end. An opening that nobody has claimed when its lease is over is
-// void: without a slot nothing is to be done about it.
+// underWay reports whether the open incident still has to end. An opening that nobody has claimed
+// when its lease is over is void: without a slot nothing is to be done about it.
 func underWay(open *remedy.Incident, policy remedy.Policy) bool {
 	return open != nil && (len(open.Attempts) > 0 || time.Now().Before(policy.Takeover(open.LeaseUntil)))
 }
@@ -76,8 +79,8 @@ func (h *history) lawful() {
 	h.fleet()
 }
 
-// apart: an instance has one incident at a time, no more of them than its budget, a cool-down between them, and none for an
-// alarm that had one already or is older than the last recovery.
+// apart: an instance has one incident at a time, no more of them than its budget, a cool-down
+// between them, and none for an alarm that had one already or is older than the last recovery.
 func (h *history) apart(id string) {
 	incidents := h.incidents[id]
 	if len(incidents) > h.policy.MaxIncidents {
@@ -105,8 +108,8 @@ func (h *history) apart(id string) {
 	}
 }
 
-// ladder: no attempt before the one before was settled, no force before two graceful attempts that failed, nothing after one
-// that worked.
+// ladder: no attempt before the one before was settled, no force before two graceful attempts that
+// failed, nothing after one that worked.
 func (h *history) ladder(incident *remedy.Incident) {
 	if incident.Verdict == remedy.VerdictRestarted && h.s.world.Instance(incident.Instance).Restarts == 0 {
 		h.s.Errorf("%s ended restarted, and the instance never restarted", incident.ID)
@@ -117,7 +120,8 @@ func (h *history) ladder(incident *remedy.Incident) {
 			switch before := incident.Attempts[n-1]; before.Fate {
 			case remedy.FateOpen:
 				if before.Answer != remedy.AnswerNotExecuted {
-					h.s.Errorf("%s: attempt %d was claimed while the one before was %s", incident.ID, a.N, before.Outcome())
+					h.s.Errorf("%s: attempt %d was claimed while the one before was %s", incident.ID, a.N,
+						before.Outcome())
 				}
 			case remedy.FateWorked:
 				h.s.Errorf("%s: attempt %d was claimed after one that worked", incident.ID, a.N)
@@ -139,7 +143,8 @@ func (h *history) ladder(incident *remedy.Incident) {
 	}
 }
 
-// end is when an attempt's time has run out: counted from its answer, or where that is not known from when it may have been sent.
+// end is when an attempt's time has run out: counted from its answer, or where that is not known
+// from when it may have been sent.
 func (h *history) end(a remedy.Attempt) time.Time {
 	if a.AnsweredAt.IsZero() {
 		return a.SendBefore.Add(h.policy.AttemptTimeout)
@@ -147,9 +152,9 @@ func (h *history) end(a remedy.Attempt) time.Time {
 	return a.AnsweredAt.Add(h.policy.AttemptTimeout)
 }
 
-// claimed: every call belongs to an attempt of its own, which was claimed before, and left before the claim's end. And what
-// ECS itself knows must agree: no force unless ECS took two graceful calls of the incident, which the guest ignored; nothing
-// after a call that the guest obeyed.
+// claimed: every call belongs to an attempt of its own, which was claimed before, and left before
+// the claim's end. And what ECS itself knows must agree: no force unless ECS took two graceful
+// calls of the incident, which the guest ignored; nothing after a call that the guest obeyed.
 func (h *history) claimed(id string) {
 	type place struct{ incident, attempt int }
 	taken := map[place]bool{}
@@ -188,7 +193,8 @@ func (h *history) claimed(id string) {
 		if call.Force && t.ignored < 2 {
 			h.s.Errorf("%s: forced after ECS had taken %d graceful reboots in vain", incident.ID, t.ignored)
 		}
-		// StartTime has a resolution of a minute: where it shows no change, an owner that was not looking cannot know.
+		// StartTime has a resolution of a minute: where it shows no change, an owner that was not
+		// looking cannot know.
 		if t.obeyed > 0 && attempt.Before.StartTime != minute(call.At) {
 			h.s.Errorf("%s: rebooted again after it had worked", incident.ID)
 		}
@@ -199,7 +205,8 @@ func (h *history) claimed(id string) {
 		case call.Effect && call.HTTP == 200:
 			t.ignored++
 		case call.Code == "IncorrectInstanceStatus" && t.ignored > 0 && attempt.Fate == remedy.FateFailed:
-			// The first one's transition, in which it is stuck: refused, and watched for its whole time.
+			// The first one's transition, in which it is stuck: refused, and watched for its whole
+			// time.
 			t.ignored, t.until = t.ignored+1, h.end(attempt)
 		}
 		seen[at.incident] = t
@@ -209,8 +216,8 @@ func (h *history) claimed(id string) {
 // minute is a time as DescribeInstances shows StartTime.
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
 
-// fleet: the limits on all incidents together. An incident is under way from its first claim, before which its slot was
-// reserved, to its end, after which the slot is given back.
+// fleet: the limits on all incidents together. An incident is under way from its first claim,
+// before which its slot was reserved, to its end, after which the slot is given back.
 func (h *history) fleet() {
 	type edge struct {
 		at   time.Time

@@ -37,9 +37,10 @@ func number(t *testing.T, name string, standard int64) int64 {
 	return n
 }
 
-// TestManyProcesses: four processes, one ledger, one ECS; one alarm fifty times and thirty others at once, later the same
-// again with new alarms, and a few more in between; processes killed or frozen at any moment and replaced, calls that fail,
-// deliveries repeated, a timer. The laws hold, and every incident ends.
+// TestManyProcesses: four processes, one ledger, one ECS; one alarm fifty times and thirty others
+// at once, later the same again with new alarms, and a few more in between; processes killed or
+// frozen at any moment and replaced, calls that fail, deliveries repeated, a timer. The laws hold,
+// and every incident ends.
 //
 // ECS_REMEDY_ROUNDS is how many rounds there are, ECS_REMEDY_SEED the first one's seed.
 func TestManyProcesses(t *testing.T) {
@@ -157,7 +158,8 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	}
 	wave()
 
-	// Chaos: something happens to a process after a random time, or right at somebody's first reboot.
+	// Chaos: something happens to a process after a random time, or right at somebody's first
+	// reboot.
 	second, end := time.After(pick(3*time.Second, 4*time.Second)), time.After(6*time.Second)
 	sweep, another := time.NewTicker(time.Second), time.NewTicker(50*time.Millisecond)
 	defer sweep.Stop()
@@ -212,7 +214,8 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	}
 	wake()
 
-	// Liveness: every event is answered for good, and with the timer going on no incident stays open.
+	// Liveness: every event is answered for good, and with the timer going on no incident stays
+	// open.
 	for _, i := range sent {
 		s.wait(i)
 	}
@@ -229,7 +232,8 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 			left = fmt.Sprintf("slots %+v %s", fleet.Value.Open, fleet.Note)
 		}
 		for _, id := range ids {
-			if record := book.Record(t.Context(), id); !record.OK() || underWay(record.Value.Open, settings.Policy) {
+			record := book.Record(t.Context(), id)
+			if !record.OK() || underWay(record.Value.Open, settings.Policy) {
 				left += fmt.Sprintf("; of %s (%s) %+v %s", id, of[id].name, record.Value.Open, record.Note)
 			}
 		}
@@ -266,8 +270,8 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	}
 }
 
-// TestFrozenOwner: a process that stands still for longer than its lease, at the worst moments, reboots nothing when it goes
-// on. Another one has taken over by then.
+// TestFrozenOwner: a process that stands still for longer than its lease, at the worst moments,
+// reboots nothing when it goes on. Another one has taken over by then.
 func TestFrozenOwner(t *testing.T) {
 	t.Parallel()
 	server := redisServer(t, "")
@@ -378,7 +382,8 @@ func TestFrozenOwner(t *testing.T) {
 	}
 }
 
-// secureECS serves the world over TLS, too. It returns the file of the certificate that clients must trust, and the address.
+// secureECS serves the world over TLS, too. It returns the file of the certificate that clients
+// must trust, and the address.
 func secureECS(t *testing.T, world *ecssim.World) (certificate, address string) {
 	t.Helper()
 	server := httptest.NewTLSServer(world)
@@ -391,8 +396,9 @@ func secureECS(t *testing.T, world *ecssim.World) (certificate, address string) 
 	return certificate, server.Listener.Addr().String()
 }
 
-// TestLedgerFails loses the ledger at every request in turn: for good, the answer only, or the right to use it. There is
-// never a reboot without its claim, and a process that has the ledger ends the incident.
+// TestLedgerFails loses the ledger at every request in turn: for good, the answer only, or the
+// right to use it. There is never a reboot without its claim, and a process that has the ledger
+// ends the incident.
 func TestLedgerFails(t *testing.T) {
 	t.Parallel()
 	const password, another = "correct-horse-battery", "staple-of-another-sort"

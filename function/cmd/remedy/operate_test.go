@@ -93,14 +93,15 @@ func TestIncidentsInEveryState(t *testing.T) {
 	var fleet remedy.Fleet
 	incident := func(id string, at time.Time, attempts ...remedy.Attempt) remedy.Incident {
 		i := remedy.Incident{ID: remedy.IncidentID(id, at), Instance: id, Region: "cn-hangzhou" + hostile,
-			Alarm: remedy.AlarmRef{Name: hostile, Key: id}, OpenedAt: at, Owner: "a", LeaseUntil: at.Add(time.Minute),
-			Attempts: attempts}
-		fleet.Open = append(fleet.Open, remedy.Slot{Incident: i.ID, Instance: id, OpenedAt: at, LeaseUntil: i.LeaseUntil})
+			Alarm: remedy.AlarmRef{Name: hostile, Key: id}, OpenedAt: at, Owner: "a",
+			LeaseUntil: at.Add(time.Minute), Attempts: attempts}
+		fleet.Open = append(fleet.Open, remedy.Slot{Incident: i.ID, Instance: id, OpenedAt: at,
+			LeaseUntil: i.LeaseUntil})
 		return i
 	}
 	attempt := func(at time.Time) remedy.Attempt {
-		return remedy.Attempt{N: 1, ClaimedAt: at, SendBefore: at.Add(10 * time.Second), Answer: remedy.AnswerAccepted,
-			Fate: remedy.FateFailed, Code: hostile}
+		return remedy.Attempt{N: 1, ClaimedAt: at, SendBefore: at.Add(10 * time.Second),
+			Answer: remedy.AnswerAccepted, Fate: remedy.FateFailed, Code: hostile}
 	}
 	early := now.Add(-10 * time.Minute)
 	alive := incident("i-alive", now, attempt(now))
@@ -143,8 +144,9 @@ func TestIncidentsInEveryState(t *testing.T) {
 	}
 	for _, want := range []string{"its owner is alive, with a lease until", "its owner's lease is over since",
 		"its owner let go of it", "it is being opened", "it was opened and nothing was sent", "its record cannot be read",
-		"i-later record instance/i-later is unreadable", "number 1, since", "it has its turn now", "number 2, since",
-		"too old from", "number 3, since", "resolved at", "a slot that nobody uses", "the ledger has lost it", "graceful failed ([2Jweb31m)", "[2Jweb31mmaintenance"} {
+		"i-later record instance/i-later is unreadable", "number 1, since", "it has its turn now",
+		"number 2, since", "too old from", "number 3, since", "resolved at", "a slot that nobody uses",
+		"the ledger has lost it", "graceful failed ([2Jweb31m)", "[2Jweb31mmaintenance"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -171,7 +173,8 @@ func TestIncidentsInEveryState(t *testing.T) {
 
 	id := alive.ID
 	if _, stderr, status = command(nil, "reset", "--ledger", url, "i-alive"); status != 2 ||
-		!strings.Contains(stderr, "an incident of the instance is open") || !strings.Contains(stderr, "\nhint: wait for its end") {
+		!strings.Contains(stderr, "an incident of the instance is open") ||
+		!strings.Contains(stderr, "\nhint: wait for its end") {
 		t.Errorf("resetting it while it is open: exit %d, %s", status, stderr)
 	}
 	if text, stderr, status = command(nil, "close", "--ledger", url, id); status != 0 ||

@@ -38,16 +38,13 @@ type code struct {
 // the code has by now must be removed, which a check sees to.
 var (
 	settingsAhead = []string{
-		"REMEDY_FLEET_WAITING=7",
 		"REMEDY_LANG=zh",
 		"REMEDY_EVIDENCE=oss://bucket/prefix",
 		"REMEDY_NOTIFY=https://hooks.example.com/1",
-		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents?endpoint=" +
-			"remedy.cn-hangzhou.vpc.tablestore.aliyuncs.com",
 	}
-	actionsAhead  = []string{"ecs:GetInstanceConsoleOutput", "ecs:GetInstanceScreenshot"}
-	fieldsAhead   = []string{"evidence", "version"}
-	verdictsAhead = []string{"waiting"}
+	actionsAhead  = []string{}
+	fieldsAhead   = []string{"evidence"}
+	verdictsAhead = []string{}
 )
 
 // isAhead reports whether a value that the template can give a variable is one that the code does
@@ -114,7 +111,9 @@ func readCode(t *testing.T) *code {
 		}
 	}
 	for _, call := range selectors(t, filepath.Join(internal, "ledger"), "api") {
-		c.ots = append(c.ots, "ots:"+call)
+		if call != "GetRange" { // only the operator's commands list keys, with their own permissions
+			c.ots = append(c.ots, "ots:"+call)
+		}
 	}
 	c.key = stringConstant(t, filepath.Join(internal, "ledger", "tablestore.go"), "tablestoreKey")
 	return c

@@ -89,8 +89,9 @@ func (s *setting) crashAfter(key string, env []string, payload string) {
 	s.store.Store = h.Store
 }
 
-// TestDroppedReservation: an incident that was opened and never claimed does not count for the hour, nor for anything else,
-// whether its process died before it had a slot or with one, and whoever comes first.
+// TestDroppedReservation: an incident that was opened and never claimed does not count for the
+// hour, nor for anything else, whether its process died before it had a slot or with one, and
+// whoever comes first.
 func TestDroppedReservation(t *testing.T) {
 	for _, row := range []struct{ why, key string }{
 		{"opened, and no slot yet", "instance/" + instance},
@@ -122,15 +123,17 @@ func TestDroppedReservation(t *testing.T) {
 	}
 }
 
-// TestThawedBeforeFirstClaim: a process that froze before its first claim decides afresh when it thaws, half an hour later,
-// wherever in the opening it froze.
+// TestThawedBeforeFirstClaim: a process that froze before its first claim decides afresh when it
+// thaws, half an hour later, wherever in the opening it froze.
 func TestThawedBeforeFirstClaim(t *testing.T) {
 	for _, row := range []struct {
 		why string
 		at  func(step *remedy.Step) bool
 	}{
 		{"before the opening", func(step *remedy.Step) bool { return step.Opens() }},
-		{"before the slot", func(step *remedy.Step) bool { return step.Do == remedy.DoWrite && step.Write.Fleet != nil }},
+		{"before the slot", func(step *remedy.Step) bool {
+			return step.Do == remedy.DoWrite && step.Write.Fleet != nil
+		}},
 		{"before the claim", func(step *remedy.Step) bool { return step.Claims() != nil }},
 		{"before the send", func(step *remedy.Step) bool { return step.Do == remedy.DoSend }},
 	} {
@@ -141,13 +144,15 @@ func TestThawedBeforeFirstClaim(t *testing.T) {
 				slow := s.watched(spy{func(_ *remedy.Facts, step *remedy.Step) {
 					if row.at(step) && !frozen {
 						frozen = true
-						s.world.Change(instance, ecssim.AtTime(time.Now().Add(time.Minute)), func(i *ecssim.Instance) { i.Tags = nil })
+						s.world.Change(instance, ecssim.AtTime(time.Now().Add(time.Minute)),
+							func(i *ecssim.Instance) { i.Tags = nil })
 						pass(30 * time.Minute)
 					}
 				}})
 				results := s.deliverTo(slow, delivery(0), agentStopped(instance, time.Now()))
 				if s.sent(instance) != "" || !frozen {
-					t.Errorf("an alarm of half an hour ago led to %q of an instance that was opted out meanwhile: %v", s.sent(instance), verdicts(results))
+					t.Errorf("an alarm of half an hour ago led to %q of an instance that was opted out meanwhile: %v",
+						s.sent(instance), verdicts(results))
 				}
 				if open := slots(t, s.plain(time.Now)); len(open) != 0 {
 					t.Errorf("%d slots are left after %v", len(open), verdicts(results))
@@ -177,7 +182,8 @@ func TestPoisonedRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		pass(67 * time.Second)
-		// The fleet is full for another instance: it must be told so, and not that something is unreadable.
+		// The fleet is full for another instance: it must be told so, and not that something is
+		// unreadable.
 		expect(t, s.deliver(agentStopped(ids[3], time.Now())), "refused/fleet-concurrent")
 		// And the two healthy incidents go on.
 		restarted := 0
@@ -192,7 +198,8 @@ func TestPoisonedRecord(t *testing.T) {
 	})
 }
 
-// TestLastAnswerLost: the verdict is reported although the answer to the write of the incident's end is lost.
+// TestLastAnswerLost: the verdict is reported although the answer to the write of the incident's
+// end is lost.
 func TestLastAnswerLost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}))
@@ -213,12 +220,14 @@ func TestLastAnswerLost(t *testing.T) {
 	})
 }
 
-// TestSlowSibling: in a batch, an instance that is slow to open does not keep the others from being watched.
+// TestSlowSibling: in a batch, an instance that is slow to open does not keep the others from being
+// watched.
 func TestSlowSibling(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_POLL=8s"}, optedIn(ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone}))
 		sibling := s.many(1)[0]
-		// ECS does not answer twice about the sibling's events, then slowly; its reboot is not answered.
+		// ECS does not answer twice about the sibling's events, then slowly; its reboot is not
+		// answered.
 		s.world.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "DescribeInstanceHistoryEvents", Instance: sibling, Times: 2})
 		s.world.Inject(ecssim.Fault{Kind: ecssim.KindDelay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Instance: sibling})
 		s.world.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "RebootInstance", Instance: sibling, After: true})
@@ -230,30 +239,51 @@ func TestSlowSibling(t *testing.T) {
 	})
 }
 
-// TestHTTPWithSlowLedger: with a ledger that does not answer, the HTTP answer still comes while CloudMonitor waits.
+// TestHTTPWithSlowLedger: with a ledger that does not answer, the HTTP answer still comes while
+// CloudMonitor waits; and so it does where ECS does not answer either.
 func TestHTTPWithSlowLedger(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token}, optedIn(ecssim.Guest{}))
-		s.hook(&hookedStore{before: func(ctx context.Context, put bool, key string, value []byte) error {
-			if !put || !strings.Contains(string(value), `"answer":"accepted"`) {
-				return nil
-			}
-			select { // the ledger stops answering once the reboot was sent
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(time.Hour):
-				return nil
-			}
-		}})
-		start := time.Now()
-		_, err := s.function.Invoke(t.Context(), delivery(0), []byte(httpEvent(kernelHang(instance, time.Now()), nil, map[string]string{"token": token})))
-		if spent := time.Since(start); err != nil || spent > 5*time.Second {
-			t.Errorf("the answer took %v; CloudMonitor hangs up after 5s", spent)
-		}
-	})
+	for _, row := range []struct {
+		why   string
+		from  func(t *testing.T, key string, value []byte) bool // the first write that is not answered
+		world func(w *ecssim.World)
+	}{
+		{"from the reboot's answer on", func(_ *testing.T, _ string, value []byte) bool {
+			return strings.Contains(string(value), `"answer":"accepted"`)
+		}, func(*ecssim.World) {}},
+		{"at the last write, after ECS stopped answering", released, func(w *ecssim.World) {
+			w.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "DescribeInstances", Skip: 1, Times: -1})
+		}},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				env := []string{"REMEDY_HTTP_TOKEN=" + token, "REMEDY_POLL=1s"}
+				s := newSetting(t, env, optedIn(ecssim.Guest{}))
+				row.world(s.world)
+				away := false
+				s.hook(&hookedStore{before: func(ctx context.Context, put bool, key string, value []byte) error {
+					if away = away || put && row.from(s.t, key, value); !away {
+						return nil
+					}
+					select {
+					case <-ctx.Done():
+						return ctx.Err()
+					case <-time.After(time.Hour):
+						return nil
+					}
+				}})
+				start := time.Now()
+				event := httpEvent(kernelHang(instance, time.Now()), nil, map[string]string{"token": token})
+				_, err := s.function.Invoke(t.Context(), delivery(0), []byte(event))
+				if spent := time.Since(start); err != nil || spent > 5*time.Second || !away {
+					t.Errorf("the answer took %v; CloudMonitor hangs up after 5s", spent)
+				}
+			})
+		})
+	}
 }
 
-// TestPauseDuringTheGuards: a pause holds at once, even while the guards of a retry are being asked.
+// TestPauseDuringTheGuards: a pause holds at once, even while the guards of a retry are being
+// asked.
 func TestPauseDuringTheGuards(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
@@ -283,7 +313,8 @@ func TestPauseDuringTheGuards(t *testing.T) {
 	})
 }
 
-// TestClosedByHand: the result of an incident that the operator closed has its incident and its attempts.
+// TestClosedByHand: the result of an incident that the operator closed has its incident and its
+// attempts.
 func TestClosedByHand(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
@@ -304,7 +335,8 @@ func TestClosedByHand(t *testing.T) {
 	})
 }
 
-// TestReportedOnce: an owner that thaws after its heir finished does not report the heir's verdict as its own.
+// TestReportedOnce: an owner that thaws after its heir finished does not report the heir's verdict
+// as its own.
 func TestReportedOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
@@ -325,8 +357,9 @@ func TestReportedOnce(t *testing.T) {
 	})
 }
 
-// TestDisarmedWithAnIncidentOpen: an incident that is open when the operator goes from enforce to observe is ended by the sweep
-// once it is overdue. Before that it is left to a function that is armed, if there is one.
+// TestDisarmedWithAnIncidentOpen: an incident that is open when the operator goes from enforce to
+// observe is ended by the sweep once it is overdue. Before that it is left to a function that is
+// armed, if there is one.
 func TestDisarmedWithAnIncidentOpen(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
@@ -355,7 +388,8 @@ func TestOff(t *testing.T) {
 	})
 }
 
-// TestWeakLeader: where the first alarm of an instance is refused for being weak, the next one leads.
+// TestWeakLeader: where the first alarm of an instance is refused for being weak, the next one
+// leads.
 func TestWeakLeader(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{Agent: ecssim.AgentNone}))
@@ -364,7 +398,8 @@ func TestWeakLeader(t *testing.T) {
 	})
 }
 
-// TestLateEffectOfOurOwn: the first attempt takes effect just before the retry, which ECS refuses as in the wrong status.
+// TestLateEffectOfOurOwn: the first attempt takes effect just before the retry, which ECS refuses
+// as in the wrong status.
 func TestLateEffectOfOurOwn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
@@ -395,7 +430,8 @@ type aheadClock struct{ app.RealClock }
 func (aheadClock) Now() time.Time { return time.Now().Add(2 * time.Minute) }
 
 // TestSweepWithAnotherClock: a sweep whose clock is 2 minutes ahead takes an opening for void whose
-// owner is about to claim. The owner's claim is refused, it opens another, and that has the one slot.
+// owner is about to claim. The owner's claim is refused, it opens another, and that has the one
+// slot.
 func TestSweepWithAnotherClock(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
@@ -479,7 +515,8 @@ func TestLeakedSlot(t *testing.T) {
 	})
 }
 
-// TestPoisonedRecordWithAFullFleet: nor does it end the ladder of another instance, where the fleet is full.
+// TestPoisonedRecordWithAFullFleet: nor does it end the ladder of another instance, where the fleet
+// is full.
 func TestPoisonedRecordWithAFullFleet(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		env := []string{"REMEDY_FLEET_CONCURRENT=2"}
@@ -499,7 +536,8 @@ func TestPoisonedRecordWithAFullFleet(t *testing.T) {
 	})
 }
 
-// TestDryRunThatWasNone: ECS answers a rehearsal as if it had rebooted. It is not asked again, for it may have.
+// TestDryRunThatWasNone: ECS answers a rehearsal as if it had rebooted. It is not asked again, for
+// it may have.
 func TestDryRunThatWasNone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_MODE=observe"}, optedIn(ecssim.Guest{}))
@@ -517,8 +555,9 @@ func TestDryRunThatWasNone(t *testing.T) {
 	})
 }
 
-// TestFrozenBeforeItsEnd: a process that freezes between the decision to settle and the write of it, for longer than its lease,
-// takes its incident up again. An incident that is still open has no end in the ledger.
+// TestFrozenBeforeItsEnd: a process that freezes between the decision to settle and the write of
+// it, for longer than its lease, takes its incident up again. An incident that is still open has no
+// end in the ledger.
 func TestFrozenBeforeItsEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}))
@@ -539,8 +578,8 @@ func TestFrozenBeforeItsEnd(t *testing.T) {
 	})
 }
 
-// TestToldAgain: the platform delivers an event again whose verdict was lost with its process. It gets that verdict, once
-// more and for nothing; anybody else's copy of the alarm is a duplicate.
+// TestToldAgain: the platform delivers an event again whose verdict was lost with its process. It
+// gets that verdict, once more and for nothing; anybody else's copy of the alarm is a duplicate.
 func TestToldAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
@@ -569,8 +608,9 @@ func TestToldAgain(t *testing.T) {
 	})
 }
 
-// TestLedgerLost: an owner whose incident is gone from the ledger, wholly or in part, sends nothing more. It ends the incident
-// as failed/ledger-lost and writes that down, so that the instance is left alone.
+// TestLedgerLost: an owner whose incident is gone from the ledger, wholly or in part, sends nothing
+// more. It ends the incident as failed/ledger-lost and writes that down, so that the instance is
+// left alone.
 func TestLedgerLost(t *testing.T) {
 	for _, row := range []struct {
 		why  string
@@ -601,7 +641,8 @@ func TestLedgerLost(t *testing.T) {
 	}
 }
 
-// TestLostSlot: the record of an instance is lost while nobody looks after its incident. Whoever meets its slot ends it.
+// TestLostSlot: the record of an instance is lost while nobody looks after its incident. Whoever
+// meets its slot ends it.
 func TestLostSlot(t *testing.T) {
 	for _, swept := range []bool{true, false} {
 		t.Run(fmt.Sprintf("swept=%v", swept), func(t *testing.T) {
@@ -646,8 +687,9 @@ func (s *setting) change(key string, how func(record map[string]any)) {
 	}
 }
 
-// TestRefusedInTransition: an instance that obeys slowly gets as much time as one that is deaf. The retry that ECS refuses while
-// it is Stopping has a time of its own, and force comes only after that.
+// TestRefusedInTransition: an instance that obeys slowly gets as much time as one that is deaf. The
+// retry that ECS refuses while it is Stopping has a time of its own, and force comes only after
+// that.
 func TestRefusedInTransition(t *testing.T) {
 	for _, row := range []struct {
 		why     string
@@ -656,13 +698,17 @@ func TestRefusedInTransition(t *testing.T) {
 		want    ending
 		outcome []remedy.Outcome
 	}{
-		{"back within the first one's time", 4 * time.Minute, "", ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		{"back within the first one's time", 4 * time.Minute, "",
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
 			[]remedy.Outcome{remedy.OutcomeWorked}},
-		{"back within the retry's time", 9*time.Minute + 30*time.Second, "", ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"},
+		{"back within the retry's time", 9*time.Minute + 30*time.Second, "",
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"},
 			[]remedy.Outcome{remedy.OutcomeWorked, remedy.OutcomeRejected}},
-		{"back after a force that was refused, too", 30 * time.Minute, "", ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"},
+		{"back after a force that was refused, too", 30 * time.Minute, "",
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"},
 			[]remedy.Outcome{remedy.OutcomeWorked, remedy.OutcomeRejected, remedy.OutcomeRejected}},
-		{"back after the incident's limit", 50 * time.Minute, "", ending{remedy.VerdictFailed, remedy.ReasonStuck, "GGF"},
+		{"back after the incident's limit", 50 * time.Minute, "",
+			ending{remedy.VerdictFailed, remedy.ReasonStuck, "GGF"},
 			[]remedy.Outcome{remedy.OutcomeFailed, remedy.OutcomeRejected, remedy.OutcomeRejected}},
 		{"back late, where it may never be forced", 30 * time.Minute, "REMEDY_FORCE=never",
 			ending{remedy.VerdictFailed, remedy.ReasonStuck, "GG"},
@@ -695,8 +741,8 @@ func TestRefusedInTransition(t *testing.T) {
 	}
 }
 
-// TestLostFleet: the fleet's record is gone, and perhaps a pause with it. Nothing is begun until an operator says so; what is
-// under way goes on.
+// TestLostFleet: the fleet's record is gone, and perhaps a pause with it. Nothing is begun until an
+// operator says so; what is under way goes on.
 func TestLostFleet(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
@@ -717,7 +763,7 @@ func TestLostFleet(t *testing.T) {
 				}
 			}
 		}
-		s.store.Store = kept
+		s.store.swap(kept)
 		expect(t, s.deliver(agentStopped(other, time.Now())), "refused/unreadable")
 		expect(t, s.deliver(sweepEvent))
 		expect(t, s.deliver(agentStopped(other, time.Now())), "refused/unreadable")

@@ -21,14 +21,16 @@ import (
 // pass lets virtual time pass.
 func pass(d time.Duration) { <-time.After(d) }
 
-// spy sees every decision and may interfere: with Goexit, which is as near to a crash as a goroutine comes, or by freezing.
+// spy sees every decision and may interfere: with Goexit, which is as near to a crash as a
+// goroutine comes, or by freezing.
 type spy struct {
 	decided func(*remedy.Facts, *remedy.Step)
 }
 
 func (s spy) Decided(f *remedy.Facts, step *remedy.Step) { s.decided(f, step) }
 
-// inBackground runs an invocation beside the test and returns its results when asked; none where it crashed.
+// inBackground runs an invocation beside the test and returns its results when asked; none where it
+// crashed.
 func (s *setting) inBackground(f *app.Function, about app.Invocation, payload string) func() []remedy.Result {
 	done := make(chan []remedy.Result, 1)
 	go func() {
@@ -57,19 +59,31 @@ func slots(t *testing.T, book *ledger.Records) []remedy.Slot {
 	return fleet.Value.Open
 }
 
-// claimed reports whether a stored value is the claim of an attempt that has no answer yet.
-func claimed(t *testing.T, key string, value []byte) bool {
+// opened is the open incident in a stored value; nil: there is none.
+func opened(t *testing.T, key string, value []byte) *remedy.Incident {
 	if !strings.HasPrefix(key, "instance/") {
-		return false
+		return nil
 	}
 	var record struct{ Open *remedy.Incident }
 	if err := json.Unmarshal(value, &record); err != nil {
 		t.Fatal(err)
 	}
-	if record.Open == nil || len(record.Open.Attempts) == 0 {
+	return record.Open
+}
+
+// claimed reports whether a stored value is the claim of an attempt that has no answer yet.
+func claimed(t *testing.T, key string, value []byte) bool {
+	open := opened(t, key, value)
+	if open == nil || len(open.Attempts) == 0 {
 		return false
 	}
-	return record.Open.Attempts[len(record.Open.Attempts)-1].Answer == remedy.AnswerNone
+	return open.Attempts[len(open.Attempts)-1].Answer == remedy.AnswerNone
+}
+
+// released reports whether a stored value gives an incident free.
+func released(t *testing.T, key string, value []byte) bool {
+	open := opened(t, key, value)
+	return open != nil && open.LeaseUntil.IsZero()
 }
 
 func verdicts(results []remedy.Result) []string {
@@ -90,8 +104,8 @@ func expect(t *testing.T, results []remedy.Result, want ...string) {
 	}
 }
 
-// TestCrashAnywhere ends the handler at its nth decision, for every n, and delivers the alarm again once the lease is over:
-// whatever was claimed is never sent again, and the incident ends well.
+// TestCrashAnywhere ends the handler at its nth decision, for every n, and delivers the alarm again
+// once the lease is over: whatever was claimed is never sent again, and the incident ends well.
 func TestCrashAnywhere(t *testing.T) {
 	for n := 1; ; n += 1 + n/12 {
 		crashed := false
@@ -152,7 +166,8 @@ func TestDuplicatesAtOnce(t *testing.T) {
 	})
 }
 
-// TestBudget: three incidents within a day, and then a human is needed, until the first of them is a day old.
+// TestBudget: three incidents within a day, and then a human is needed, until the first of them is
+// a day old.
 func TestBudget(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{HangsAgainAfter: time.Minute}))
@@ -171,7 +186,8 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-// TestNoCooldown: with a cool-down of nothing the next alarm is judged at once, and every incident has an id of its own.
+// TestNoCooldown: with a cool-down of nothing the next alarm is judged at once, and every incident
+// has an id of its own.
 func TestNoCooldown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_COOLDOWN=0s"}, optedIn(ecssim.Guest{}))
@@ -215,7 +231,8 @@ func TestFleetConcurrent(t *testing.T) {
 		if counts["restarted/recovered"] != 3 || counts["refused/fleet-concurrent"] != 7 {
 			t.Error(counts)
 		}
-		// What was refused spent nothing: its next alarm is judged afresh, and the slots are free again.
+		// What was refused spent nothing: its next alarm is judged afresh, and the slots are free
+		// again.
 		again := ""
 		for _, id := range s.many(10) {
 			if s.sent(id) == "" {
@@ -242,8 +259,8 @@ func TestFleetHourly(t *testing.T) {
 	})
 }
 
-// TestBatchReadsTogether: 250 candidates in one event cost one call of each kind for the first hundred, and once as many wait as
-// may the others are refused unread.
+// TestBatchReadsTogether: 250 candidates in one event cost one call of each kind for the first
+// hundred, and once as many wait as may the others are refused unread.
 func TestBatchReadsTogether(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil)
@@ -272,7 +289,8 @@ func TestBatchReadsTogether(t *testing.T) {
 	})
 }
 
-// TestBatchOfOneInstance: the first alarm that may lead leads, and one that is resolved in the same batch does not count.
+// TestBatchOfOneInstance: the first alarm that may lead leads, and one that is resolved in the same
+// batch does not count.
 func TestBatchOfOneInstance(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
@@ -294,8 +312,8 @@ func TestBatchOfOneInstance(t *testing.T) {
 	})
 }
 
-// TestOutOfTime: at the deadline's reserve everything is written down and the lease is free, so that the next delivery goes on
-// without a wait and without another reboot.
+// TestOutOfTime: at the deadline's reserve everything is written down and the lease is free, so
+// that the next delivery goes on without a wait and without another reboot.
 func TestOutOfTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
@@ -318,8 +336,8 @@ func TestOutOfTime(t *testing.T) {
 	})
 }
 
-// TestLeaseHeld: while an owner is alive, others have nothing to do; but the platform's redelivery of its own alarm must not
-// be lost.
+// TestLeaseHeld: while an owner is alive, others have nothing to do; but the platform's redelivery
+// of its own alarm must not be lost.
 func TestLeaseHeld(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
@@ -436,7 +454,8 @@ func TestGapInTheWatch(t *testing.T) {
 	}
 }
 
-// TestFrozenOwner: a process that freezes for longer than its lease sends nothing when it thaws, wherever it froze.
+// TestFrozenOwner: a process that freezes for longer than its lease sends nothing when it thaws,
+// wherever it froze.
 func TestFrozenOwner(t *testing.T) {
 	for _, row := range []struct {
 		why    string
@@ -560,7 +579,7 @@ func TestObserve(t *testing.T) {
 func TestRoundTrips(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
-		s.deliver(`{"triggerTime":"2026-11-21T00:00:00Z","triggerName":"sweep"}`) // it creates the fleet's record
+		s.deliver(sweepEvent) // it creates the fleet's record
 		s.store.trips = 0
 		payload, start := agentStopped(instance, time.Now()), time.Now()
 		expect(t, s.deliver(payload), "restarted/recovered")
@@ -582,8 +601,9 @@ func TestRoundTrips(t *testing.T) {
 	})
 }
 
-// TestLedgerFails loses the ledger at every round trip in turn, before and after the write took effect, for that one trip and
-// for good: there is never a reboot without its claim, and with the ledger back the incident ends well.
+// TestLedgerFails loses the ledger at every round trip in turn, before and after the write took
+// effect, for that one trip and for good: there is never a reboot without its claim, and with the
+// ledger back the incident ends well.
 func TestLedgerFails(t *testing.T) {
 	away := errors.New("ledger redis://10.0.0.1:6379/0: connection refused")
 	for _, after := range []bool{false, true} {
@@ -671,7 +691,8 @@ func TestAuditLine(t *testing.T) {
 	})
 }
 
-// TestPauseOutlivesItsTable: the sweep writes a pause anew once a day, so that a table whose rows expire does not end it.
+// TestPauseOutlivesItsTable: the sweep writes a pause anew once a day, so that a table whose rows
+// expire does not end it.
 func TestPauseOutlivesItsTable(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil)
@@ -693,7 +714,8 @@ func TestPauseOutlivesItsTable(t *testing.T) {
 	})
 }
 
-// TestLastLook: before an incident is given up, the instance is read once more, and what that shows counts.
+// TestLastLook: before an incident is given up, the instance is read once more, and what that shows
+// counts.
 func TestLastLook(t *testing.T) {
 	for _, row := range []struct {
 		why   string

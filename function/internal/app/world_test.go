@@ -195,11 +195,24 @@ func (c *countingStore) trip(put bool) (before, after error) {
 	return c.fail(c.trips, put)
 }
 
+func (c *countingStore) inner() ledger.Store {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Store
+}
+
+// swap puts another Store in the place of the one below, while processes are at work.
+func (c *countingStore) swap(store ledger.Store) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Store = store
+}
+
 func (c *countingStore) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	if before, after := c.trip(false); before != nil || after != nil {
 		return nil, 0, errors.Join(before, after)
 	}
-	return c.Store.Get(ctx, key)
+	return c.inner().Get(ctx, key)
 }
 
 func (c *countingStore) Put(ctx context.Context, key string, value []byte, expected uint64) (uint64, error) {
@@ -207,7 +220,7 @@ func (c *countingStore) Put(ctx context.Context, key string, value []byte, expec
 	if before != nil {
 		return 0, before
 	}
-	revision, err := c.Store.Put(ctx, key, value, expected)
+	revision, err := c.inner().Put(ctx, key, value, expected)
 	if after != nil {
 		return 0, after
 	}

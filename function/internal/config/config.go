@@ -23,7 +23,6 @@ type Config struct {
 	HTTPToken Secret        // empty: requests from an HTTP trigger are refused
 	Endpoint  string        // base URL of ECS, without a path; empty: by region
 	VPC       bool          // use the region's VPC endpoint
-	Language  Language      // of details, messages and pages
 	Reserve   time.Duration // kept back from the invocation's deadline
 	// what works but is risky, for the operator to read at start; no secrets
 	Warnings []string

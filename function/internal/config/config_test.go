@@ -102,9 +102,8 @@ func TestDefaults(t *testing.T) {
 			FleetHourly:     20,
 			FleetWaiting:    50,
 		},
-		Ledger:   Ledger{Kind: LedgerMemory, Name: "mem:"},
-		Language: LanguageEnglish,
-		Reserve:  15 * time.Second,
+		Ledger:  Ledger{Kind: LedgerMemory, Name: "mem:"},
+		Reserve: 15 * time.Second,
 		Warnings: []string{"REMEDY_LEDGER: with mem: only one process may run: several would not " +
 			"know of each other's incidents, and could reboot the same instance"},
 	}
@@ -204,7 +203,7 @@ func TestEveryVariable(t *testing.T) {
 		"REMEDY_POLL=10ms", "REMEDY_LEASE=2s",
 		"REMEDY_COOLDOWN=1h30m", "REMEDY_MAX_INCIDENTS=1", "REMEDY_INCIDENT_WINDOW=48h",
 		"REMEDY_FLEET_CONCURRENT=1",
-		"REMEDY_FLEET_HOURLY=1", "REMEDY_FLEET_WAITING=0", "REMEDY_LANG=zh",
+		"REMEDY_FLEET_HOURLY=1", "REMEDY_FLEET_WAITING=0", "REMEDY_LANG=en",
 		"REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
 		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents" +
 			"?endpoint=vpc1-remedy.cn-hangzhou.vpc.ots.aliyuncs.com",
@@ -242,7 +241,6 @@ func TestEveryVariable(t *testing.T) {
 			Endpoint: "https://vpc1-remedy.cn-hangzhou.vpc.ots.aliyuncs.com",
 			Name:     "ots://remedy.cn-hangzhou/incidents"},
 		HTTPToken: "sixteen-letters!",
-		Language:  LanguageChinese,
 		Endpoint:  "http://127.0.0.1:8080",
 		VPC:       true,
 		Reserve:   500 * time.Millisecond,

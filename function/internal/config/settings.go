@@ -42,16 +42,6 @@ type setting struct {
 	parse parser
 }
 
-// Language is that of the words for humans. Whatever programs read (verdicts, reasons, JSON) has
-// none.
-type Language string
-
-// The languages.
-const (
-	LanguageEnglish Language = "en"
-	LanguageChinese Language = "zh"
-)
-
 // late is a pattern that is compiled when it is first needed: start-up needs none of ours, and pays
 // for every one.
 func late(pattern string) func() *regexp.Regexp {
@@ -171,8 +161,7 @@ func settings(c *Config) []setting {
 			parse: notify, hides: always},
 		{Variable: Variable{"REMEDY_LANG", "en",
 			"`en` · `zh`: the words of details, messages and pages"},
-			parse: oneOf(&c.Language, choice[Language]{"en", LanguageEnglish},
-				choice[Language]{"zh", LanguageChinese})},
+			parse: language},
 		{Variable: Variable{"REMEDY_HTTP_TOKEN", "none",
 			"secret for the HTTP trigger, 16 characters at least; without it HTTP requests are " +
 				"refused"},
@@ -361,6 +350,17 @@ func evidence(value string, fail fail) {
 	default:
 		fail("leave it unset", "not off, dir:///PATH or oss://BUCKET/PREFIX; and evidence is not "+
 			"part of this version")
+	}
+}
+
+// language takes the one language that there are words in.
+func language(value string, fail fail) {
+	switch value {
+	case "en":
+	case "zh":
+		fail("leave it unset", "valid, but Chinese words are not part of this version")
+	default:
+		fail("set it to en", "not en or zh")
 	}
 }
 

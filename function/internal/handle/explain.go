@@ -22,7 +22,8 @@ func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []
 	if err != nil {
 		return nil, &Malformed{Cause: err}
 	}
-	sources := remedy.SourceRecord | remedy.SourceFleet | remedy.SourceInstance | remedy.SourceVitals | remedy.SourcePlatform
+	sources := remedy.SourceRecord | remedy.SourceFleet | remedy.SourceSign |
+		remedy.SourceInstance | remedy.SourceVitals | remedy.SourcePlatform
 	if rehearse {
 		sources |= remedy.SourceRehearsal
 	}

@@ -12,12 +12,17 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// CloudMonitor waits 5 s for the answer to a callback, and calls again when there is none. So an HTTP invocation spends at most
-// httpBudget, and begins no attempt unless httpAttempt of that is left.
+// CloudMonitor waits 5 s for the answer to a callback, and calls again when there is none. So an
+// HTTP invocation spends at most httpBudget, and begins no attempt unless httpAttempt of that is
+// left.
 const (
 	httpBudget  = 3500 * time.Millisecond
 	httpAttempt = 2 * time.Second
-	httpWrite   = 500 * time.Millisecond // for each last write
+	// A call that is under way at the end of the budget may overrun it by httpOverrun. The last
+	// write then has httpWrite, and as much again to see whether it was stored where its answer is
+	// lost.
+	httpOverrun = 400 * time.Millisecond
+	httpWrite   = 500 * time.Millisecond
 )
 
 // HTTPResponse is what Function Compute turns into the answer to an HTTP request.
@@ -27,8 +32,9 @@ type HTTPResponse struct {
 	Body       string            `json:"body"`
 }
 
-// HandleHTTP handles an event of an HTTP trigger. The trigger is open to the world, so the token is the only gate: without a
-// token configured, every request is refused. An incident that goes on after the answer is left to the timer's sweep.
+// HandleHTTP handles an event of an HTTP trigger. The trigger is open to the world, so the token is
+// the only gate: without a token configured, every request is refused. An incident that goes on
+// after the answer is left to the timer's sweep.
 func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request events.Request, payload []byte) HTTPResponse {
 	if !authorized(request, h.HTTPToken) {
 		return unauthorized()
@@ -41,7 +47,7 @@ func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request
 	quick.Reserve, quick.WriteLimit = 0, httpWrite
 	invocation.Deadline = now.Add(httpBudget)
 	invocation.ClaimBy = invocation.Deadline.Add(-httpAttempt)
-	ctx, cancel := context.WithTimeout(ctx, httpBudget+httpBudget/4)
+	ctx, cancel := context.WithTimeout(ctx, httpBudget+httpOverrun)
 	defer cancel()
 	response, err := quick.Handle(ctx, invocation, payload)
 	status := http.StatusOK
@@ -61,7 +67,8 @@ func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request
 	return answerHTTP(status, response)
 }
 
-// HTTPNotReady is the answer where there is nothing to handle a request with. A stranger learns nothing of that.
+// HTTPNotReady is the answer where there is nothing to handle a request with. A stranger learns
+// nothing of that.
 func HTTPNotReady(request events.Request, token string) HTTPResponse {
 	switch {
 	case !authorized(request, token):

@@ -84,10 +84,12 @@ type Checker struct {
 	begun    []time.Time
 	ended    []remedy.Incident
 	losses   []time.Time
-	reported []string // incidents whose verdict was reported
-	judged   []string // alarms that waited, and whose end was reported
-	waited   []string // incidents that had a slot for which their alarm waited
-	pauses   []remedy.Pause
+	// lostClaims is how many of the attempts were claimed before the last loss.
+	lostClaims int
+	reported   []string // incidents whose verdict was reported
+	judged     []string // alarms that waited, and whose end was reported
+	waited     []string // incidents that had a slot for which their alarm waited
+	pauses     []remedy.Pause
 }
 
 // attempt is one claim, and what truly became of it.
@@ -151,6 +153,11 @@ func (c *Checker) Stored(at time.Time, by string, before, after *remedy.Record) 
 func (c *Checker) StoredFleet(at time.Time, by string, before, after *remedy.Fleet,
 	record *remedy.Record) {
 	c.queue(at, by, before, after)
+	if len(after.Open) > len(before.Open) && len(after.Begun) > len(before.Begun) {
+		if full, saw := before.Full(c.Policy, at); full != "" {
+			c.violate(S6, "an incident begins with %s", saw)
+		}
+	}
 	open := record.Open
 	if open == nil || len(open.Attempts) == 0 {
 		return
@@ -231,7 +238,7 @@ func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attemp
 	p := &c.Policy
 	for i := range c.attempts {
 		e := &c.attempts[i]
-		if e.instance != incident.Instance || !e.mayWork() || c.lost(e.claimed) {
+		if e.instance != incident.Instance || !e.mayWork() || c.lost(e.claimed) || c.abandoned(e.incident) {
 			continue
 		}
 		switch end := e.end(p); {
@@ -398,6 +405,12 @@ func (c *Checker) Called(call Call) {
 				a.claimed.Sub(pause.Since))
 		}
 	}
+	for n := range c.lostClaims {
+		if e := &c.attempts[n]; i >= c.lostClaims && e.by != "" && e.by == a.by {
+			c.violate(S11, "attempt %d of %s is sent by %s, whose incident was lost", a.n, a.incident,
+				a.by)
+		}
+	}
 	for _, at := range c.losses {
 		if a.claimed.Before(at) && call.At.Sub(at) > c.Policy.CallLimit()+c.Lag {
 			c.violate(S11, "attempt %d of %s is sent %v after its incident was lost", a.n, a.incident,
@@ -514,13 +527,20 @@ func (c *Checker) Resumed(at time.Time) {
 // Lost tells that the ledger lost its data. What was written before that binds nobody who did not see
 // it; whoever owned an incident sends nothing more for it.
 func (c *Checker) Lost(at time.Time) {
-	c.losses = append(slices.Clip(c.losses), at)
+	c.losses, c.lostClaims = append(slices.Clip(c.losses), at), len(c.attempts)
 	c.open = slices.DeleteFunc(slices.Clone(c.open), func(o opened) bool { return o.id != "" })
 }
 
 // lost reports whether the ledger has lost what was written at the given time.
 func (c *Checker) lost(at time.Time) bool {
 	return slices.ContainsFunc(c.losses, func(loss time.Time) bool { return !at.After(loss) })
+}
+
+// abandoned reports whether an operator ended the incident by hand, with what was under way.
+func (c *Checker) abandoned(incident string) bool {
+	return slices.ContainsFunc(c.ended, func(e remedy.Incident) bool {
+		return e.ID == incident && e.Reason == remedy.ReasonAbandoned
+	})
 }
 
 // Reported tells that a result was reported. The end of an incident is written before it is reported.

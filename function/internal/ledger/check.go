@@ -7,8 +7,9 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// What is read back is checked against what was asked for: a ledger is a place where others can write,
-// and a record of another instance under this one's key would reboot the wrong machine, or for ever.
+// What is read back is checked against what was asked for: a ledger is a place where others can
+// write, and a record of another instance under this one's key would reboot the wrong machine, or
+// for ever.
 
 // wrongRecord says what a record of the instance cannot be; empty: nothing.
 func wrongRecord(s *storedRecord, instance string) string {

@@ -9,8 +9,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// A ledger is a place where others can write. What is read back must be of the instance that was asked
-// for and make sense in itself; otherwise it is unreadable, and nothing is rebooted by it.
+// A ledger is a place where others can write. What is read back must be of the instance that was
+// asked for and make sense in itself; otherwise it is unreadable, and nothing is rebooted by it.
 func TestWrongRecords(t *testing.T) {
 	whole := func() remedy.Record {
 		return remedy.Record{Open: opened("i-1", ten, 3), Recent: []remedy.Incident{
@@ -32,7 +32,8 @@ func TestWrongRecords(t *testing.T) {
 		}, ""},
 		{"an open incident of another", func(r *remedy.Record) { r.Open.Instance = "i-2" }, of},
 		{"a past one of another", func(r *remedy.Record) { r.Recent[1].Instance = "i-2" }, of},
-		{"an instance whose name begins alike", func(r *remedy.Record) { r.Open.Instance = "i-11" }, of},
+		{"an instance whose name begins alike", func(r *remedy.Record) { r.Open.Instance = "i-11" },
+			of},
 		{"no instance", func(r *remedy.Record) { r.Open.Instance = "" }, of},
 		{"the name of another's incident", func(r *remedy.Record) {
 			r.Open.ID = remedy.IncidentID("i-2", ten)
@@ -80,7 +81,8 @@ func TestWrongRecords(t *testing.T) {
 			r.Open.Attempts = append(r.Open.Attempts[:1], r.Open.Attempts[2])
 		}, order},
 		{"one is there twice", func(r *remedy.Record) { r.Open.Attempts[1].N = 1 }, order},
-		{"they are counted from nothing", func(r *remedy.Record) { r.Open.Attempts[0].N = 0 }, order},
+		{"they are counted from nothing", func(r *remedy.Record) { r.Open.Attempts[0].N = 0 },
+			order},
 		{"a past one's are out of order", func(r *remedy.Record) { r.Recent[0].Attempts[0].N = 2 },
 			order},
 		{"two were claimed at one moment", func(r *remedy.Record) {
@@ -150,7 +152,8 @@ func TestRecordOfAnother(t *testing.T) {
 		if _, err := store.Put(t.Context(), "instance/i-1", []byte(value), 0); err != nil {
 			t.Fatal(err)
 		}
-		if got := l.Record(t.Context(), remedy.BookEnforce, "i-1"); !strings.Contains(got.Note, why) ||
+		if got := l.Record(t.Context(), remedy.BookEnforce, "i-1"); !strings.Contains(got.Note,
+			why) ||
 			got.Failure != remedy.FailureUnreadable {
 			t.Errorf("%s: %q, %q", why, got.Failure, got.Note)
 		}
@@ -160,8 +163,8 @@ func TestRecordOfAnother(t *testing.T) {
 	}
 }
 
-// A slot that contradicts itself would have an incident ended in the record of another instance, and
-// leave that unreadable.
+// A slot that contradicts itself would have an incident ended in the record of another instance,
+// and leave that unreadable.
 func TestWrongFleets(t *testing.T) {
 	for _, row := range []struct {
 		why  string
@@ -171,14 +174,17 @@ func TestWrongFleets(t *testing.T) {
 		{"a whole record", func(*remedy.Fleet) {}, ""},
 		{"nothing", func(f *remedy.Fleet) { *f = remedy.Fleet{} }, ""},
 		{"two incidents of one instance: the older slot was not given back yet",
-			func(f *remedy.Fleet) { f.Open[1].Instance, f.Open[1].Incident = "i-1", "i-1/later" }, ""},
+			func(f *remedy.Fleet) { f.Open[1].Instance, f.Open[1].Incident = "i-1", "i-1/later" },
+			""},
 		{"a slot of no instance", func(f *remedy.Fleet) { f.Open[0].Instance = "" },
 			"slot 1 has the id of another instance's"},
 		{"a slot of another's incident", func(f *remedy.Fleet) { f.Open[1].Instance = "i-1" },
 			"slot 2 has the id of another instance's"},
-		{"a slot of an incident without a time", func(f *remedy.Fleet) { f.Open[0].Incident = "i-1" },
+		{"a slot of an incident without a time",
+			func(f *remedy.Fleet) { f.Open[0].Incident = "i-1" },
 			"slot 1 has the id of another instance's"},
-		{"a slot that opened at no time", func(f *remedy.Fleet) { f.Open[1].OpenedAt = time.Time{} },
+		{"a slot that opened at no time",
+			func(f *remedy.Fleet) { f.Open[1].OpenedAt = time.Time{} },
 			"slot 2 has no time of opening"},
 		{"two slots of one incident", func(f *remedy.Fleet) { f.Open[1] = f.Open[0] },
 			"slot 2 stands there twice"},

@@ -15,8 +15,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// Here the records come from where they really come from: invocations that do what remedy.Next says,
-// over one store.
+// Here the records come from where they really come from: invocations that do what remedy.Next
+// says, over one store.
 
 // armed is a policy that reboots, with the contract's defaults.
 func armed() remedy.Policy {
@@ -31,8 +31,8 @@ func armed() remedy.Policy {
 	}
 }
 
-// region is what the invocations see besides the ledger: the time, and the instances, which all hang
-// in the same way.
+// region is what the invocations see besides the ledger: the time, and the instances, which all
+// hang in the same way.
 type region struct {
 	policy    remedy.Policy
 	store     ledger.Store
@@ -138,7 +138,8 @@ func (v *invocation) read(ctx context.Context, sources remedy.Source) {
 	}
 }
 
-// run goes on until the invocation has sent a reboot or has its result. Its clock passes over waits.
+// run goes on until the invocation has sent a reboot or has its result. It waits for nothing: its
+// clock is set to the end of every wait.
 func (v *invocation) run(ctx context.Context, most int) {
 	for range most {
 		if v.done || v.sent > 0 {
@@ -165,12 +166,13 @@ func TestTwoOpenOneInstance(t *testing.T) {
 			second.run(t.Context(), far)
 			first.run(t.Context(), far)
 			if first.sent+second.sent != 1 {
-				t.Errorf("after %d steps of the first: %d and %d reboots, want one", moment, first.sent,
-					second.sent)
+				t.Errorf("after %d steps of the first: %d and %d reboots, want one", moment,
+					first.sent, second.sent)
 			}
 			for _, v := range []*invocation{first, second} {
 				if v.sent == 0 && (v.result == nil || v.result.Reason != remedy.ReasonInProgress) {
-					t.Errorf("after %d steps of the first: the other one ends as %+v", moment, v.result)
+					t.Errorf("after %d steps of the first: the other one ends as %+v", moment,
+						v.result)
 				}
 			}
 			l := ledger.New(w.store, w.policy, first.now)
@@ -325,7 +327,7 @@ func (l *life) step(t *rapid.T, v *invocation) {
 			diff = read.Note + cmp.Diff(v.facts.Fleet.Value, read.Value, equal)
 		}
 		if diff != "" {
-			t.Fatalf("the owner takes it for what the ledger says, and it says (-owner +ledger)\n%s", diff)
+			t.Fatalf("what its owner takes for stored is not (-owner +ledger):\n%s", diff)
 		}
 	})
 	switch {
@@ -398,8 +400,8 @@ func (l *life) actions() map[string]func(*rapid.T) {
 		actions["an alarm"+often] = actions["an alarm"]
 	}
 	actions["time passes"] = func(t *rapid.T) {
-		l.at = l.at.Add(rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second, time.Minute,
-			6 * time.Minute, 40 * time.Minute, 25 * time.Hour}).Draw(t, "for"))
+		l.at = l.at.Add(rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second,
+			time.Minute, 6 * time.Minute, 40 * time.Minute, 25 * time.Hour}).Draw(t, "for"))
 		l.policy.Mode = remedy.ModeEnforce
 	}
 	actions["the instances move"] = func(t *rapid.T) {
@@ -480,7 +482,8 @@ func (l *life) disasters() map[string]func(*rapid.T) {
 			}
 		},
 		"an old record comes back": func(t *rapid.T) {
-			key := rapid.SampledFrom([]string{"instance/i-1", "instance/i-2", "fleet"}).Draw(t, "which")
+			keys := []string{"instance/i-1", "instance/i-2", "fleet"}
+			key := rapid.SampledFrom(keys).Draw(t, "which")
 			if len(l.versions[key]) == 0 {
 				t.Skip("there is none")
 			}
@@ -519,8 +522,8 @@ func (l *life) disasters() map[string]func(*rapid.T) {
 	}
 }
 
-// Whatever happens to those who write them, no record ever becomes unreadable by our own doing: nobody
-// would look after its instance any more. And what an owner believes to be stored is what is.
+// Whatever happens to those who write them, no record ever becomes unreadable by our own doing:
+// nobody would look after its instance any more. And what its owner takes for stored is stored.
 func TestWhatIsWrittenCanBeRead(t *testing.T) {
 	saw := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {

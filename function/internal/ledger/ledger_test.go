@@ -41,7 +41,8 @@ func opened(instance string, at time.Time, attempts int) *remedy.Incident {
 	i := &remedy.Incident{ID: remedy.IncidentID(instance, at), Instance: instance,
 		Region: "cn-hangzhou", Account: "1", OpenedAt: at, Owner: "owner",
 		LeaseUntil: at.Add(time.Minute), Attempts: []remedy.Attempt{},
-		Alarm: remedy.AlarmRef{Format: "threshold", Rule: "rule-1", Key: "key of " + instance, Time: at}}
+		Alarm: remedy.AlarmRef{Format: "threshold", Rule: "rule-1", Key: "key of " + instance,
+			Time: at}}
 	for n := range attempts {
 		claimed := at.Add(time.Duration(n) * time.Minute)
 		i.Attempts = append(i.Attempts, remedy.Attempt{N: n + 1, ClaimedAt: claimed,
@@ -131,7 +132,8 @@ func anything[T any](t *rapid.T, label string) T {
 		if rapid.IntRange(0, 7).Draw(t, "known") == 0 {
 			return time.Time{}
 		}
-		return ten.Add(time.Duration(rapid.Int64Range(-int64(1000*time.Hour), int64(1000*time.Hour)).
+		return ten.Add(time.Duration(rapid.Int64Range(-int64(1000*time.Hour),
+			int64(1000*time.Hour)).
 			Draw(t, "after ten")))
 	})
 	config := rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
@@ -172,8 +174,8 @@ func waiter(instance string, n int) remedy.Waiter {
 			Key: "t-1|1", Time: at}}}
 }
 
-// Whatever a record says, it says the same when it is read back: nothing that is known of an incident
-// may be lost between two processes.
+// Whatever a record says, it says the same when it is read back: nothing that is known of an
+// incident may be lost between two processes.
 func TestAnyRecordSurvives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const instance = "i-1"
@@ -205,7 +207,8 @@ func TestAnyFleetSurvives(t *testing.T) {
 		want.Revision = 0
 		for n := range want.Open {
 			i := opened(fmt.Sprint("i-", n), ten, 0)
-			want.Open[n].Incident, want.Open[n].Instance, want.Open[n].OpenedAt = i.ID, i.Instance, ten
+			want.Open[n].Incident, want.Open[n].Instance, want.Open[n].OpenedAt = i.ID, i.Instance,
+				ten
 			if w := want.Open[n].Waiter; w != nil {
 				soundWaiter(w, n)
 			}
@@ -245,8 +248,8 @@ func TestAnySignSurvives(t *testing.T) {
 	})
 }
 
-// The stored form, word for word. Records of a function that is replaced by a newer one are read by it:
-// a name that changes here needs a new version.
+// The stored form, word for word. Records of a function that is replaced by a newer one are read by
+// it: a name that changes here needs a new version.
 const (
 	storedRecord = `{"version":2,"open":{"id":"i-1/20261123T100000Z","instance":"i-1",` +
 		`"region":"cn-hangzhou","account":"1","alarm":{"format":"threshold","name":"ecs/cpu",` +
@@ -257,15 +260,15 @@ const (
 		`"claimedAt":"2026-11-23T10:00:01Z","sendBefore":"2026-11-23T10:00:11Z",` +
 		`"before":{"status":"Running","startTime":"2026-11-01T00:00Z",` +
 		`"heartbeat":"2026-11-23T09:50:00Z"},"answer":"rejected",` +
-		`"answeredAt":"2026-11-23T10:00:02.5Z","requestId":"R-1","code":"IncorrectInstanceStatus",` +
-		`"reason":"not-running","throttled":true,"fate":"failed",` +
-		`"leftRunningAt":"2026-11-23T10:00:03Z","backAt":"2026-11-23T10:00:04Z",` +
+		`"answeredAt":"2026-11-23T10:00:02.5Z","requestId":"R-1",` +
+		`"code":"IncorrectInstanceStatus","reason":"not-running","throttled":true,` +
+		`"fate":"failed","leftRunningAt":"2026-11-23T10:00:03Z","backAt":"2026-11-23T10:00:04Z",` +
 		`"lastReadAt":"2026-11-23T10:00:05Z","stuck":true}]},` +
 		`"recent":[{"id":"i-1/20261122T100000Z","instance":"i-1","region":"","account":"",` +
 		`"alarm":{"format":"","name":"","rule":"","state":"","key":""},` +
-		`"openedAt":"2026-11-22T10:00:00Z","endedAt":"2026-11-22T10:05:00Z","verdict":"restarted",` +
-		`"reason":"recovered","why":"it restarted","forgiven":true,"attempts":[]}],` +
-		`"alarms":{"t-0|1":"2026-11-22T10:05:00Z"}}`
+		`"openedAt":"2026-11-22T10:00:00Z","endedAt":"2026-11-22T10:05:00Z",` +
+		`"verdict":"restarted","reason":"recovered","why":"it restarted",` +
+		`"forgiven":true,"attempts":[]}],"alarms":{"t-0|1":"2026-11-22T10:05:00Z"}}`
 	storedFleet = `{"version":2,"open":[{"incident":"i-1/20261123T100000Z","instance":"i-1",` +
 		`"region":"cn-hangzhou","openedAt":"2026-11-23T10:00:00Z",` +
 		`"leaseUntil":"2026-11-23T10:01:00Z","waiter":{"alarm":{"format":"threshold",` +
@@ -318,10 +321,12 @@ func TestStoredForm(t *testing.T) {
 	served, waits := waiter("i-1", 0), waiter("i-2", 1)
 	wantFleet.Open[0].Waiter = &served
 	waits.Alarm.Format, waits.Alarm.Weak, waits.Alarm.Metric = "system-event", true, ""
-	waits.Alarm.Product, waits.Alarm.Event, waits.Alarm.EventStatus = "ECS", "Disk:Stalled", "Executing"
+	waits.Alarm.Product, waits.Alarm.Event = "ECS", "Disk:Stalled"
+	waits.Alarm.EventStatus = "Executing"
 	waits.ResolvedAt, waits.By, waits.LeaseUntil = at(40), "owner", at(60)
 	wantFleet.Waiting = []remedy.Waiter{waits}
-	wantSign := remedy.Sign{Mode: remedy.ModeEnforce, Version: "abcdef0", At: at(7), Open: 1, Waiting: 2}
+	wantSign := remedy.Sign{Mode: remedy.ModeEnforce, Version: "abcdef0", At: at(7), Open: 1,
+		Waiting: 2}
 
 	written := ledger.NewMem()
 	l := ledger.New(written, strict(), (&clock{ten}).now)
@@ -405,7 +410,8 @@ func TestBooks(t *testing.T) {
 			t.Errorf("nothing is stored under %s", key)
 		}
 	}
-	for book, open := range map[remedy.Book]bool{remedy.BookEnforce: true, remedy.BookObserve: false} {
+	for book, open := range map[remedy.Book]bool{remedy.BookEnforce: true,
+		remedy.BookObserve: false} {
 		mode := l.In(book)
 		r, f := mode.Record(t.Context(), "i-1"), mode.Fleet(t.Context())
 		sign := mode.Sign(t.Context())
@@ -432,14 +438,16 @@ func TestForeignValues(t *testing.T) {
 		{"a version that is none", `{"version":"2"}`, remove},
 		{"a part of a version", `{"version":2.5}`, remove},
 		{"a field of the wrong type", `{"version":2,"open":"yes"}`, remove},
-		{"a time that is none", `{"version":2,"written":"now","at":"now","open":{"openedAt":"now"}}`,
+		{"a time that is none",
+			`{"version":2,"written":"now","at":"now","open":{"openedAt":"now"}}`,
 			remove},
 		{"nothing", `null`, remove},
 		{"no more than a number", `7`, remove},
 	} {
 		store := values{"instance/i-1": row.value, "fleet": row.value, "function": row.value}
 		l := ledger.New(store, strict(), (&clock{ten}).now)
-		r, f := l.Record(t.Context(), remedy.BookEnforce, "i-1"), l.Fleet(t.Context(), remedy.BookEnforce)
+		r, f := l.Record(t.Context(), remedy.BookEnforce, "i-1"), l.Fleet(t.Context(),
+			remedy.BookEnforce)
 		check := func(key string, failure remedy.Failure, note string) {
 			t.Helper()
 			switch {
@@ -459,7 +467,8 @@ func TestForeignValues(t *testing.T) {
 		if row.cure == "" {
 			continue
 		}
-		// And it is left as it is: what somebody else wrote is not overwritten by an operator's command.
+		// And it is left as it is: what somebody else wrote is not overwritten by an operator's
+		// command.
 		records := l.In(remedy.BookEnforce)
 		_, paused := records.Pause(t.Context(), time.Time{}, "")
 		_, resumed := records.Resume(t.Context())
@@ -491,8 +500,8 @@ func (v values) Put(context.Context, string, []byte, uint64) (uint64, error) {
 
 func (v values) Close() error { return nil }
 
-// A record may be dropped exactly when nothing that is open, or paused, would be lost with it; and not
-// before anything in it has ceased to count.
+// A record may be dropped exactly when nothing that is open, or paused, would be lost with it; and
+// not before anything in it has ceased to count.
 func TestExpires(t *testing.T) {
 	const month = 30 * 24 * time.Hour
 	i := opened("i-1", ten, 1)
@@ -516,11 +525,13 @@ func TestExpires(t *testing.T) {
 		{"on the other", remedy.Write{Record: &remedy.Record{}}, month - 23*time.Hour,
 			month + time.Hour},
 		{"a slot", remedy.Write{Fleet: &remedy.Fleet{Open: []remedy.Slot{slot(i)}}}, time.Hour, 0},
-		{"a pause", remedy.Write{Fleet: &remedy.Fleet{Paused: remedy.Pause{Since: ten}}}, time.Hour, 0},
+		{"a pause", remedy.Write{Fleet: &remedy.Fleet{Paused: remedy.Pause{Since: ten}}}, time.Hour,
+			0},
 		{"beginnings alone: a record of the fleet that is missing was lost",
 			remedy.Write{Fleet: &remedy.Fleet{Begun: []remedy.Begun{begun(i)}}}, time.Hour, 0},
 		{"nothing of the fleet", remedy.Write{Fleet: &remedy.Fleet{}}, time.Hour, 0},
-		{"the sign of life, by which it is missed", remedy.Write{Sign: &remedy.Sign{}}, time.Hour, 0},
+		{"the sign of life, by which it is missed", remedy.Write{Sign: &remedy.Sign{}}, time.Hour,
+			0},
 	} {
 		policy := strict()
 		policy.IncidentWindow = row.window
@@ -556,8 +567,8 @@ func TestExpires(t *testing.T) {
 	}
 }
 
-// A function that lives and has nothing to do for longer than any record is kept has lost nothing: its
-// next alarm is judged as its first.
+// A function that lives and has nothing to do for longer than any record is kept has lost nothing:
+// its next alarm is judged as its first.
 func TestQuietFunction(t *testing.T) {
 	for why, pause := range map[string]time.Duration{
 		"nothing was ever paused":  0,
@@ -572,7 +583,8 @@ func TestQuietFunction(t *testing.T) {
 			for hour := range 40 * 24 {
 				fleet, sign = records.Fleet(t.Context()), records.Sign(t.Context())
 				for _, write := range remedy.Tend(fleet, sign, strict(), "version", time.Now()) {
-					if w := l.Write(t.Context(), remedy.BookEnforce, "", write); w.Wrote != remedy.WroteDone {
+					if w := l.Write(t.Context(), remedy.BookEnforce, "",
+						write); w.Wrote != remedy.WroteDone {
 						t.Fatalf("%s: %+v", why, w)
 					}
 				}
@@ -606,7 +618,9 @@ var errGone = errors.New("the connection is gone")
 
 func (f *faulty) Put(ctx context.Context, key string, value []byte, expected uint64) (
 	uint64, error) {
-	write := func(ctx context.Context) (uint64, error) { return f.Store.Put(ctx, key, value, expected) }
+	write := func(ctx context.Context) (uint64, error) {
+		return f.Store.Put(ctx, key, value, expected)
+	}
 	if fault := f.put; fault != nil {
 		f.put = nil
 		return fault(ctx, write)
@@ -639,7 +653,8 @@ func TestWrite(t *testing.T) {
 	other := func(mem ledger.Store) {
 		_, revision, err := mem.Get(context.Background(), "instance/i-1")
 		if err == nil {
-			_, err = mem.Put(context.Background(), "instance/i-1", []byte(`{"version":2}`), revision)
+			_, err = mem.Put(context.Background(), "instance/i-1", []byte(`{"version":2}`),
+				revision)
 		}
 		if err != nil {
 			panic(err)
@@ -768,7 +783,8 @@ func TestWriteLooksAfterTheDeadline(t *testing.T) {
 				store.get = func(ctx context.Context) error {
 					until, _ := ctx.Deadline()
 					if left := time.Until(until); left != row.want || ctx.Err() != nil {
-						t.Errorf("%s: the look has %v (%v), want %v", row.why, left, ctx.Err(), row.want)
+						t.Errorf("%s: the look has %v (%v), want %v", row.why, left, ctx.Err(),
+							row.want)
 					}
 					return nil
 				}
@@ -846,7 +862,8 @@ func TestNotesHideThePassword(t *testing.T) {
 	for what, note := range said {
 		if strings.Contains(note, password) || strings.Contains(note, user) ||
 			!strings.Contains(note, address) {
-			t.Errorf("%s says %q, want the ledger's address, and neither user nor password", what, note)
+			t.Errorf("%s says %q, want the ledger's address, and neither user nor password", what,
+				note)
 		}
 	}
 }

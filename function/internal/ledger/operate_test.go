@@ -49,8 +49,8 @@ func (c *contested) Put(context.Context, string, []byte, uint64) (uint64, error)
 	return 0, ledger.ErrConflict
 }
 
-// table is what an operator and a function have before them: the same records, by ways of their own.
-// What the function writes does not go through the operator's store.
+// table is what an operator and a function have before them: the same records, by ways of their
+// own. What the function writes does not go through the operator's store.
 type table struct {
 	clock    clock
 	mem      *ledger.Mem
@@ -128,7 +128,7 @@ func TestPauseUnderWay(t *testing.T) {
 		!f.Paused.On(ten.Add(1000*time.Hour)) || f.Paused.Reason != "maintenance" {
 		t.Errorf("a slot was reserved at the same moment: %+v", f)
 	}
-	// Another operator was first: that one's pause is what is replaced, and not the one seen before.
+	// Another operator was first: it is that one's pause that is replaced.
 	var theirs remedy.Pause
 	w.meddle("fleet", func() {
 		other := w.function.In(remedy.BookEnforce)
@@ -155,7 +155,8 @@ func TestResume(t *testing.T) {
 		{"nothing is known", nil, false},
 		{"no pause", &remedy.Pause{}, false},
 		{"a pause", &remedy.Pause{Since: ten}, true},
-		{"one to its last moment", &remedy.Pause{Since: ten.Add(-time.Hour), Until: ten.Add(1)}, true},
+		{"one to its last moment", &remedy.Pause{Since: ten.Add(-time.Hour), Until: ten.Add(1)},
+			true},
 		{"one that is over", &remedy.Pause{Since: ten.Add(-time.Hour), Until: ten}, false},
 	} {
 		w := newTable()
@@ -259,9 +260,9 @@ func TestCloseUnderWay(t *testing.T) {
 		put(t, w.function, "i-1", open)
 	})
 	closed, err := w.operator.Close(t.Context(), open.Open.ID)
-	if r := record(t, w.function, "i-1"); err != nil || len(closed.Attempts) != 2 || r.Open != nil ||
-		len(r.Recent) != 1 || len(r.Recent[0].Attempts) != 2 {
-		t.Errorf("the owner claimed its second attempt: closed %+v (%v), stored %+v", closed, err, r)
+	if r := record(t, w.function, "i-1"); err != nil || len(closed.Attempts) != 2 ||
+		r.Open != nil || len(r.Recent) != 1 || len(r.Recent[0].Attempts) != 2 {
+		t.Errorf("the owner claimed its second: closed %+v (%v), stored %+v", closed, err, r)
 	}
 
 	w = newTable()
@@ -319,7 +320,8 @@ func TestReset(t *testing.T) {
 	forgiven := ended("i-1", ten.Add(-3*time.Hour), remedy.VerdictFailed)
 	forgiven.Forgiven = true
 	before := put(t, w.function, "i-1", remedy.Record{
-		Recent: []remedy.Incident{forgiven, ended("i-1", ten.Add(-2*time.Hour), remedy.VerdictFailed),
+		Recent: []remedy.Incident{forgiven,
+			ended("i-1", ten.Add(-2*time.Hour), remedy.VerdictFailed),
 			ended("i-1", ten.Add(-time.Hour), remedy.VerdictRestarted)},
 		Keys: map[string]time.Time{"key of i-1": ten}})
 	if n, err := w.operator.Reset(t.Context(), "i-1"); n != 2 || err != nil {
@@ -426,7 +428,8 @@ func TestLook(t *testing.T) {
 	f.Open = f.Open[1:] // its beginning still counts
 	putFleet(t, w.function, f)
 	one := record(t, w.function, "i-01")
-	if _, err := w.mem.Put(t.Context(), "instance/i-01", []byte(`{"version":7}`), one.Revision); err != nil {
+	later := []byte(`{"version":7}`)
+	if _, err := w.mem.Put(t.Context(), "instance/i-01", later, one.Revision); err != nil {
 		t.Fatal(err)
 	}
 	put(t, w.function, "i-99", remedy.Record{}) // nothing of it is under way
@@ -447,7 +450,7 @@ func TestLook(t *testing.T) {
 			}
 		case "i-01":
 			if r.Failure != remedy.FailureUnreadable || !strings.Contains(r.Note, "instance/i-01") {
-				t.Errorf("one record that cannot be understood is %+v, want a failure of its own", r)
+				t.Errorf("one that cannot be understood is %+v, want a failure of its own", r)
 			}
 		default:
 			if !r.OK() || r.Value.Open == nil || r.Value.Open.Instance != id ||
@@ -463,7 +466,8 @@ func TestLookUnderWay(t *testing.T) {
 	w := newTable()
 	open := w.opened(t, "i-1", 1)
 	store := &reading{Store: w.mem, key: "instance/i-1", before: func() {
-		if _, err := w.function.In(remedy.BookEnforce).Close(t.Context(), open.Open.ID); err != nil {
+		function := w.function.In(remedy.BookEnforce)
+		if _, err := function.Close(t.Context(), open.Open.ID); err != nil {
 			t.Error(err)
 		}
 	}}

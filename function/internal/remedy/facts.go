@@ -350,15 +350,3 @@ func (f *Facts) forget(before time.Time) {
 		f.Rehearsal = Reply{}
 	}
 }
-
-// blind reports whether a live source that was asked could not be reached.
-func (f *Facts) blind() bool {
-	return f.Instance.Failure == FailureUnavailable || f.Vitals.Failure == FailureUnavailable ||
-		f.Platform.Failure == FailureUnavailable || f.unrehearsed()
-}
-
-// unrehearsed reports whether ECS was asked with DryRun and gave no answer.
-func (f *Facts) unrehearsed() bool {
-	return !f.Rehearsal.At.IsZero() &&
-		(f.Rehearsal.Answer == AnswerUnknown || f.Rehearsal.Answer == AnswerNotExecuted)
-}

@@ -19,11 +19,14 @@ func fleetWith() Fleet {
 		return Slot{Incident: IncidentID(instance, at), Instance: instance, Region: "cn-hangzhou",
 			OpenedAt: at, LeaseUntil: at.Add(time.Minute)}
 	}
-	fl := Fleet{Open: make([]Slot, 0, 8), Begun: make([]Begun, 0, 8), Waiting: make([]Waiter, 0, 8),
-		Lost: recordNoon.Add(-48 * time.Hour), Written: recordNoon.Add(-20 * time.Minute), Revision: 7}
+	fl := Fleet{Open: make([]Slot, 0, 8), Begun: make([]Begun, 0, 8),
+		Waiting: make([]Waiter, 0, 8),
+		Lost:    recordNoon.Add(-48 * time.Hour), Written: recordNoon.Add(-20 * time.Minute),
+		Revision: 7}
 	for _, s := range []Slot{slot("i-8", -30), slot("i-9", -20)} {
 		fl.Open = append(fl.Open, s)
-		fl.Begun = append(fl.Begun, Begun{At: s.OpenedAt, Instance: s.Instance, Incident: s.Incident})
+		fl.Begun = append(fl.Begun, Begun{At: s.OpenedAt, Instance: s.Instance,
+			Incident: s.Incident})
 	}
 	return fl
 }
@@ -195,7 +198,8 @@ func TestFleetChanges(t *testing.T) {
 			t.Errorf("%s: (-want +got)\n%s", row.why, diff)
 		}
 		if now := fleetShape(&before); now != shape {
-			t.Errorf("%s: the record that it was made from was\n%s\nand is\n%s", row.why, shape, now)
+			t.Errorf("%s: the record that it was made from was\n%s\nand is\n%s", row.why, shape,
+				now)
 		}
 		recordAllUTC(t, row.why, reflect.ValueOf(after))
 	}
@@ -206,11 +210,14 @@ func TestFleetChangesForgetBeginnings(t *testing.T) {
 	p := recordPolicy()
 	incident := recordOpen(recordNoon, 1)
 	for why, change := range map[string]func(Fleet) Fleet{
-		"reserved":  func(fl Fleet) Fleet { return fl.reserved(incident, p, recordNoon) },
-		"begun":     func(fl Fleet) Fleet { return fl.begun(incident, recordNoon) },
-		"retaken":   func(fl Fleet) Fleet { return fl.retaken(incident, p, recordNoon) },
-		"freed":     func(fl Fleet) Fleet { return fl.freed(incident, recordNoon) },
-		"Freed":     func(fl Fleet) Fleet { freed, _ := fl.Freed(incident, recordNoon); return freed },
+		"reserved": func(fl Fleet) Fleet { return fl.reserved(incident, p, recordNoon) },
+		"begun":    func(fl Fleet) Fleet { return fl.begun(incident, recordNoon) },
+		"retaken":  func(fl Fleet) Fleet { return fl.retaken(incident, p, recordNoon) },
+		"freed":    func(fl Fleet) Fleet { return fl.freed(incident, recordNoon) },
+		"Freed": func(fl Fleet) Fleet {
+			freed, _ := fl.Freed(incident, recordNoon)
+			return freed
+		},
 		"waited":    func(fl Fleet) Fleet { return fl.waited(Waiter{Instance: "i-1"}, recordNoon) },
 		"leased":    func(fl Fleet) Fleet { return fl.leased("i-1", "owner", p, recordNoon) },
 		"unleased":  func(fl Fleet) Fleet { return fl.unleased("i-1", recordNoon) },
@@ -229,7 +236,8 @@ func TestFleetChangesForgetBeginnings(t *testing.T) {
 		before.Begun[0].At = recordNoon.Add(-time.Hour)
 		after := change(before)
 		if after.hasBegun(before.Begun[0].Incident) || !after.hasBegun(before.Begun[1].Incident) {
-			t.Errorf("%s: the beginnings are %+v, want the one of within the hour kept", why, after.Begun)
+			t.Errorf("%s: the beginnings are %+v, want the one of within the hour kept", why,
+				after.Begun)
 		}
 		if !after.Written.Equal(recordNoon) {
 			t.Errorf("%s: written at %v, want %v", why, after.Written, recordNoon)
@@ -271,8 +279,10 @@ func TestFleetRefreshed(t *testing.T) {
 		{"nothing is paused", Pause{}, 48 * day, false},
 		{"written a day ago", Pause{Since: recordNoon}, day, false},
 		{"written more than a day ago", Pause{Since: recordNoon}, day + 1, true},
-		{"the pause is over", Pause{Since: recordNoon, Until: recordNoon.Add(day + 1)}, day + 1, false},
-		{"its last moment", Pause{Since: recordNoon, Until: recordNoon.Add(day + 2)}, day + 1, true},
+		{"the pause is over", Pause{Since: recordNoon, Until: recordNoon.Add(day + 1)}, day + 1,
+			false},
+		{"its last moment", Pause{Since: recordNoon, Until: recordNoon.Add(day + 2)}, day + 1,
+			true},
 	} {
 		fl := Fleet{Paused: row.pause, Written: recordNoon, Revision: 3}
 		got, due := fl.Refreshed(recordNoon.Add(row.age))
@@ -312,8 +322,8 @@ func TestFleetIdle(t *testing.T) {
 	}
 }
 
-// A slot counts for as long as its incident may be under way, and later only while its owner's lease
-// runs.
+// A slot counts for as long as its incident may be under way, and later only while its owner's
+// lease runs.
 func TestFleetSlotCounts(t *testing.T) {
 	p := recordPolicy()
 	longest := p.IncidentLimit + p.AttemptTimeout + p.BootGrace
@@ -333,7 +343,8 @@ func TestFleetSlotCounts(t *testing.T) {
 		{"but while the lease runs", longest, longest + 1, true},
 		{"to its last moment", longest + time.Minute - 1, longest + time.Minute, true},
 		{"and not longer", longest + time.Minute, longest + time.Minute, false},
-		{"as late as a clock that is ahead may write it", longest, longest + p.Lease + MaxSkew, true},
+		{"as late as a clock that is ahead may write it", longest, longest + p.Lease + MaxSkew,
+			true},
 		{"no clock of ours wrote it", longest, longest + p.Lease + MaxSkew + 1, false},
 	} {
 		s := Slot{OpenedAt: recordNoon, LeaseUntil: recordNoon.Add(row.lease)}
@@ -372,8 +383,8 @@ func TestFleetFull(t *testing.T) {
 			"1 of 2 under way, 3 of 3 within the hour"},
 		{"the oldest of them at its last moment", 1, 0, 3, time.Hour - 1, ReasonFleetHourly,
 			"1 of 2 under way, 3 of 3 within the hour"},
-		{"an hour old it counts no longer, even where nothing was written since", 1, 0, 3, time.Hour,
-			"", "1 of 2 under way, 2 of 3 within the hour"},
+		{"an hour old it counts no longer, even where nothing was written since", 1, 0, 3,
+			time.Hour, "", "1 of 2 under way, 2 of 3 within the hour"},
 		{"both: nobody waits for a breaker", 2, 0, 3, 0, ReasonFleetHourly,
 			"2 of 2 under way, 3 of 3 within the hour"},
 	} {
@@ -478,8 +489,8 @@ func TestFleetSweptBooks(t *testing.T) {
 	}
 }
 
-// What a sweep writes besides: the fleet's record before the sign of life, so that one which is missing
-// beside a sign was lost; and what was lost is not made anew.
+// What a sweep writes besides: the fleet's record before the sign of life, so that one which is
+// missing beside a sign was lost; and what was lost is not made anew.
 func TestFleetTend(t *testing.T) {
 	local := recordNoon.In(recordZone)
 	there := Reading[Fleet]{At: recordNoon, Value: fleetWith()}
@@ -520,8 +531,9 @@ func TestFleetTend(t *testing.T) {
 			}
 			writes = writes[1:]
 		}
-		if diff := cmp.Diff(wantSign, writes, cmpopts.EquateEmpty()); wrote != row.wrote || diff != "" {
-			t.Errorf("%s: the fleet's record is written: %v, and else (-want +got)\n%s", row.why, wrote, diff)
+		diff := cmp.Diff(wantSign, writes, cmpopts.EquateEmpty())
+		if wrote != row.wrote || diff != "" {
+			t.Errorf("%s: the fleet's is written: %v, and (-want +got)\n%s", row.why, wrote, diff)
 		}
 		recordAllUTC(t, row.why, reflect.ValueOf(writes))
 	}

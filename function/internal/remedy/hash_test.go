@@ -177,6 +177,11 @@ func (s *search) key(x *searched) uint64 {
 	h.fleet(&w.fleet)
 	h.number(int(w.sign.Revision))
 	h.flag(w.slotless)
+	h.text(w.came)
+	for _, o := range w.outages {
+		h.when(o.from)
+		h.text(string(o.failure))
+	}
 	h.flag(x.over)
 	h.text(w.laws.Digest())
 	for i := range x.p {

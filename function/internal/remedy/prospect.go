@@ -23,9 +23,9 @@ func Foresee(p Policy, f Facts) Prospect {
 	if id == "" { // it could not be read: the rules say so
 		f.Alarm.Instance = "unread"
 	}
-	f.Fleet = Reading[Fleet]{At: f.Now}
+	f.Fleet = Reading[Fleet]{At: f.Now, Value: Fleet{Revision: 1}} // there is one, and it is idle
 	f.Record.Value.Open = nil
-	f.Seen = Seen{Blind: blindRounds} // nobody waits for another look
+	f.Seen = Seen{Blind: blindRounds, Reread: true} // nobody waits for another look
 	if state, _ := f.pulse(&p); state == pulseBeating {
 		f.Vitals.Value.Heartbeat = f.Vitals.Date.Add(-p.HeartbeatFresh)
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // Every change of a record is pure. A test of one says all that it makes of the record, by what it
-// expects of the whole of it, and so also what it leaves; and that the record it was made from is as
-// it was.
+// expects of the whole of it, and so also what it leaves; and that the record it was made from is
+// as it was.
 
 // recordNoon is when the incidents of these tests open.
 var recordNoon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -24,23 +24,27 @@ var recordZone = time.FixedZone("UTC+8", 8*60*60)
 
 // recordPolicy has durations that cannot be taken for one another.
 func recordPolicy() *Policy {
-	return &Policy{Mode: ModeEnforce, Lease: time.Minute, Cooldown: 30 * time.Minute, MaxIncidents: 3,
-		IncidentWindow: 24 * time.Hour, IncidentLimit: 45 * time.Minute,
-		AttemptTimeout: 5 * time.Minute, BootGrace: 15 * time.Minute, Poll: 5 * time.Second,
-		MaxAttempts: 5, FleetConcurrent: 3, FleetHourly: 20}
+	return &Policy{Mode: ModeEnforce, Lease: time.Minute, Cooldown: 30 * time.Minute,
+		MaxIncidents: 3, IncidentWindow: 24 * time.Hour,
+		IncidentLimit: 45 * time.Minute, AttemptTimeout: 5 * time.Minute,
+		BootGrace: 15 * time.Minute, Poll: 5 * time.Second, MaxAttempts: 5, FleetConcurrent: 3,
+		FleetHourly: 20}
 }
 
 // recordOpen is an incident as its owner holds it, with so many attempts that ECS accepted.
 func recordOpen(opened time.Time, attempts int) *Incident {
 	i := &Incident{
 		ID: IncidentID("i-1", opened), Instance: "i-1", Region: "cn-hangzhou", Account: "1",
-		Alarm:    AlarmRef{Format: "threshold", Rule: "rule-1", Key: "key of " + recordStamp(opened)},
-		OpenedAt: opened, Owner: "owner", LeaseUntil: opened.Add(time.Minute), Attempts: []Attempt{},
+		Alarm: AlarmRef{Format: "threshold", Rule: "rule-1",
+			Key: "key of " + recordStamp(opened)},
+		OpenedAt: opened, Owner: "owner", LeaseUntil: opened.Add(time.Minute),
+		Attempts: []Attempt{},
 	}
 	for n := range attempts {
 		at := opened.Add(time.Duration(n) * time.Minute)
-		i.Attempts = append(i.Attempts, Attempt{N: n + 1, ClaimedAt: at, SendBefore: at.Add(time.Second),
-			Answer: AnswerAccepted, AnsweredAt: at.Add(time.Second)})
+		i.Attempts = append(i.Attempts, Attempt{N: n + 1, ClaimedAt: at,
+			SendBefore: at.Add(time.Second), Answer: AnswerAccepted,
+			AnsweredAt: at.Add(time.Second)})
 	}
 	return i
 }
@@ -56,8 +60,8 @@ func recordEnded(opened time.Time, verdict Verdict) Incident {
 
 func recordStamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
 
-// recordWith is the record that a change is made of: an open incident with two attempts, one that has
-// ended, and its key. Its lists have room, into which a careless append would write.
+// recordWith is the record that a change is made of: an open incident with two attempts, one that
+// has ended, and its key. Its lists have room, into which a careless append would write.
 func recordWith() Record {
 	before := recordEnded(recordNoon.Add(-time.Hour), VerdictFailed)
 	open := recordOpen(recordNoon, 2)
@@ -163,7 +167,7 @@ func TestRecordChanges(t *testing.T) {
 			},
 		},
 		{
-			"the new attempt comes last, what was seen of the others comes along, and the lease is new",
+			"the new attempt comes last, what was seen of the others comes along, with a new lease",
 			nil,
 			func(r Record) Record { return r.claimed(seen(r), third, p, local) },
 			func(r *Record) {
@@ -209,7 +213,7 @@ func TestRecordChanges(t *testing.T) {
 			func(r *Record) { r.Open = r.Open.clone(); r.Open.ResolvedAt = now },
 		},
 		{
-			"settled: it stands among those that have ended, without an owner, and its key is known",
+			"settled: it stands among those that have ended, without an owner; its key is known",
 			nil,
 			func(r Record) Record {
 				ended := seen(r)
@@ -253,7 +257,8 @@ func TestRecordChanges(t *testing.T) {
 				ended.Owner, ended.LeaseUntil, ended.EndedAt = "", time.Time{}, now
 				ended.Verdict, ended.Reason = VerdictRestarted, ReasonRecovered
 				ended.Attempts[0].Fate = FateUnconfirmed
-				*r = Record{Recent: []Incident{ended}, Keys: map[string]time.Time{ended.Alarm.Key: now}}
+				*r = Record{Recent: []Incident{ended},
+					Keys: map[string]time.Time{ended.Alarm.Key: now}}
 			},
 		},
 		{
@@ -270,7 +275,8 @@ func TestRecordChanges(t *testing.T) {
 			func(r *Record) {
 				ended := *r.Open.clone()
 				ended.Owner, ended.LeaseUntil, ended.EndedAt = "", time.Time{}, now
-				ended.Verdict, ended.Reason, ended.Why = VerdictFailed, ReasonAbandoned, "by an operator"
+				ended.Verdict, ended.Reason, ended.Why = VerdictFailed, ReasonAbandoned,
+					"by an operator"
 				for n := range ended.Attempts {
 					ended.Attempts[n].Fate = FateUnconfirmed
 				}
@@ -343,7 +349,8 @@ func TestRecordChanges(t *testing.T) {
 			t.Errorf("%s: (-want +got)\n%s", row.why, diff)
 		}
 		if now := recordShape(&before); now != shape {
-			t.Errorf("%s: the record that it was made from was\n%s\nand is\n%s", row.why, shape, now)
+			t.Errorf("%s: the record that it was made from was\n%s\nand is\n%s", row.why, shape,
+				now)
 		}
 		recordAllUTC(t, row.why, reflect.ValueOf(after))
 	}
@@ -356,11 +363,14 @@ func TestRecordChangesShareNoAttempts(t *testing.T) {
 		"claimed": func(r Record, i *Incident) Record {
 			return r.claimed(i, Attempt{N: 3, ClaimedAt: recordNoon}, p, recordNoon)
 		},
-		"kept":      func(r Record, i *Incident) Record { return r.kept(i, p, recordNoon) },
-		"takenOver": func(r Record, i *Incident) Record { return r.takenOver(i, "heir", p, recordNoon) },
-		"released":  func(r Record, i *Incident) Record { return r.released(i) },
-		"settled":   func(r Record, i *Incident) Record { return r.settled(i, p) },
-		"resolved":  func(r Record, _ *Incident) Record { return r.resolved(recordNoon) },
+		"kept": func(r Record, i *Incident) Record { return r.kept(i, p, recordNoon) },
+		"takenOver": func(r Record, i *Incident) Record {
+			return r.takenOver(i, "heir", p,
+				recordNoon)
+		},
+		"released": func(r Record, i *Incident) Record { return r.released(i) },
+		"settled":  func(r Record, i *Incident) Record { return r.settled(i, p) },
+		"resolved": func(r Record, _ *Incident) Record { return r.resolved(recordNoon) },
 		"Closed": func(r Record, i *Incident) Record {
 			closed, ended, _ := r.Closed(i.ID, *p, recordNoon)
 			ended.Attempts[0].Code = "seen later"
@@ -397,13 +407,15 @@ func TestRecordEndSettlesAttempts(t *testing.T) {
 		want   Fate
 	}{
 		{"claimed, and nobody knows whether it was sent", AnswerNone, FateOpen, FateUnconfirmed},
-		{"accepted, and nobody will learn what became of it", AnswerAccepted, FateOpen, FateUnconfirmed},
+		{"accepted, and nobody will learn what became of it", AnswerAccepted, FateOpen,
+			FateUnconfirmed},
 		{"the same without an answer", AnswerUnknown, FateOpen, FateUnconfirmed},
 		{"ECS refused it: it has no fate of its own", AnswerRejected, FateOpen, FateOpen},
 		{"ECS did nothing", AnswerNotExecuted, FateOpen, FateOpen},
 		{"it worked", AnswerAccepted, FateWorked, FateWorked},
 		{"it failed", AnswerAccepted, FateFailed, FateFailed},
-		{"it failed after ECS refused it in its own transition", AnswerRejected, FateFailed, FateFailed},
+		{"it failed after ECS refused it in its own transition", AnswerRejected, FateFailed,
+			FateFailed},
 		{"an answer of a later version is no reason to call it settled", "later", FateOpen,
 			FateUnconfirmed},
 	} {
@@ -416,8 +428,8 @@ func TestRecordEndSettlesAttempts(t *testing.T) {
 	}
 }
 
-// No clock of those who open, claim and end an incident makes an end before its beginning: the ledger
-// calls such a record unreadable, and then nobody looks after the instance any more.
+// No clock of those who open, claim and end an incident makes an end before its beginning: the
+// ledger calls such a record unreadable, and then nobody looks after the instance any more.
 func TestRecordEndIsNotBeforeTheOpening(t *testing.T) {
 	p := recordPolicy()
 	late := recordNoon.Add(-MaxSkew) // whose clock is as slow as a clock may be
@@ -433,7 +445,8 @@ func TestRecordEndIsNotBeforeTheOpening(t *testing.T) {
 			return ended
 		},
 		"a sweep finds that the ledger lost it": func() Incident {
-			slot := Slot{Incident: IncidentID("i-1", recordNoon), Instance: "i-1", OpenedAt: recordNoon}
+			slot := Slot{Incident: IncidentID("i-1", recordNoon), Instance: "i-1",
+				OpenedAt: recordNoon}
 			lost := slot.incident()
 			lost.end(VerdictFailed, ReasonLedgerLost, "", late)
 			return Record{}.settled(lost, p).Recent[0]
@@ -544,7 +557,9 @@ func TestRecordVoid(t *testing.T) {
 
 func TestRecordCounts(t *testing.T) {
 	p := recordPolicy()
-	at := func(minutes int) time.Time { return recordNoon.Add(time.Duration(minutes) * time.Minute) }
+	at := func(minutes int) time.Time {
+		return recordNoon.Add(time.Duration(minutes) * time.Minute)
+	}
 	past := func(minutes int, verdict Verdict, forgiven bool) Incident {
 		i := recordEnded(at(minutes), verdict)
 		i.Forgiven = forgiven
@@ -558,10 +573,12 @@ func TestRecordCounts(t *testing.T) {
 		spent     int
 	}{
 		{"nothing happened", nil, time.Time{}, time.Time{}, 0},
-		{"one failed: no recovery", []Incident{past(0, VerdictFailed, false)}, at(1), time.Time{}, 1},
+		{"one failed: no recovery", []Incident{past(0, VerdictFailed, false)}, at(1), time.Time{},
+			1},
 		{"one recovered", []Incident{past(0, VerdictRestarted, false)}, at(1), at(1), 1},
 		{"a refused one and a rehearsed one count everywhere", []Incident{
-			past(0, VerdictRefused, false), past(5, VerdictObserved, false)}, at(6), time.Time{}, 2},
+			past(0, VerdictRefused, false), past(5, VerdictObserved, false)}, at(6), time.Time{},
+			2},
 		{"the last of several, whatever their order", []Incident{
 			past(10, VerdictRestarted, false), past(0, VerdictRestarted, false),
 			past(5, VerdictFailed, false)}, at(11), at(11), 3},
@@ -616,7 +633,8 @@ func TestRecordSpentUntil(t *testing.T) {
 		{"two of three", []Incident{hour(0, false), hour(1, false)}, 2 * time.Hour, 0},
 		{"three of three, until the first of them is a day old", []Incident{hour(0, false),
 			hour(1, false), hour(2, false)}, 3 * time.Hour, day},
-		{"to the last moment", []Incident{hour(0, false), hour(1, false), hour(2, false)}, day - 1, day},
+		{"to the last moment", []Incident{hour(0, false), hour(1, false), hour(2, false)}, day - 1,
+			day},
 		{"and not longer", []Incident{hour(0, false), hour(1, false), hour(2, false)}, day, 0},
 		{"of four it is the second, in whatever order they stand", []Incident{hour(3, false),
 			hour(0, false), hour(2, false), hour(1, false)}, 4 * time.Hour, day + time.Hour},
@@ -755,7 +773,8 @@ func (l *recordLife) checkFleet(t *rapid.T) {
 		case counted[b.Incident]:
 			t.Fatalf("%s began twice", b.Incident)
 		case l.fleet.Written.Sub(b.At) >= time.Hour:
-			t.Fatalf("%s, which began at %v, was written down at %v", b.Incident, b.At, l.fleet.Written)
+			t.Fatalf("%s, which began at %v, was written down at %v", b.Incident, b.At,
+				l.fleet.Written)
 		case i > 0 && b.At.Before(l.fleet.Begun[i-1].At):
 			t.Fatalf("the beginnings are not in order: %+v", l.fleet.Begun)
 		}
@@ -799,7 +818,8 @@ func (l *recordLife) actions() map[string]func(*rapid.T) {
 		"": l.check,
 		"time passes": func(t *rapid.T) {
 			l.now = l.now.Add(rapid.SampledFrom([]time.Duration{time.Second, time.Minute,
-				20 * time.Minute, time.Hour - time.Second, time.Hour, 7 * time.Hour}).Draw(t, "for"))
+				20 * time.Minute, time.Hour - time.Second, time.Hour, 7 * time.Hour}).Draw(t,
+				"for"))
 		},
 		"open": func(t *rapid.T) {
 			if l.record.Open != nil || l.ended[IncidentID("i-1", l.now)].ID != "" {
@@ -916,7 +936,8 @@ func (l *recordLife) actions() map[string]func(*rapid.T) {
 			on := l.fleet.Paused.On(l.now)
 			fleet, was := l.fleet.Resumed(l.now)
 			if was != on || fleet.Paused.On(l.now) {
-				t.Fatalf("resuming says %v of %+v, and leaves %+v", was, l.fleet.Paused, fleet.Paused)
+				t.Fatalf("resuming says %v of %+v, and leaves %+v", was, l.fleet.Paused,
+					fleet.Paused)
 			}
 			l.putFleet(fleet)
 		},
@@ -933,12 +954,13 @@ func (l *recordLife) actions() map[string]func(*rapid.T) {
 	}
 }
 
-// Whatever changes follow one another, no incident is lost within its time, none is open and ended at
-// once, the fleet's hour is an hour, and no change reaches into a record of before.
+// Whatever changes follow one another, no incident is lost within its time, none is open and ended
+// at once, the fleet's hour is an hour, and no change reaches into a record of before.
 func TestRecordAnyChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := recordPolicy()
-		p.IncidentWindow = rapid.SampledFrom([]time.Duration{time.Hour, 24 * time.Hour, 30 * time.Hour}).
+		p.IncidentWindow = rapid.SampledFrom([]time.Duration{time.Hour, 24 * time.Hour,
+			30 * time.Hour}).
 			Draw(t, "window")
 		p.Cooldown = rapid.SampledFrom([]time.Duration{0, time.Minute, 40 * time.Hour}).
 			Draw(t, "cool-down")

@@ -26,6 +26,7 @@ type guest struct {
 	boot                  time.Duration // how long it is Starting; 0: 20 seconds
 	shutdown              time.Duration // how long it is Stopping; 0: 10 seconds. A forced one cuts it short
 	mute                  bool          // restarts, but does not report again
+	same                  bool          // and its StartTime stays as it was
 	agentless             bool          // never reported
 }
 
@@ -53,7 +54,9 @@ func (m *machine) pass(now time.Time) {
 		m.turns = m.turns[1:]
 		m.Status = due.status
 		if due.booted {
-			m.StartTime = due.at.Format("2006-01-02T15:04Z")
+			if !m.same {
+				m.StartTime = due.at.Format("2006-01-02T15:04Z")
+			}
 			if !m.mute && !m.agentless {
 				m.beatFrom = due.at.Add(30 * time.Second)
 			}
@@ -120,6 +123,7 @@ type world struct {
 	fleet    Fleet
 	sign     Sign
 	slotless bool     // the fleet's record was lost, and slots with it
+	came     string   // the incident whose owner saw that the instance came back, and waited then
 	revision uint64   // of the last write
 	answers  []string // of the coming RebootInstance calls; none left: as a healthy API
 	refuses  bool     // the API refuses reboots of an instance that is Stopping or Starting
@@ -191,6 +195,8 @@ type process struct {
 	// What this process itself saw of an open incident, for the laws: never what Next makes of it.
 	left, came bool
 	old        Source // what it has not read since it took an incident over
+	busy       int    // how much it did since the time when it last waited
+	since      time.Time
 	basis      *lawtest.Basis
 	result     *Result
 }
@@ -242,6 +248,7 @@ func (w *world) move(p *process, fault string) {
 func (w *world) effect(p *process, fault string) {
 	p.ready = false
 	step, f := &p.step, &p.facts
+	w.endless(p)
 	switch {
 	case p.looks:
 		w.look(p, fault)
@@ -252,6 +259,9 @@ func (w *world) effect(p *process, fault string) {
 	case step.Do == DoSend:
 		f.Replied(step.Order, w.send(p, step.Order, fault))
 	case step.Do == DoWait:
+		if p.came && f.Record.OK() && f.Written.Wrote == WroteDone {
+			w.came = f.Record.Value.Open.ID // by now it is written: whoever comes next knows it
+		}
 		f.Waited()
 	default:
 		p.done, p.result = true, step.Result
@@ -269,6 +279,16 @@ func (w *world) effect(p *process, fault string) {
 	}
 }
 
+// endless notices a process that goes round without a pause, or for ever.
+func (w *world) endless(p *process) {
+	if p.busy++; !p.since.Equal(w.now) {
+		p.busy, p.since = 0, w.now
+	}
+	if w.laws.Broken == "" && (p.busy > 100 || w.now.Sub(Start) > 6*longest(&w.policy)) {
+		w.laws.Broken = lawtest.Liveness + ": " + p.facts.Owner + " goes round without an end"
+	}
+}
+
 // decide asks Next.
 func (w *world) decide(p *process) {
 	f := &p.facts
@@ -281,7 +301,8 @@ func (w *world) decide(p *process) {
 	}
 	if claim := p.step.Claims(); claim != nil {
 		p.basis = &lawtest.Basis{At: w.now, Mode: w.policy.Mode, Instance: f.Instance, Vitals: f.Vitals,
-			Platform: f.Platform, Fleet: f.Fleet, Came: p.came, Old: p.old != 0}
+			Platform: f.Platform, Fleet: f.Fleet, Old: p.old != 0,
+			Came: p.came || w.came == f.Seen.Incident.ID}
 	}
 	if p.step.Do == DoWait {
 		p.wake = p.step.Until
@@ -620,6 +641,11 @@ func (w *world) resolve() {
 	a.State, a.RawState, a.Key = events.StateResolved, "Executed", "e-1|Executed"
 	a.Time = w.now
 	w.run(alarmed("resolver", a), 10)
+}
+
+// hide lets sources fail from now on.
+func (w *world) hide(sources Source, failure Failure) {
+	w.outages = append(slices.Clip(w.outages), outage{w.now, w.now.AddDate(1, 0, 0), sources, failure})
 }
 
 // loseFleet is a ledger that lost the fleet's record alone, and a pause with it.

@@ -1,0 +1,5 @@
+//go:build race
+
+package remedy_test
+
+func init() { raced = true }
