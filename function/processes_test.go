@@ -228,8 +228,10 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	s.until("the end of every incident, and of its slot", func() bool {
 		s.wait(s.send(fcsim.Event{Payload: []byte(timer)}))
 		left = ""
-		if fleet := book.Fleet(t.Context()); !fleet.OK() || len(fleet.Value.Open) > 0 {
-			left = fmt.Sprintf("slots %+v %s", fleet.Value.Open, fleet.Note)
+		fleet := book.Fleet(t.Context())
+		if !fleet.OK() || len(fleet.Value.Open)+len(fleet.Value.Waiting) > 0 {
+			left = fmt.Sprintf("slots %+v, waiting %+v %s", fleet.Value.Open, fleet.Value.Waiting,
+				fleet.Note)
 		}
 		for _, id := range ids {
 			record := book.Record(t.Context(), id)
