@@ -145,7 +145,7 @@ const sweepEvery = time.Minute
 // sweeps is how many of the timer's sweeps a drill waits for: more than an incident's limit and a guest's boot take.
 const sweeps = 180
 
-// play delivers the event, and after it the timer's, as long as an incident is under way.
+// play delivers the event, and after it the timer's, as long as an incident is under way or an alarm waits.
 func play(sim *simulation, payload []byte, line *timeline) ([]remedy.Result, error) {
 	results, err := invoke(sim, payload)
 	if err != nil {
@@ -159,16 +159,14 @@ func play(sim *simulation, payload []byte, line *timeline) ([]remedy.Result, err
 		if err := sim.clock.Sleep(context.Background(), sweepEvery); err != nil {
 			return nil, err
 		}
-		swept, err := invoke(sim, fmt.Appendf(nil, `{"triggerTime": %q, "triggerName": "sweep", "payload": ""}`,
+		_, err := invoke(sim, fmt.Appendf(nil, `{"triggerTime": %q, "triggerName": "sweep", "payload": ""}`,
 			sim.clock.Now().UTC().Format(time.RFC3339)))
 		if err != nil {
 			return nil, err
 		}
-		for _, s := range swept {
-			for i := range results {
-				if s.Incident != "" && results[i].Incident == s.Incident {
-					results[i] = s
-				}
+		for i := range results {
+			if underWay(results[i : i+1]) {
+				results[i] = sim.audit.last(results[i])
 			}
 		}
 	}
@@ -178,7 +176,7 @@ func play(sim *simulation, payload []byte, line *timeline) ([]remedy.Result, err
 // underWay reports whether a sweep has something to take up.
 func underWay(results []remedy.Result) bool {
 	for _, r := range results {
-		if r.Verdict == remedy.VerdictPending && r.Incident != "" {
+		if r.Verdict == remedy.VerdictPending && r.Incident != "" || r.Verdict == remedy.VerdictWaiting {
 			return true
 		}
 	}

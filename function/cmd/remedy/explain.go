@@ -48,7 +48,7 @@ type explanation struct {
 	Alarm    decoded          `json:"alarm"`
 	At       time.Time        `json:"at"`       // when the rules were asked
 	Findings []remedy.Finding `json:"findings"` // of every rule that had to be asked
-	Next     string           `json:"next"`     // reboot, force, rehearse, watch, settle, refuse or sweep
+	Next     string           `json:"next"`     // reboot, force, rehearse, watch, wait, settle, refuse or sweep
 	Verdict  remedy.Verdict   `json:"verdict"`  // where it would end here; otherwise empty
 	Reason   remedy.Reason    `json:"reason"`
 	Detail   string           `json:"detail"` // one sentence
@@ -208,6 +208,9 @@ func explain(answer *handle.Explanation) explanation {
 		}
 		x.Detail = fmt.Sprintf("%s would be rebooted %s, attempt %d of its incident, after a claim in the ledger.",
 			a.Instance, how, claim.N)
+	case step.Waits():
+		x.Next, x.Verdict, x.Reason = "wait", step.Verdict, step.Reason
+		x.Detail = report.Detail(&remedy.Result{InstanceID: a.Instance, Verdict: step.Verdict, Reason: step.Reason, Why: step.Why})
 	case step.Do == remedy.DoRead:
 		x.Next = "rehearse"
 		x.Detail = a.Instance + " would be put to ECS with DryRun, and nothing be rebooted: the mode is observe."

@@ -20,8 +20,8 @@ type incidentsCommand struct {
 
 // Help says what the flags' own lines have no room for.
 func (incidentsCommand) Help() string {
-	return `What the ledger holds: a pause, the incidents that are open, the instances that cool down or have spent their
-incidents, and how the recent ones ended. Nothing is changed.
+	return `What the ledger holds: a pause, the incidents that are open, the alarms that wait for one of them to end, the
+instances that cool down or have spent their incidents, and how the recent ones ended. Nothing is changed.
 
 How long a cool-down lasts, and how many incidents an instance may have, is taken from the REMEDY_* variables of this
 environment: give it those of the function.`
@@ -34,6 +34,7 @@ type overview struct {
 	At          time.Time        `json:"at"`
 	Paused      *remedy.Pause    `json:"paused"` // null: not paused
 	Open        []openIncident   `json:"open"`
+	Waiting     []waitingAlarm   `json:"waiting"` // in the order in which they get their turn
 	CoolingDown []coolingDown    `json:"coolingDown"`
 	Spent       []spentIncidents `json:"spent"`
 	Recent      []endedIncident  `json:"recent"` // newest first
@@ -51,6 +52,18 @@ type openIncident struct {
 	Attempts   []remedy.AttemptView `json:"attempts"`
 
 	attempts []remedy.Attempt
+}
+
+// waitingAlarm is an alarm that waits for a slot.
+type waitingAlarm struct {
+	Place      int       `json:"place"` // from 1
+	InstanceID string    `json:"instanceId"`
+	Region     string    `json:"region"`
+	Alarm      string    `json:"alarm"`
+	AlarmTime  time.Time `json:"alarmTime"`
+	Since      time.Time `json:"since"`
+	ResolvedAt time.Time `json:"resolvedAt,omitzero"` // it is over, and its turn will say so
+	Judged     bool      `json:"judged"`              // it has its turn at this moment
 }
 
 type coolingDown struct {
@@ -106,8 +119,8 @@ func (i *incidentsCommand) Run(c *console) error {
 // newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made fit for a terminal here,
 // for both forms of output.
 func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
-	o := overview{At: seen.At, Open: []openIncident{}, CoolingDown: []coolingDown{}, Spent: []spentIncidents{},
-		Recent: []endedIncident{}, Unreadable: []badRecord{}}
+	o := overview{At: seen.At, Open: []openIncident{}, Waiting: []waitingAlarm{}, CoolingDown: []coolingDown{},
+		Spent: []spentIncidents{}, Recent: []endedIncident{}, Unreadable: []badRecord{}}
 	if pause := seen.Fleet.Paused; pause.On(seen.At) {
 		pause.Reason = plain(pause.Reason)
 		o.Paused = &pause
@@ -156,6 +169,11 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 		}
 		o.Open = append(o.Open, openIncident{Incident: plain(slot.Incident), InstanceID: plain(slot.Instance),
 			OpenedAt: slot.OpenedAt, Owner: state, LeaseUntil: slot.LeaseUntil, Attempts: views(nil)})
+	}
+	for n := range seen.Fleet.Waiting {
+		w := &seen.Fleet.Waiting[n]
+		o.Waiting = append(o.Waiting, waitingAlarm{n + 1, plain(w.Instance), plain(w.Region), plain(w.Alarm.Name),
+			w.Alarm.Time, w.Since, w.ResolvedAt, w.Judged(policy, seen.At)})
 	}
 	slices.SortFunc(o.Open, func(a, b openIncident) int {
 		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Incident, b.Incident))
@@ -206,6 +224,11 @@ func (o *overview) print(p *page, policy remedy.Policy) {
 		open = append(open, [2]string{i.Incident, i.words()})
 	}
 	section(p, "Open", open)
+	waiting := make([][2]string, 0, len(o.Waiting))
+	for _, w := range o.Waiting {
+		waiting = append(waiting, [2]string{w.InstanceID, w.words(policy)})
+	}
+	section(p, "Waiting for a slot", waiting)
 	cooling := make([][2]string, 0, len(o.CoolingDown))
 	for _, i := range o.CoolingDown {
 		cooling = append(cooling, [2]string{i.InstanceID, "left alone until " + local(i.Until)})
@@ -255,6 +278,23 @@ func (i *openIncident) words() string {
 	}
 	if i.Region != "" {
 		stand = i.Region + ", " + stand
+	}
+	return stand
+}
+
+// words is how long an alarm waits, and for what.
+func (w *waitingAlarm) words(policy remedy.Policy) string {
+	stand := fmt.Sprintf("number %d, since %s, for the alarm %s of %s", w.Place, local(w.Since), w.Alarm, local(w.AlarmTime))
+	switch {
+	case w.Judged:
+		stand += "; it has its turn now"
+	case !w.ResolvedAt.IsZero():
+		stand += "; resolved at " + local(w.ResolvedAt) + ", as the next sweep tells"
+	default:
+		stand += "; too old from " + local(w.AlarmTime.Add(policy.AlarmMaxAge)) + " on"
+	}
+	if w.Region != "" {
+		stand = w.Region + ", " + stand
 	}
 	return stand
 }

@@ -122,6 +122,13 @@ func TestIncidentsInEveryState(t *testing.T) {
 	if _, err := store.Put(t.Context(), "instance/i-later", []byte(`{"version":3}`), 0); err != nil {
 		t.Fatal(err)
 	}
+	waiter := func(id string, fired time.Time) remedy.Waiter {
+		return remedy.Waiter{Instance: id, Region: "cn-hangzhou" + hostile, Since: now,
+			Alarm: remedy.WaitingAlarm{AlarmRef: remedy.AlarmRef{Name: hostile, Key: id, Time: fired}}}
+	}
+	judged, resolved := waiter("i-judged", early), waiter("i-over", now)
+	judged.By, judged.LeaseUntil, resolved.ResolvedAt = "a", now.Add(time.Minute), now
+	fleet.Waiting = []remedy.Waiter{judged, waiter("i-waits", early.Add(time.Second)), resolved}
 	put("", remedy.Write{Fleet: &fleet})
 	if _, err := book.Pause(t.Context(), time.Time{}, hostile+"maintenance"); err != nil {
 		t.Fatal(err)
@@ -137,8 +144,8 @@ func TestIncidentsInEveryState(t *testing.T) {
 	}
 	for _, want := range []string{"its owner is alive, with a lease until", "its owner's lease is over since",
 		"its owner let go of it", "it is being opened", "it was opened and nothing was sent", "its record cannot be read",
-		"i-later record instance/i-later is unreadable", "a slot that nobody uses",
-		"the ledger has lost it", "graceful failed ([2Jweb31m)", "[2Jweb31mmaintenance"} {
+		"i-later record instance/i-later is unreadable", "number 1, since", "it has its turn now", "number 2, since",
+		"too old from", "number 3, since", "resolved at", "a slot that nobody uses", "the ledger has lost it", "graceful failed ([2Jweb31m)", "[2Jweb31mmaintenance"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -155,8 +162,12 @@ func TestIncidentsInEveryState(t *testing.T) {
 		}
 	}
 	var o overview
-	if err := json.Unmarshal([]byte(document), &o); err != nil || len(o.Open) != 8 || len(o.Unreadable) != 1 || o.Paused == nil {
-		t.Fatalf("the document is %+v (%v), want eight open incidents and a pause", o, err)
+	if err := json.Unmarshal([]byte(document), &o); err != nil || len(o.Waiting) != 3 || o.Waiting[1].Place != 2 ||
+		o.Waiting[1].InstanceID != "i-waits" || !o.Waiting[0].Judged || o.Waiting[2].ResolvedAt.IsZero() {
+		t.Fatalf("the document is %+v (%v), want three alarms that wait", o, err)
+	}
+	if len(o.Open) != 8 || len(o.Unreadable) != 1 || o.Paused == nil {
+		t.Fatalf("the document is %+v, want eight open incidents and a pause", o)
 	}
 
 	id := alive.ID

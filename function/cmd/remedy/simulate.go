@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +15,7 @@ import (
 	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/remedy"
 )
 
 // scenario is what the simulated world is like.
@@ -53,6 +54,32 @@ type simulation struct {
 	world      *ecssim.World
 	function   *app.Function
 	invocation app.Invocation
+	audit      *audit
+}
+
+// audit is what the function reported: its audit lines, read as results.
+type audit struct{ results []remedy.Result }
+
+// Write takes one line, or several whole ones.
+func (a *audit) Write(lines []byte) (int, error) {
+	for line := range bytes.Lines(lines) {
+		var result remedy.Result
+		if err := json.Unmarshal(line, &result); err != nil {
+			return 0, err // the function writes nothing else
+		}
+		a.results = append(a.results, result)
+	}
+	return len(lines), nil
+}
+
+// last is the last result that was reported about a result's alarm.
+func (a *audit) last(r remedy.Result) remedy.Result {
+	for _, reported := range a.results {
+		if reported.Alarm.ID == r.Alarm.ID && reported.InstanceID == r.InstanceID {
+			r = reported
+		}
+	}
+	return r
 }
 
 // simulate makes a world that holds the instances which the input names, opted in by tag, and begins at the given time.
@@ -60,7 +87,7 @@ type simulation struct {
 func simulate(settings config.Config, in input, s scenario, start time.Time, account string, store ledger.Store,
 	watcher handle.Watcher) (*simulation, error) {
 	clock := ecssim.NewVirtual(start)
-	sim := &simulation{clock: clock, world: ecssim.New(clock)}
+	sim := &simulation{clock: clock, world: ecssim.New(clock), audit: &audit{}}
 	sim.world.SigningClock = time.Now
 	region := "cn-hangzhou"
 	added := map[string]bool{}
@@ -86,7 +113,7 @@ func simulate(settings config.Config, in input, s scenario, start time.Time, acc
 		account = in.account()
 	}
 	var err error
-	sim.function, err = app.New(settings, io.Discard, app.Seams{
+	sim.function, err = app.New(settings, sim.audit, app.Seams{
 		Clock: clock, Transport: sim.world.RoundTripper(), Store: store, Watcher: watcher})
 	sim.invocation = app.Invocation{Account: account, Region: region, Credentials: ecs.Credentials{
 		AccessKeyID: ecssim.DefaultKeyID, AccessKeySecret: ecssim.DefaultSecret, SecurityToken: ecssim.DefaultToken}}

@@ -143,6 +143,9 @@ func (t *timeline) Decided(facts *remedy.Facts, step *remedy.Step) {
 		t.tell(s, facts.Now, cell{"rehearsal", yellow}, "RebootInstance with DryRun: would ECS accept a reboot?")
 	case step.Opens():
 		t.findings(s, facts.Now, step.Findings)
+	case step.Do == remedy.DoWrite && step.Waits():
+		t.findings(s, facts.Now, step.Findings)
+		t.tell(s, facts.Now, cell{"waits", yellow}, step.Why)
 	case claim != nil:
 		t.findings(s, facts.Now, step.Findings)
 		t.stop(s)

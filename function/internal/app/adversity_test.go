@@ -166,7 +166,7 @@ func TestThawedBeforeFirstClaim(t *testing.T) {
 // TestPoisonedRecord: one record that cannot be understood is in nobody else's way.
 func TestPoisonedRecord(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		s := newSetting(t, nil)
+		s := newSetting(t, []string{"REMEDY_FLEET_WAITING=0"})
 		ids := s.many(4)
 		for _, id := range ids[:3] {
 			hurried := delivery(0)

@@ -216,13 +216,13 @@ func (s *setting) many(n int) []string {
 	return ids
 }
 
-// TestFleetConcurrent: of ten hangs at once, delivered to ten processes, three are restarted.
+// TestFleetConcurrent: of ten hangs at once, delivered to ten processes, three are restarted where none may wait.
 func TestFleetConcurrent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil)
 		var waits []func() []remedy.Result
 		for _, id := range s.many(10) {
-			waits = append(waits, s.inBackground(s.another(), delivery(0), agentStopped(id, time.Now())))
+			waits = append(waits, s.inBackground(s.another("REMEDY_FLEET_WAITING=0"), delivery(0), agentStopped(id, time.Now())))
 		}
 		counts := map[string]int{}
 		for _, wait := range waits {
@@ -259,8 +259,8 @@ func TestFleetHourly(t *testing.T) {
 	})
 }
 
-// TestBatchReadsTogether: 250 candidates in one event cost one call of each kind for the first
-// hundred, and once the fleet's limit is reached the others are refused unread.
+// TestBatchReadsTogether: 250 candidates in one event cost one call of each kind for the first hundred, and once as many wait as
+// may the others are refused unread.
 func TestBatchReadsTogether(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil)
@@ -272,7 +272,7 @@ func TestBatchReadsTogether(t *testing.T) {
 		for _, v := range verdicts(s.deliver(batch(payloads...))) {
 			counts[v]++
 		}
-		if counts["restarted/recovered"] != 3 || counts["refused/fleet-concurrent"] != 247 {
+		if counts["restarted/recovered"] != 3 || counts["waiting/fleet-concurrent"] != 50 || counts["refused/fleet-concurrent"] != 197 {
 			t.Error(counts)
 		}
 		first := s.world.Calls()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	stores "ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/remedy"
 )
 
 // This package may not know the ledger, so what both must agree on stands in both. These tests may,
@@ -23,6 +24,10 @@ func TestFleetFitsTheSmallestStore(t *testing.T) {
 	}
 	concurrent, hourly, waiting := defaults.Policy.FleetConcurrent, defaults.Policy.FleetHourly,
 		defaults.Policy.FleetWaiting
+	if remedy.WaiterSize >= fleetAwaiting {
+		t.Errorf("an alarm that waits takes %d bytes and a comma, and %d are planned for it",
+			remedy.WaiterSize, fleetAwaiting)
+	}
 	for _, row := range []struct {
 		why                               string
 		concurrent, hourly, waiting, each int

@@ -2,14 +2,16 @@ package handle
 
 import (
 	"context"
+	"slices"
 
 	"ecs-remedy/events"
 	"ecs-remedy/function/internal/remedy"
 )
 
-// The alarms of an event are handled side by side, in three phases: told, what the alarm itself and
-// its instance's record say; opened, up to the first wait, where an incident has been opened or the
-// alarm has its answer; and watched, to the end.
+// The alarms of an event are handled side by side, in four phases: told, what the alarm itself and its
+// instance's record say; admitted, one after the other, the oldest first: which of them get a slot and
+// which wait; opened, up to the first wait, where an attempt has been made or the alarm has its answer;
+// and watched, to the end.
 
 // phase reports whether a step belongs to a later phase.
 type phase func(*remedy.Step) bool
@@ -27,6 +29,12 @@ func (g *hang) begin(ctx context.Context) {
 func told(step *remedy.Step) bool {
 	return step.Do != remedy.DoAnswer &&
 		!(step.Do == remedy.DoRead && step.Sources == remedy.SourceRecord)
+}
+
+// admitted: the next step asks ECS for something, or sends it something.
+func admitted(step *remedy.Step) bool {
+	return step.Do == remedy.DoWait || step.Do == remedy.DoSend || step.Claims() != nil ||
+		step.Do == remedy.DoRead && step.Sources&remedy.SourceLive != 0
 }
 
 // opened: there is nothing more to do for now.
@@ -124,6 +132,7 @@ func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 			leaders = append(leaders, g)
 		}
 	}
+	slices.SortStableFunc(leaders, func(a, b *hang) int { return a.facts.Compare(&b.facts) })
 	h.open(ctx, leaders)
 }
 
@@ -136,6 +145,12 @@ func (h *Handler) open(ctx context.Context, leaders []*hang) {
 	group := leaders[:min(candidatesAtOnce, len(leaders))]
 	rest := leaders[len(group):]
 	h.readTogether(ctx, group)
+	for i, g := range group {
+		if i > 0 {
+			g.facts.Hear(&group[i-1].facts)
+		}
+		g.run(ctx, admitted)
+	}
 	h.Clock.Each(len(group), func(i int) { group[i].run(ctx, opened) })
 	h.Clock.Each(len(group)+1, func(i int) {
 		if i < len(group) {

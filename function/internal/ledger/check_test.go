@@ -196,11 +196,47 @@ func TestWrongFleets(t *testing.T) {
 			f.Open[0].LeaseUntil = ten.AddDate(1000, 0, 0)
 		}, ""},
 		{"a slot of no region: it is of any", func(f *remedy.Fleet) { f.Open[0].Region = "" }, ""},
+		{"two of one moment: the one that waits longer is first", func(f *remedy.Fleet) {
+			f.Waiting[1].Alarm.Time = f.Waiting[0].Alarm.Time
+		}, ""},
+		{"a younger alarm before an older one", func(f *remedy.Fleet) {
+			f.Waiting[0], f.Waiting[1] = f.Waiting[1], f.Waiting[0]
+		}, "waiting alarm 2 is out of order"},
+		{"two alarms about one instance", func(f *remedy.Fleet) { f.Waiting[1].Instance = "i-3" },
+			"waiting alarm 2 is the second one about its instance"},
+		{"one about no instance", func(f *remedy.Fleet) { f.Waiting[0].Instance = "" },
+			"waiting alarm 1 is about no instance"},
+		{"one about the record of another key", func(f *remedy.Fleet) {
+			f.Waiting[0].Instance = "i-3/../i-1"
+		}, "waiting alarm 1 is about no instance"},
+		{"one about what is no id", func(f *remedy.Fleet) { f.Waiting[1].Instance = "i-4\n" },
+			"waiting alarm 2 is about no instance"},
+		{"one that fired at no time", func(f *remedy.Fleet) {
+			f.Waiting[0].Alarm.Time = time.Time{}
+		}, "waiting alarm 1 has no time"},
+		{"one that waits since no time", func(f *remedy.Fleet) { f.Waiting[1].Since = time.Time{} },
+			"waiting alarm 2 has no time"},
+		{"one that cannot be told from another", func(f *remedy.Fleet) { f.Waiting[0].Alarm.Key = "" },
+			"waiting alarm 1 has no key"},
+		{"a slot's alarm", func(f *remedy.Fleet) {
+			w := waiter("i-1", 0)
+			f.Open[0].Waiter = &w
+		}, ""},
+		{"a slot's alarm about another instance", func(f *remedy.Fleet) {
+			w := waiter("i-2", 0)
+			f.Open[0].Waiter = &w
+		}, "the alarm in its slot 1 is about another instance"},
+		{"a slot's alarm without a time", func(f *remedy.Fleet) {
+			w := waiter("i-1", 0)
+			w.Since = time.Time{}
+			f.Open[0].Waiter = &w
+		}, "the alarm in its slot 1 has no time"},
 	} {
 		l := ledger.New(ledger.NewMem(), strict(), (&clock{ten}).now)
 		one, two := opened("i-1", ten, 0), opened("i-2", ten, 0)
 		f := remedy.Fleet{Open: []remedy.Slot{slot(one), slot(two)},
-			Begun: []remedy.Begun{begun(one), begun(two)}}
+			Begun:   []remedy.Begun{begun(one), begun(two)},
+			Waiting: []remedy.Waiter{waiter("i-3", 0), waiter("i-4", 1)}}
 		row.edit(&f)
 		putFleet(t, l, f)
 		got := l.Fleet(t.Context(), remedy.BookEnforce)

@@ -159,8 +159,23 @@ func sound(i *remedy.Incident, instance string, at time.Time, open bool) {
 	}
 }
 
-// Whatever a record says, it says the same when it is read back: nothing that is known of an
-// incident may be lost between two processes.
+// soundWaiter makes the alarm the nth that waits of one that says anything.
+func soundWaiter(w *remedy.Waiter, n int) {
+	w.Instance, w.Since = fmt.Sprint("i-", n), ten
+	w.Alarm.Time, w.Alarm.Key = ten.Add(time.Duration(n)*time.Second), "k"+w.Alarm.Key
+}
+
+// waiter is an alarm of the instance that waits, the nth of all.
+func waiter(instance string, n int) remedy.Waiter {
+	at := ten.Add(time.Duration(n) * time.Second)
+	return remedy.Waiter{Instance: instance, Region: "cn-hangzhou", Since: at.Add(time.Minute),
+		Alarm: remedy.WaitingAlarm{Account: "1", Metric: "cpu_total", AlarmRef: remedy.AlarmRef{
+			Format: "threshold", Name: "ecs/cpu", Rule: "rule-1", State: "firing", Level: "CRITICAL",
+			Key: "t-1|1", Time: at}}}
+}
+
+// Whatever a record says, it says the same when it is read back: nothing that is known of an incident
+// may be lost between two processes.
 func TestAnyRecordSurvives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const instance = "i-1"
@@ -192,8 +207,13 @@ func TestAnyFleetSurvives(t *testing.T) {
 		want.Revision = 0
 		for n := range want.Open {
 			i := opened(fmt.Sprint("i-", n), ten, 0)
-			want.Open[n].Incident, want.Open[n].Instance, want.Open[n].OpenedAt = i.ID, i.Instance,
-				ten
+			want.Open[n].Incident, want.Open[n].Instance, want.Open[n].OpenedAt = i.ID, i.Instance, ten
+			if w := want.Open[n].Waiter; w != nil {
+				soundWaiter(w, n)
+			}
+		}
+		for n := range want.Waiting {
+			soundWaiter(&want.Waiting[n], n)
 		}
 		for n := range want.Begun {
 			i := opened(fmt.Sprint("i-", n), ten, 0)
@@ -250,6 +270,15 @@ const (
 		`"forgiven":true,"attempts":[]}],"alarms":{"t-0|1":"2026-11-22T10:05:00Z"}}`
 	storedFleet = `{"version":2,"open":[{"incident":"i-1/20261123T100000Z","instance":"i-1",` +
 		`"region":"cn-hangzhou","openedAt":"2026-11-23T10:00:00Z",` +
+		`"leaseUntil":"2026-11-23T10:01:00Z","waiter":{"alarm":{"format":"threshold",` +
+		`"name":"ecs/cpu","rule":"rule-1","state":"firing","level":"CRITICAL","key":"t-1|1",` +
+		`"time":"2026-11-23T10:00:00Z","account":"1","metric":"cpu_total"},"instance":"i-1",` +
+		`"region":"cn-hangzhou","since":"2026-11-23T10:01:00Z"}}],` +
+		`"waiting":[{"alarm":{"format":"system-event","name":"ecs/cpu","rule":"rule-1",` +
+		`"state":"firing","level":"CRITICAL","key":"t-1|1","time":"2026-11-23T10:00:01Z",` +
+		`"weak":true,"account":"1","product":"ECS","event":"Disk:Stalled",` +
+		`"eventStatus":"Executing"},"instance":"i-2","region":"cn-hangzhou",` +
+		`"since":"2026-11-23T10:01:01Z","resolvedAt":"2026-11-23T10:00:40Z","by":"owner",` +
 		`"leaseUntil":"2026-11-23T10:01:00Z"}],"begun":[{"at":"2026-11-23T10:00:00Z",` +
 		`"instance":"i-1","incident":"i-1/20261123T100000Z"}],` +
 		`"paused":{"since":"2026-11-23T10:00:05Z","until":"2026-11-23T11:00:00Z",` +
@@ -288,8 +317,13 @@ func TestStoredForm(t *testing.T) {
 		Paused:  remedy.Pause{Since: at(5), Until: at(3600), Reason: "maintenance"},
 		Lost:    at(-3600),
 		Written: at(6)}
-	wantSign := remedy.Sign{Mode: remedy.ModeEnforce, Version: "abcdef0", At: at(7), Open: 1,
-		Waiting: 2}
+	served, waits := waiter("i-1", 0), waiter("i-2", 1)
+	wantFleet.Open[0].Waiter = &served
+	waits.Alarm.Format, waits.Alarm.Weak, waits.Alarm.Metric = "system-event", true, ""
+	waits.Alarm.Product, waits.Alarm.Event, waits.Alarm.EventStatus = "ECS", "Disk:Stalled", "Executing"
+	waits.ResolvedAt, waits.By, waits.LeaseUntil = at(40), "owner", at(60)
+	wantFleet.Waiting = []remedy.Waiter{waits}
+	wantSign := remedy.Sign{Mode: remedy.ModeEnforce, Version: "abcdef0", At: at(7), Open: 1, Waiting: 2}
 
 	written := ledger.NewMem()
 	l := ledger.New(written, strict(), (&clock{ten}).now)

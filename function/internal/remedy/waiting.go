@@ -122,6 +122,9 @@ func (w *Waiter) leased(p *Policy, now time.Time) bool {
 	return now.Before(p.Takeover(w.LeaseUntil)) && !p.absurd(w.LeaseUntil, now)
 }
 
+// Judged reports whether somebody judges the alarm at this moment.
+func (w *Waiter) Judged(p Policy, now time.Time) bool { return w.leased(&p, now) }
+
 // wants reports whether the alarm may still come to a slot: it was not resolved, and is not too old.
 func (w *Waiter) wants(p *Policy, now time.Time) bool {
 	return w.ResolvedAt.IsZero() && now.Sub(w.Alarm.Time) <= p.AlarmMaxAge
@@ -229,6 +232,17 @@ func (f *Facts) ForOthers() bool { return f.Swept || f.Waiter != nil }
 // Leads reports whether the alarm may speak for its instance among those of one event. One that says
 // that the hang is over does not: it is told to whom it concerns, and no other alarm is judged by it.
 func (f *Facts) Leads() bool { return f.Alarm.State != events.StateResolved }
+
+// Compare orders the alarms of one event as they get their slots: the oldest first.
+func (f *Facts) Compare(other *Facts) int { return f.Alarm.Time.Compare(other.Alarm.Time) }
+
+// Hear takes over what another alarm of the same event has learned of the fleet since this one's record
+// of it was read.
+func (f *Facts) Hear(other *Facts) {
+	if f.Book == other.Book && other.Fleet.OK() && !other.Fleet.At.Before(f.Fleet.At) {
+		f.Fleet = other.Fleet
+	}
+}
 
 // alreadyWaits answers an alarm whose instance has one that waits: it is that one, or it adds nothing.
 func (m *machine) alreadyWaits() (Step, bool) {
