@@ -178,6 +178,9 @@ func TestWrongFleets(t *testing.T) {
 			""},
 		{"a slot of no instance", func(f *remedy.Fleet) { f.Open[0].Instance = "" },
 			"slot 1 has the id of another instance's"},
+		{"a slot of no instance, and none in its name", func(f *remedy.Fleet) {
+			f.Open[0].Instance, f.Open[0].Incident = "", "/20261123T100000Z"
+		}, "slot 1 has the id of another instance's"},
 		{"a slot of another's incident", func(f *remedy.Fleet) { f.Open[1].Instance = "i-1" },
 			"slot 2 has the id of another instance's"},
 		{"a slot of an incident without a time",
