@@ -219,7 +219,8 @@ func TestWrongFleets(t *testing.T) {
 		}, "waiting alarm 1 has no time"},
 		{"one that waits since no time", func(f *remedy.Fleet) { f.Waiting[1].Since = time.Time{} },
 			"waiting alarm 2 has no time"},
-		{"one that cannot be told from another", func(f *remedy.Fleet) { f.Waiting[0].Alarm.Key = "" },
+		{"one that cannot be told from another",
+			func(f *remedy.Fleet) { f.Waiting[0].Alarm.Key = "" },
 			"waiting alarm 1 has no key"},
 		{"a slot's alarm", func(f *remedy.Fleet) {
 			w := waiter("i-1", 0)

@@ -170,12 +170,13 @@ func waiter(instance string, n int) remedy.Waiter {
 	at := ten.Add(time.Duration(n) * time.Second)
 	return remedy.Waiter{Instance: instance, Region: "cn-hangzhou", Since: at.Add(time.Minute),
 		Alarm: remedy.WaitingAlarm{Account: "1", Metric: "cpu_total", AlarmRef: remedy.AlarmRef{
-			Format: "threshold", Name: "ecs/cpu", Rule: "rule-1", State: "firing", Level: "CRITICAL",
-			Key: "t-1|1", Time: at}}}
+			Format: "threshold", Name: "ecs/cpu", Rule: "rule-1", State: "firing",
+			Level: "CRITICAL",
+			Key:   "t-1|1", Time: at}}}
 }
 
-// Whatever a record says, it says the same when it is read back: nothing that is known of an incident
-// may be lost between two processes.
+// Whatever a record says, it says the same when it is read back: nothing that is known of an
+// incident may be lost between two processes.
 func TestAnyRecordSurvives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const instance = "i-1"
@@ -207,7 +208,8 @@ func TestAnyFleetSurvives(t *testing.T) {
 		want.Revision = 0
 		for n := range want.Open {
 			i := opened(fmt.Sprint("i-", n), ten, 0)
-			want.Open[n].Incident, want.Open[n].Instance, want.Open[n].OpenedAt = i.ID, i.Instance, ten
+			s := &want.Open[n]
+			s.Incident, s.Instance, s.OpenedAt = i.ID, i.Instance, ten
 			if w := want.Open[n].Waiter; w != nil {
 				soundWaiter(w, n)
 			}
@@ -320,10 +322,12 @@ func TestStoredForm(t *testing.T) {
 	served, waits := waiter("i-1", 0), waiter("i-2", 1)
 	wantFleet.Open[0].Waiter = &served
 	waits.Alarm.Format, waits.Alarm.Weak, waits.Alarm.Metric = "system-event", true, ""
-	waits.Alarm.Product, waits.Alarm.Event, waits.Alarm.EventStatus = "ECS", "Disk:Stalled", "Executing"
+	waits.Alarm.Product, waits.Alarm.Event = "ECS", "Disk:Stalled"
+	waits.Alarm.EventStatus = "Executing"
 	waits.ResolvedAt, waits.By, waits.LeaseUntil = at(40), "owner", at(60)
 	wantFleet.Waiting = []remedy.Waiter{waits}
-	wantSign := remedy.Sign{Mode: remedy.ModeEnforce, Version: "abcdef0", At: at(7), Open: 1, Waiting: 2}
+	wantSign := remedy.Sign{Mode: remedy.ModeEnforce, Version: "abcdef0", At: at(7), Open: 1,
+		Waiting: 2}
 
 	written := ledger.NewMem()
 	l := ledger.New(written, strict(), (&clock{ten}).now)
