@@ -103,7 +103,13 @@ func (v *invocation) next(ctx context.Context, wrote func(remedy.Write)) remedy.
 		v.until = step.Until
 		f.Waited()
 	default:
-		v.done, v.result = true, step.Result
+		if !f.Reported {
+			v.result = step.Result
+			f.Told(&step)
+			v.done = !f.Reported // else what was not to be done before
+		} else {
+			v.done = true
+		}
 	}
 	return step
 }
@@ -331,6 +337,8 @@ func (l *life) step(t *rapid.T, v *invocation) {
 		}
 	})
 	switch {
+	case step.Do == remedy.DoWrite && step.Waits():
+		l.saw["a wait"]++
 	case step.Opens():
 		l.saw["an opening"]++
 	case step.Claims() != nil:
@@ -370,6 +378,12 @@ func (l *life) actions() map[string]func(*rapid.T) {
 			for _, slot := range f.Value.Sweepable(l.policy, book, "cn-hangzhou", l.at) {
 				v := l.invoke(l.owner(), events.Alarm{Instance: slot.Instance})
 				v.facts.Swept, v.facts.Slot, v.facts.Book, v.facts.Fleet = true, slot, book, f
+				l.add(t, v)
+			}
+			for _, w := range f.Value.DueWaiters(l.policy, "cn-hangzhou", l.at) {
+				v := l.invoke(l.owner(), events.Alarm{})
+				v.facts.TakeTurn(w, book, f)
+				l.saw["a turn"]++
 				l.add(t, v)
 			}
 		}
@@ -532,12 +546,13 @@ func TestWhatIsWrittenCanBeRead(t *testing.T) {
 		l := &life{region: newRegion(store), faulty: store, mem: mem,
 			versions: map[string][]string{}, saw: saw}
 		l.policy.Cooldown = rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "cool-down")
-		l.policy.MaxIncidents = 100
+		l.policy.MaxIncidents, l.policy.FleetWaiting = 100, 2
+		l.policy.FleetConcurrent = rapid.SampledFrom([]int{1, 1, 1, 3}).Draw(t, "slots")
 		l.replies = func() remedy.Reply { return l.reply(t) }
 		t.Repeat(l.actions())
 	})
 	t.Log(saw)
-	for _, what := range []string{"an opening", "a claim", "a close", "an end recovered"} {
+	for _, what := range []string{"an opening", "a claim", "a close", "an end recovered", "a wait"} {
 		if saw[what] == 0 && !t.Failed() {
 			t.Errorf("%s never came to be", what)
 		}

@@ -12,8 +12,9 @@ import (
 	. "ecs-remedy/function/internal/remedy"
 )
 
-// TestAnyHistory checks the laws on generated histories: any guest, answers, outages and changes, up to four deliveries that
-// are crashed and frozen at any move, and the real time scale.
+// TestAnyHistory checks the laws on generated histories: any guest, answers, outages and changes, a
+// fleet that is full of others or not, up to four deliveries that are crashed and frozen at any move,
+// and the real time scale.
 func TestAnyHistory(t *testing.T) {
 	alarms := []func() events.Alarm{Hangs, Busy, Quiet}
 	rapid.Check(t, func(t *rapid.T) {
@@ -56,6 +57,17 @@ func TestAnyHistory(t *testing.T) {
 		}
 		w.laws.Policy = w.policy
 		var working []*process
+		if rapid.Bool().Draw(t, "crowded") {
+			p.FleetConcurrent = rapid.IntRange(1, 2).Draw(t, "slots")
+			p.FleetWaiting = rapid.IntRange(0, 2).Draw(t, "places")
+			w.laws.Policy = w.policy
+			w.crowd()
+			for i := range rapid.IntRange(0, 3).Draw(t, "sweeps") {
+				d := sweep(fmt.Sprint("timer-", i))
+				d.wake = w.now.Add(span("timer at", 20*time.Minute))
+				working = append(working, d)
+			}
+		}
 		for i := range rapid.IntRange(1, 4).Draw(t, "deliveries") {
 			a := rapid.SampledFrom(alarms).Draw(t, "alarm")()
 			d := alarmed(fmt.Sprint("delivery-", i), a)

@@ -190,7 +190,26 @@ func (d *draws) facts() remedy.Facts {
 	d.records(&f)
 	d.live(&f)
 	d.seen(&f)
+	if !d.often("just delivered") {
+		w := d.waiter(f.Alarm.Key)
+		w.Instance, w.Alarm.Key, w.Alarm.Time = f.Alarm.Instance, f.Alarm.Key, f.Alarm.Time
+		f.Waiter, f.Swept, f.Redelivered = &w, false, false
+	}
+	f.Reported = !d.often("not reported yet")
 	return f
+}
+
+// waiter is an alarm that waits, or did until it got its slot.
+func (d *draws) waiter(key string) remedy.Waiter {
+	w := remedy.Waiter{Instance: one(d, "waits", remedy.InstanceID, remedy.InstanceID, "i-other"),
+		Region: one(d, "waits in", "cn-hangzhou", "cn-hangzhou", "cn-beijing", ""),
+		Since:  d.moment("waits since"), By: one(d, "judged by", "", "me", "you"),
+		LeaseUntil: d.near("judged until", -60, 60)}
+	w.Alarm.Key, w.Alarm.Time = one(d, "its key", key, key, "other"), d.moment("its time")
+	if !d.often("it goes on") {
+		w.ResolvedAt = d.moment("it ended")
+	}
+	return w
 }
 
 func (d *draws) alarm(f *remedy.Facts) {
@@ -239,7 +258,25 @@ func (d *draws) records(f *remedy.Facts) {
 	for range rapid.IntRange(0, 2).Draw(d.T, "begun") {
 		begun = append(begun, remedy.Begun{At: d.moment("begun"), Incident: one(d, "one", ids...)})
 	}
+	for i := range slots {
+		if !d.often("nobody waited for it") {
+			w := d.waiter(f.Alarm.Key)
+			slots[i].Waiter = &w
+		}
+	}
+	var waiting []remedy.Waiter
+	for range rapid.IntRange(0, 2).Draw(d.T, "waiting") {
+		w := d.waiter(f.Alarm.Key)
+		twice := slices.ContainsFunc(waiting, func(o remedy.Waiter) bool {
+			return o.Instance == w.Instance
+		})
+		if !twice { // or the ledger does not take it
+			waiting = append(waiting, w)
+		}
+	}
+	slices.SortFunc(waiting, remedy.Waiter.Compare)
 	f.Fleet.Value.Open, f.Fleet.Value.Begun = spare(slots), spare(begun)
+	f.Fleet.Value.Waiting = spare(waiting)
 	if !d.often("fleet stored") {
 		f.Fleet.Value.Revision = 0
 	}
@@ -335,6 +372,7 @@ func (d *draws) seen(f *remedy.Facts) {
 	if d.flip("rested") {
 		s.RestUntil = d.lately("rest until")
 	}
+	s.Stays = !d.often("it does not stay")
 	s.Blind, s.Reread = rapid.IntRange(0, 4).Draw(d.T, "blind"), d.flip("read again")
 	s.Findings = spare([]remedy.Finding{{Rule: remedy.RuleMode, OK: true, Saw: "enforce"}})
 
@@ -357,7 +395,7 @@ func (d *draws) seen(f *remedy.Facts) {
 // snapshot is all that the facts hold, what stands behind their lists included.
 func snapshot(t *rapid.T, f *remedy.Facts) string {
 	all := []any{f, behind(f.Record.Value.Recent), behind(f.Fleet.Value.Open),
-		behind(f.Fleet.Value.Begun), behind(f.Seen.Findings)}
+		behind(f.Fleet.Value.Begun), behind(f.Fleet.Value.Waiting), behind(f.Seen.Findings)}
 	for _, i := range []*remedy.Incident{f.Record.Value.Open, f.Seen.Incident, f.Seen.Ending} {
 		if i != nil {
 			all = append(all, behind(i.Attempts))
@@ -415,7 +453,11 @@ func sound(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
 
 func answers(t *rapid.T, f *remedy.Facts, step *remedy.Step) {
 	switch r := step.Result; {
-	case step.Verdict == "" && f.Swept && r == nil:
+	case step.Verdict == "" && (f.ForOthers() || f.Reported) && r == nil:
+	case f.Reported:
+		t.Fatalf("it was reported, and is reported again: %+v", step)
+	case f.Waiter != nil && step.Verdict == remedy.VerdictPending && r.Incident == "":
+		t.Fatal("nobody is to deliver again what waits")
 	case step.Verdict == "" || step.Reason == "" || r == nil:
 		t.Fatalf("an answer without a reason: %+v", step)
 	case r.Verdict != step.Verdict || r.Reason != step.Reason || r.Attempts == nil ||
@@ -473,7 +515,7 @@ func reads(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
 	default:
 		t.Fatalf("it asks for %b and knows %b", step.Sources, known(f))
 	}
-	if !f.StopAt.IsZero() && !f.Now.Before(f.StopAt) {
+	if !f.StopAt.IsZero() && !f.Now.Before(f.StopAt) && !f.Reported {
 		t.Fatalf("it reads at %v, and must stop at %v", f.Now, f.StopAt)
 	}
 }
@@ -487,6 +529,7 @@ func writes(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
 		if !f.Fleet.OK() || step.Write.Fleet.Revision != f.Fleet.Value.Revision {
 			t.Fatalf("it writes the fleet's record, and read %+v", f.Fleet)
 		}
+		queue(t, p, f, step)
 		return
 	}
 	if !f.Record.OK() || record.Revision != f.Record.Value.Revision {
@@ -513,6 +556,38 @@ func writes(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
 	}
 	if claim := step.Claims(); claim != nil {
 		claims(t, p, f, step, claim)
+	}
+}
+
+// queue checks what is written of the alarms that wait.
+func queue(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
+	before, after := &f.Fleet.Value, step.Write.Fleet
+	if !slices.IsSortedFunc(after.Waiting, remedy.Waiter.Compare) {
+		t.Fatalf("they wait out of order: %+v", after.Waiting)
+	}
+	for i, w := range after.Waiting {
+		switch n := before.Place(w.Instance); {
+		case after.Place(w.Instance) != i+1:
+			t.Fatalf("%s waits twice", w.Instance)
+		case n == 0:
+		case w.By == before.Waiting[n-1].By:
+		case before.Waiting[n-1].By != f.Owner && before.Waiting[n-1].Judged(*p, f.Now):
+			t.Fatalf("it takes what %+v judges", before.Waiting[n-1])
+		case w.By != "" && (w.By != f.Owner || f.Waiter == nil || w.Instance != f.Alarm.Instance):
+			t.Fatalf("it leases %+v", w)
+		}
+	}
+	for _, w := range before.Waiting {
+		moved := slices.ContainsFunc(after.Open, func(s remedy.Slot) bool {
+			return s.Waiter != nil && s.Waiter.Instance == w.Instance
+		})
+		if after.Place(w.Instance) == 0 && !moved && !f.Reported {
+			t.Fatalf("%+v waits no longer, and nobody was told", w)
+		}
+	}
+	began := len(after.Waiting) > len(before.Waiting) && len(after.Open) == len(before.Open)
+	if began != step.Waits() || began && (len(before.Waiting) >= p.FleetWaiting || f.Waiter != nil) {
+		t.Fatalf("of %d, %d wait now: %+v", len(before.Waiting), len(after.Waiting), step)
 	}
 }
 

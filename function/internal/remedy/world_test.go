@@ -176,7 +176,9 @@ func (w *world) until(t time.Time) {
 	for len(w.others) > 0 && !w.others[0].at.After(t) {
 		due := w.others[0]
 		w.others = w.others[1:]
-		w.now = due.at
+		if due.at.After(w.now) {
+			w.now = due.at
+		}
 		w.machine.pass(w.now)
 		due.do(w)
 	}
@@ -654,6 +656,7 @@ func (w *world) loseFleet() {
 		w.free()
 	}
 	w.fleet, w.slotless = Fleet{}, true
+	w.laws.Resumed(w.now) // nothing begins any more, but what is under way cannot know
 }
 
 // lose is a ledger that lost everything.
