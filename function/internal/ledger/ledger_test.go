@@ -595,7 +595,7 @@ func TestQuietFunction(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				time.Sleep(time.Hour)
+				<-time.After(time.Hour)
 			}
 			if fleet.Value.Revision == 0 || sign.Value.Revision == 0 {
 				t.Errorf("%s: after 40 days the fleet's record is %+v beside the sign %+v", why,
