@@ -120,7 +120,7 @@ func metricMNS(o *object, outer *claims) Alarm {
 }
 
 // isNoData reports whether a state or a level says that there is no data. The callback's word is
-// INSUFFICIENT_DATA (document 60714); the others are seen in the consoles and in the API.
+// INSUFFICIENT_DATA (document 60714). The others are printed nowhere and cannot mean anything else.
 func isNoData(word string) bool {
 	return oneOf(strings.ToUpper(word), "INSUFFICIENT_DATA", "NO_DATA", "NODATA")
 }

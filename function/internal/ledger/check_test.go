@@ -178,6 +178,9 @@ func TestWrongFleets(t *testing.T) {
 			""},
 		{"a slot of no instance", func(f *remedy.Fleet) { f.Open[0].Instance = "" },
 			"slot 1 has the id of another instance's"},
+		{"a slot of no instance, and none in its name", func(f *remedy.Fleet) {
+			f.Open[0].Instance, f.Open[0].Incident = "", "/20261123T100000Z"
+		}, "slot 1 has the id of another instance's"},
 		{"a slot of another's incident", func(f *remedy.Fleet) { f.Open[1].Instance = "i-1" },
 			"slot 2 has the id of another instance's"},
 		{"a slot of an incident without a time",
@@ -216,7 +219,8 @@ func TestWrongFleets(t *testing.T) {
 		}, "waiting alarm 1 has no time"},
 		{"one that waits since no time", func(f *remedy.Fleet) { f.Waiting[1].Since = time.Time{} },
 			"waiting alarm 2 has no time"},
-		{"one that cannot be told from another", func(f *remedy.Fleet) { f.Waiting[0].Alarm.Key = "" },
+		{"one that cannot be told from another",
+			func(f *remedy.Fleet) { f.Waiting[0].Alarm.Key = "" },
 			"waiting alarm 1 has no key"},
 		{"a slot's alarm", func(f *remedy.Fleet) {
 			w := waiter("i-1", 0)

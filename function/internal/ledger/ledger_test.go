@@ -170,8 +170,9 @@ func waiter(instance string, n int) remedy.Waiter {
 	at := ten.Add(time.Duration(n) * time.Second)
 	return remedy.Waiter{Instance: instance, Region: "cn-hangzhou", Since: at.Add(time.Minute),
 		Alarm: remedy.WaitingAlarm{Account: "1", Metric: "cpu_total", AlarmRef: remedy.AlarmRef{
-			Format: "threshold", Name: "ecs/cpu", Rule: "rule-1", State: "firing", Level: "CRITICAL",
-			Key: "t-1|1", Time: at}}}
+			Format: "threshold", Name: "ecs/cpu", Rule: "rule-1", State: "firing",
+			Level: "CRITICAL",
+			Key:   "t-1|1", Time: at}}}
 }
 
 // Whatever a record says, it says the same when it is read back: nothing that is known of an
@@ -207,8 +208,8 @@ func TestAnyFleetSurvives(t *testing.T) {
 		want.Revision = 0
 		for n := range want.Open {
 			i := opened(fmt.Sprint("i-", n), ten, 0)
-			want.Open[n].Incident, want.Open[n].Instance, want.Open[n].OpenedAt = i.ID, i.Instance,
-				ten
+			s := &want.Open[n]
+			s.Incident, s.Instance, s.OpenedAt = i.ID, i.Instance, ten
 			if w := want.Open[n].Waiter; w != nil {
 				soundWaiter(w, n)
 			}
@@ -594,7 +595,7 @@ func TestQuietFunction(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				time.Sleep(time.Hour)
+				<-time.After(time.Hour)
 			}
 			if fleet.Value.Revision == 0 || sign.Value.Revision == 0 {
 				t.Errorf("%s: after 40 days the fleet's record is %+v beside the sign %+v", why,

@@ -141,6 +141,16 @@ func TestPauseUnderWay(t *testing.T) {
 	if err != nil || replaced != theirs || theirs.Reason != "theirs" {
 		t.Errorf("the pause replaced %+v (%v), want %+v", replaced, err, theirs)
 	}
+	// Another one resumed first: then there is nothing to replace any more.
+	w.meddle("fleet", func() {
+		if _, err := w.function.In(remedy.BookEnforce).Resume(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	replaced, err = w.operator.Pause(t.Context(), time.Time{}, "mine")
+	if err != nil || replaced != (remedy.Pause{}) {
+		t.Errorf("the pause replaced %+v (%v), which was resumed before", replaced, err)
+	}
 	if f := fleet(t, w.function); f.Paused.Reason != "mine" || !f.Paused.Until.IsZero() {
 		t.Errorf("the pause is %+v", f.Paused)
 	}
@@ -425,7 +435,8 @@ func TestLook(t *testing.T) {
 	put(t, w.function, "i-00", remedy.Record{Revision: zero.Revision,
 		Recent: []remedy.Incident{ended("i-00", ten, remedy.VerdictFailed)}})
 	f := fleet(t, w.function)
-	f.Open = f.Open[1:] // its beginning still counts
+	f.Open = f.Open[1:]   // its beginning still counts
+	f.Begun = f.Begun[:9] // the others have been under way for more than an hour
 	putFleet(t, w.function, f)
 	one := record(t, w.function, "i-01")
 	later := []byte(`{"version":7}`)

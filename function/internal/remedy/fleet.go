@@ -224,18 +224,13 @@ func (fl Fleet) Resumed(now time.Time) (Fleet, bool) {
 	return fl, paused
 }
 
-// Refreshed is the same record, written anew; false: there is no need. A pause is written once a day,
-// so that a table whose rows all expire after some weeks does not end it.
+// Refreshed is the same record, written anew; false: there is no need. It is written once a day, so that
+// a table whose rows all expire after some weeks neither ends a pause nor looks like one that lost it.
 func (fl Fleet) Refreshed(now time.Time) (Fleet, bool) {
-	if !fl.Paused.On(now) || now.Sub(fl.Written) <= 24*time.Hour {
+	if now.Sub(fl.Written) <= 24*time.Hour {
 		return fl, false
 	}
 	return fl.changed(now), true
-}
-
-// Idle reports whether nothing in the record matters for longer than an hour.
-func (fl *Fleet) Idle() bool {
-	return len(fl.Open) == 0 && len(fl.Waiting) == 0 && fl.Paused == (Pause{}) && fl.Lost.IsZero()
 }
 
 // counts reports whether the slot still counts for the limit: while its incident may be under way by

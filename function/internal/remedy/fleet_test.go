@@ -276,13 +276,10 @@ func TestFleetRefreshed(t *testing.T) {
 		age   time.Duration // of the record
 		want  bool
 	}{
-		{"nothing is paused", Pause{}, 48 * day, false},
+		{"nothing is paused, and it must not look lost", Pause{}, 48 * day, true},
+		{"nothing is paused, a day ago", Pause{}, day, false},
 		{"written a day ago", Pause{Since: recordNoon}, day, false},
 		{"written more than a day ago", Pause{Since: recordNoon}, day + 1, true},
-		{"the pause is over", Pause{Since: recordNoon, Until: recordNoon.Add(day + 1)}, day + 1,
-			false},
-		{"its last moment", Pause{Since: recordNoon, Until: recordNoon.Add(day + 2)}, day + 1,
-			true},
 	} {
 		fl := Fleet{Paused: row.pause, Written: recordNoon, Revision: 3}
 		got, due := fl.Refreshed(recordNoon.Add(row.age))
@@ -291,33 +288,6 @@ func TestFleetRefreshed(t *testing.T) {
 		}
 		if !due && !got.Written.Equal(recordNoon) {
 			t.Errorf("%s: there is no need, and it is written at %v", row.why, got.Written)
-		}
-	}
-}
-
-// An idle record may expire: nothing in it matters for longer than an hour.
-func TestFleetIdle(t *testing.T) {
-	for _, row := range []struct {
-		why  string
-		edit func(*Fleet)
-		want bool
-	}{
-		{"slots", func(*Fleet) {}, false},
-		{"beginnings only", func(fl *Fleet) { fl.Open, fl.Lost = nil, time.Time{} }, true},
-		{"nothing", func(fl *Fleet) { *fl = Fleet{} }, true},
-		{"somebody waits", func(fl *Fleet) { *fl = Fleet{Waiting: []Waiter{{}}} }, false},
-		{"a pause", func(fl *Fleet) { *fl = Fleet{Paused: Pause{Since: recordNoon}} }, false},
-		{"a pause that may be lost", func(fl *Fleet) { *fl = Fleet{Lost: recordNoon} }, false},
-		{"a pause that was resumed", func(fl *Fleet) {
-			fl.Open = nil
-			*fl = fl.WithPause(time.Time{}, "maintenance", recordNoon)
-			*fl, _ = fl.Resumed(recordNoon)
-		}, true},
-	} {
-		fl := fleetWith()
-		row.edit(&fl)
-		if fl.Idle() != row.want {
-			t.Errorf("%s: idle %v", row.why, fl.Idle())
 		}
 	}
 }
