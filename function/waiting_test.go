@@ -50,7 +50,8 @@ func twelveProcesses(t *testing.T, address string, kills int) {
 	for n := range 12 {
 		id := fmt.Sprintf("i-bp1twelve%09d", n)
 		s.world.Add(optedIn(id, ecssim.Guest{}))
-		s.world.Change(id, ecssim.AfterCall("RebootInstance", 1), func(*ecssim.Instance) { reboot <- id })
+		s.world.Change(id, ecssim.AfterCall("RebootInstance", 1),
+			func(*ecssim.Instance) { reboot <- id })
 		ids = append(ids, id)
 	}
 	processes := make([]*fcsim.Process, 16) // the timer's sweeps need some, too
@@ -61,7 +62,8 @@ func twelveProcesses(t *testing.T, address string, kills int) {
 	var sent []*fcsim.Invocation
 	for n, id := range ids {
 		fired := begun.Add(time.Duration(n-12) * 100 * time.Millisecond)
-		sent = append(sent, s.send(fcsim.Event{Payload: []byte(kernelHang(id, fired)), Retries: 20}))
+		sent = append(sent, s.send(fcsim.Event{Payload: []byte(kernelHang(id, fired)),
+			Retries: 20}))
 	}
 
 	left := kills

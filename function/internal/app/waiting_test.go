@@ -67,8 +67,9 @@ func (s *setting) sweep(env ...string) []remedy.Result {
 	return s.deliverTo(s.another(env...), delivery(0), sweepEvent)
 }
 
-// TestTwelveAtOnce: twelve instances hang at once, with the defaults. All are restarted in the order of their alarms' times,
-// never more than three at a time, and each that had to wait has two results.
+// TestTwelveAtOnce: twelve instances hang at once, with the defaults. All are restarted in the
+// order of their alarms' times, never more than three at a time, and each that had to wait has two
+// results.
 func TestTwelveAtOnce(t *testing.T) {
 	for _, row := range []struct {
 		why     string
@@ -112,7 +113,8 @@ func TestTwelveAtOnce(t *testing.T) {
 				now := time.Now()
 				var payloads []string
 				for n, id := range ids {
-					payloads = append(payloads, kernelHang(id, now.Add(time.Duration(n-20)*time.Second)))
+					payloads = append(payloads, kernelHang(id,
+						now.Add(time.Duration(n-20)*time.Second)))
 				}
 				wait := row.deliver(s, payloads)
 				pass(10 * time.Second)
@@ -131,7 +133,8 @@ func TestTwelveAtOnce(t *testing.T) {
 						t.Errorf("%s: sent %q", id, s.sent(id))
 					}
 					if n > 0 && first[id].Before(first[ids[n-1]]) {
-						t.Errorf("%s is rebooted at %v, %v before an older alarm's", id, first[id], first[ids[n-1]].Sub(first[id]))
+						t.Errorf("%s is rebooted at %v, %v before an older alarm's", id, first[id],
+							first[ids[n-1]].Sub(first[id]))
 					}
 					if n < 3 {
 						s.expectTold(id, "restarted/recovered")
@@ -151,9 +154,11 @@ func TestTwelveAtOnce(t *testing.T) {
 	}
 }
 
-// crowded is a setting in which one instance, of a guest that is deaf for half an hour, has the only slot, and the alarm of
-// another one waits. It returns their ids, and what waits for the answer about the first.
-func crowded(t *testing.T, env ...string) (s *setting, busy, waits string, answer func() []remedy.Result) {
+// crowded is a setting in which one instance, of a guest that is deaf for half an hour, has the
+// only slot, and the alarm of another one waits. It returns their ids, and what waits for the
+// answer about the first.
+func crowded(t *testing.T, env ...string) (s *setting, busy, waits string,
+	answer func() []remedy.Result) {
 	t.Helper()
 	env = append([]string{"REMEDY_FLEET_CONCURRENT=1"}, env...)
 	s = newSetting(t, env)
@@ -178,13 +183,14 @@ func TestWaits(t *testing.T) {
 	bubbled := func(why string, test func(t *testing.T)) {
 		t.Run(why, func(t *testing.T) { bubble(t, test) })
 	}
-	bubbled("the slot comes free: who settled judges it, and its own answer is its own", func(t *testing.T) {
-		s, _, waits, answer := crowded(t)
-		expect(t, answer(), "failed/not-recovered")
-		s.expectTold(waits, "waiting/fleet-concurrent", "restarted/recovered")
-		s.expectWaiting()
-		expect(t, s.sweep(oneSlot))
-	})
+	bubbled("the slot comes free: who settled judges it, and its own answer is its own",
+		func(t *testing.T) {
+			s, _, waits, answer := crowded(t)
+			expect(t, answer(), "failed/not-recovered")
+			s.expectTold(waits, "waiting/fleet-concurrent", "restarted/recovered")
+			s.expectWaiting()
+			expect(t, s.sweep(oneSlot))
+		})
 	bubbled("the slot comes free by another way, and the sweep judges it", func(t *testing.T) {
 		s, busy, waits, answer := crowded(t)
 		record := s.ledgerOf().Record(t.Context(), busy)
@@ -193,7 +199,8 @@ func TestWaits(t *testing.T) {
 		}
 		results := s.sweep(oneSlot)
 		expect(t, results, "restarted/recovered")
-		if r := results[0]; r.InstanceID != waits || r.Alarm.State != "firing" || r.Incident == "" || r.Alarm.ID == "" {
+		if r := results[0]; r.InstanceID != waits || r.Alarm.State != "firing" ||
+			r.Incident == "" || r.Alarm.ID == "" {
 			t.Errorf("the second result is %+v", r)
 		}
 		s.expectTold(waits, "waiting/fleet-concurrent", "restarted/recovered")
@@ -215,7 +222,8 @@ func TestWaits(t *testing.T) {
 	})
 	bubbled("it is resolved", func(t *testing.T) {
 		s, _, waits, _ := crowded(t)
-		over := strings.NewReplacer(":Executing", ":Executed", `"Executing"`, `"Executed"`).Replace(kernelHang(waits, time.Now()))
+		over := strings.NewReplacer(":Executing", ":Executed", `"Executing"`,
+			`"Executed"`).Replace(kernelHang(waits, time.Now()))
 		expect(t, s.deliver(over), "ignored/resolved")
 		s.expectWaiting(waits) // until that is told
 		results := s.sweep(oneSlot)
@@ -252,7 +260,8 @@ func TestWaits(t *testing.T) {
 	})
 	bubbled("ECS is out of reach when its turn comes: it keeps its place", func(t *testing.T) {
 		s, _, waits, answer := crowded(t)
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstances", Instance: waits, Status: 503,
+		s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstances",
+			Instance: waits, Status: 503,
 			Code: "ServiceUnavailable", Times: 3})
 		answer()
 		s.expectWaiting(waits)
@@ -261,8 +270,10 @@ func TestWaits(t *testing.T) {
 	})
 	bubbled("it is delivered again, and another alarm comes", func(t *testing.T) {
 		s, _, waits, _ := crowded(t)
-		expect(t, s.deliverTo(s.another(oneSlot), delivery(1), kernelHang(waits, time.Now())), "waiting/fleet-concurrent")
-		expect(t, s.deliver(threshold(waits, "CPUUtilization", "ALERT", time.Now())), "refused/in-progress")
+		expect(t, s.deliverTo(s.another(oneSlot), delivery(1), kernelHang(waits, time.Now())),
+			"waiting/fleet-concurrent")
+		expect(t, s.deliver(threshold(waits, "CPUUtilization", "ALERT", time.Now())),
+			"refused/in-progress")
 		s.expectWaiting(waits)
 	})
 	bubbled("a newcomer waits behind it, though a slot is free", func(t *testing.T) {
@@ -308,35 +319,42 @@ func TestWaits(t *testing.T) {
 		s.expectWaiting()
 	})
 	for _, http := range []bool{true, false} {
-		bubbled(fmt.Sprintf("whoever settled judges it, but not over HTTP: %v", http), func(t *testing.T) {
-			s, busy, waits, _ := crowded(t, "REMEDY_HTTP_TOKEN="+token)
-			record := s.ledgerOf().Record(t.Context(), busy)
-			if _, err := s.ledgerOf().Close(t.Context(), record.Value.Open.ID); err != nil {
-				t.Fatal(err)
-			}
-			// An older alarm comes before the one that waits, and ends at once.
-			s.world.Add(optedIn(ecssim.Guest{}))
-			s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance", Instance: instance, Status: 403,
-				Code: "DiskError"})
-			payload := threshold(instance, "CPUUtilization", "ALERT", time.Now().Add(-time.Minute))
-			if http {
-				_, response := s.request(s.function, httpEvent(payload, map[string]string{"X-Remedy-Token": token}, nil))
-				expect(t, response.Results, "refused/disk-error")
-				s.expectWaiting(waits)
-				s.expectTold(waits, "waiting/fleet-concurrent")
-			} else {
-				expect(t, s.deliver(payload), "refused/disk-error")
-				s.expectWaiting()
-				s.expectTold(waits, "waiting/fleet-concurrent", "restarted/recovered")
-			}
-		})
+		bubbled(fmt.Sprintf("whoever settled judges it, but not over HTTP: %v", http),
+			func(t *testing.T) {
+				s, busy, waits, _ := crowded(t, "REMEDY_HTTP_TOKEN="+token)
+				record := s.ledgerOf().Record(t.Context(), busy)
+				if _, err := s.ledgerOf().Close(t.Context(), record.Value.Open.ID); err != nil {
+					t.Fatal(err)
+				}
+				// An older alarm comes before the one that waits, and ends at once.
+				s.world.Add(optedIn(ecssim.Guest{}))
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance",
+					Instance: instance, Status: 403,
+					Code: "DiskError"})
+				fired := time.Now().Add(-time.Minute)
+				payload := threshold(instance, "CPUUtilization", "ALERT", fired)
+				if http {
+					_, response := s.request(s.function, httpEvent(payload,
+						map[string]string{"X-Remedy-Token": token}, nil))
+					expect(t, response.Results, "refused/disk-error")
+					s.expectWaiting(waits)
+					s.expectTold(waits, "waiting/fleet-concurrent")
+				} else {
+					expect(t, s.deliver(payload), "refused/disk-error")
+					s.expectWaiting()
+					s.expectTold(waits, "waiting/fleet-concurrent", "restarted/recovered")
+				}
+			})
 	}
 }
 
-// TestTurnCrashes: whoever judges an alarm that waited dies at any moment. The next sweeps judge it, tell its end, and reboot
-// nothing twice.
+// TestTurnCrashes: whoever judges an alarm that waited dies at any moment. The next sweeps judge
+// it, tell its end, and reboot nothing twice.
 func TestTurnCrashes(t *testing.T) {
-	fleetWrite := func(step *remedy.Step) bool { return step.Do == remedy.DoWrite && step.Write.Fleet != nil }
+	fleetWrite := func(step *remedy.Step) bool {
+		return step.Do == remedy.DoWrite &&
+			step.Write.Fleet != nil
+	}
 	for _, row := range []struct {
 		why   string
 		tags  map[string]string // of the instance, when its turn comes; nil: opted in
@@ -344,30 +362,61 @@ func TestTurnCrashes(t *testing.T) {
 		final string
 		told  int // how often
 	}{
-		{"before its lease", nil, func(f *remedy.Facts, step *remedy.Step) bool { return fleetWrite(step) }, "restarted/recovered", 1},
-		{"with its lease", nil, func(f *remedy.Facts, step *remedy.Step) bool { return step.Do == remedy.DoRead }, "restarted/recovered", 1},
-		{"before the opening", nil, func(f *remedy.Facts, step *remedy.Step) bool { return step.Opens() }, "restarted/recovered", 1},
+		{"before its lease", nil, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return fleetWrite(step)
+		}, "restarted/recovered", 1},
+		{"with its lease", nil, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return step.Do == remedy.DoRead
+		}, "restarted/recovered", 1},
+		{"before the opening", nil, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return step.Opens()
+		}, "restarted/recovered", 1},
 		{"after the opening, before the slot", nil, func(f *remedy.Facts, step *remedy.Step) bool {
 			return fleetWrite(step) && f.Seen.Incident != nil
 		}, "restarted/recovered", 1},
-		{"with the slot, before the claim", nil, func(f *remedy.Facts, step *remedy.Step) bool { return step.Claims() != nil }, "restarted/recovered", 1},
-		{"before the send", nil, func(f *remedy.Facts, step *remedy.Step) bool { return step.Do == remedy.DoSend }, "restarted/recovered", 1},
+		{"with the slot, before the claim", nil, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return step.Claims() != nil
+		}, "restarted/recovered", 1},
+		{"before the send", nil, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return step.Do == remedy.DoSend
+		}, "restarted/recovered", 1},
 		{"while it watches", nil, func(f *remedy.Facts, step *remedy.Step) bool {
 			return step.Do == remedy.DoWait && f.Seen.Incident != nil
 		}, "restarted/recovered", 1},
-		{"before the end is written", nil, func(f *remedy.Facts, step *remedy.Step) bool { return step.Ends() }, "restarted/recovered", 1},
-		{"before the end is told", nil, func(f *remedy.Facts, step *remedy.Step) bool { return step.Do == remedy.DoAnswer }, "restarted/recovered", 1},
-		{"before the slot is given back", nil, func(f *remedy.Facts, step *remedy.Step) bool { return f.Reported }, "restarted/recovered", 2},
-		{"before a refusal is told", map[string]string{}, func(f *remedy.Facts, step *remedy.Step) bool { return step.Do == remedy.DoAnswer },
+		{"before the end is written", nil, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return step.Ends()
+		}, "restarted/recovered", 1},
+		{"before the end is told", nil, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return step.Do == remedy.DoAnswer
+		}, "restarted/recovered", 1},
+		{"before the slot is given back", nil, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return f.Reported
+		}, "restarted/recovered", 2},
+		{"before a refusal is told", map[string]string{}, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return step.Do == remedy.DoAnswer
+		},
 			"refused/not-opted-in", 1},
-		{"before a refused one leaves the queue", map[string]string{}, func(f *remedy.Facts, step *remedy.Step) bool { return f.Reported },
+		{"before a refused one leaves the queue", map[string]string{}, func(f *remedy.Facts,
+			step *remedy.Step) bool {
+			return f.Reported
+		},
 			"refused/not-opted-in", 2},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				s, busy, waits, _ := crowded(t)
 				if row.tags != nil {
-					s.world.Change(waits, ecssim.AtTime(time.Now()), func(i *ecssim.Instance) { i.Tags = row.tags })
+					s.world.Change(waits, ecssim.AtTime(time.Now()),
+						func(i *ecssim.Instance) { i.Tags = row.tags })
 				}
 				record := s.ledgerOf().Record(t.Context(), busy)
 				if _, err := s.ledgerOf().Close(t.Context(), record.Value.Open.ID); err != nil {
@@ -398,7 +447,8 @@ func TestTurnCrashes(t *testing.T) {
 					t.Errorf("%d slots are left", len(open))
 				}
 				sent := map[bool]string{true: "G", false: ""}[row.final == "restarted/recovered"]
-				// A claim of which nobody knows whether it was sent is never sent again, and another attempt follows.
+				// A claim of which nobody knows whether it was sent is never sent again, and
+				// another attempt follows.
 				if got := s.sent(waits); got != sent {
 					t.Errorf("sent %q, want %q", got, sent)
 				}
@@ -430,18 +480,21 @@ func TestTwoTurns(t *testing.T) {
 	})
 }
 
-// TestOthersAreNoError: a sweep whose time is over while it looks after others says where they stand, and succeeds.
+// TestOthersAreNoError: a sweep whose time is over while it looks after others says where they
+// stand, and succeeds.
 func TestOthersAreNoError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, busy, waits, _ := crowded(t)
-		s.world.Change(waits, ecssim.AtTime(time.Now()), func(i *ecssim.Instance) { i.Guest.IgnoreGraceful = -1 })
+		s.world.Change(waits, ecssim.AtTime(time.Now()),
+			func(i *ecssim.Instance) { i.Guest.IgnoreGraceful = -1 })
 		record := s.ledgerOf().Record(t.Context(), busy)
 		if _, err := s.ledgerOf().Close(t.Context(), record.Value.Open.ID); err != nil {
 			t.Fatal(err)
 		}
 		hurried := delivery(0)
 		hurried.Deadline = time.Now().Add(time.Minute)
-		answer, err := s.another(oneSlot).Invoke(t.Context(), app.Invocation(hurried), []byte(sweepEvent))
+		answer, err := s.another(oneSlot).Invoke(t.Context(), app.Invocation(hurried),
+			[]byte(sweepEvent))
 		if err != nil {
 			t.Errorf("the sweep fails: %v", err)
 		}
@@ -449,6 +502,7 @@ func TestOthersAreNoError(t *testing.T) {
 			t.Errorf("it answers %s", said)
 		}
 		expect(t, s.sweep(oneSlot), "restarted/recovered")
-		s.expectTold(waits, "waiting/fleet-concurrent", "pending/out-of-time", "restarted/recovered")
+		s.expectTold(waits, "waiting/fleet-concurrent", "pending/out-of-time",
+			"restarted/recovered")
 	})
 }

@@ -8,15 +8,16 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// The alarms of an event are handled side by side, in four phases: told, what the alarm itself and its
-// instance's record say; admitted, one after the other, the oldest first: which of them get a slot and
-// which wait; opened, up to the first wait, where an attempt has been made or the alarm has its answer;
-// and watched, to the end.
+// The alarms of an event are handled side by side, in four phases: told, what the alarm itself and
+// its instance's record say; admitted, one after the other, the oldest first: which of them get a
+// slot and which wait; opened, up to the first wait, where an attempt has been made or the alarm
+// has its answer; and watched, to the end.
 
 // phase reports whether a step belongs to a later phase.
 type phase func(*remedy.Step) bool
 
-// begin takes a hang through the phase told. An alarm that says that a hang is over leads nowhere else.
+// begin takes a hang through the phase told. An alarm that says that a hang is over leads nowhere
+// else.
 func (g *hang) begin(ctx context.Context) {
 	if g.facts.Leads() {
 		g.run(ctx, told)
@@ -59,7 +60,8 @@ func (h *Handler) alarmed(invocation Invocation, alarms []events.Alarm) []*hang 
 }
 
 // swept makes a hang of every slot that the sweep looks after, and of every alarm whose turn it is.
-// Whether the owner of a slot's incident is alive is for Next to say. The reading that failed, if one did, is not among them.
+// Whether the owner of a slot's incident is alive is for Next to say. The reading that failed, if
+// one did, is not among them.
 func (h *Handler) swept(ctx context.Context, invocation Invocation) (
 	hangs []*hang, failed *remedy.Reading[remedy.Fleet]) {
 	for _, book := range h.Policy.SweptBooks() {
@@ -98,7 +100,8 @@ func (h *Handler) tend(ctx context.Context, book remedy.Book, fleet remedy.Readi
 	}
 }
 
-// succeeded takes the alarm that waited for what the hangs gave free to its result, if there is one.
+// succeeded takes the alarm that waited for what the hangs gave free to its result, if there is
+// one.
 func (h *Handler) succeeded(ctx context.Context, invocation Invocation, hangs []*hang) []*hang {
 	all := make([]*remedy.Facts, len(hangs))
 	for i, g := range hangs {

@@ -162,9 +162,10 @@ func describe(results []remedy.Result, verdict remedy.Verdict) string {
 	return string(verdict) + ": " + strings.Join(said, "; ")
 }
 
-// Handle takes one event from its payload to its results, and then the alarm whose turn it is after an
-// incident has settled, if one waits. Nothing that is done for others is an error. The error means "deliver this again" (*Pending) or "keep this"
-// (*Malformed); refused, ignored and failed are verdicts. The response holds every result in either case.
+// Handle takes one event from its payload to its results, and then the alarm whose turn it is after
+// an incident has settled, if one waits. Nothing that is done for others is an error. The error
+// means "deliver this again" (*Pending) or "keep this" (*Malformed); refused, ignored and failed
+// are verdicts. The response holds every result in either case.
 func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []byte) (Response, error) {
 	alarms, err := events.Decode(payload)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// hang is one alarm, just delivered or one that waited, or one swept slot, on its way to a result. One goroutine at a time works on it.
+// hang is one alarm, just delivered or one that waited, or one swept slot, on its way to a result.
+// One goroutine at a time works on it.
 type hang struct {
 	*Handler
 	facts  remedy.Facts

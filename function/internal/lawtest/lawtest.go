@@ -148,8 +148,8 @@ func (c *Checker) Stored(at time.Time, by string, before, after *remedy.Record) 
 	}
 }
 
-// StoredFleet tells that the fleet's record was written by a process, while the instance's record was as
-// given.
+// StoredFleet tells that the fleet's record was written by a process, while the instance's record
+// was as given.
 func (c *Checker) StoredFleet(at time.Time, by string, before, after *remedy.Fleet,
 	record *remedy.Record) {
 	c.queue(at, by, before, after)
@@ -170,9 +170,9 @@ func (c *Checker) StoredFleet(at time.Time, by string, before, after *remedy.Fle
 	}
 }
 
-// queue checks what a write does to the alarms that wait. None leaves the queue but into a slot or after
-// its end was told; none leaves a slot but back into the queue or after its incident's end was told; and
-// while somebody judges one, nobody else does.
+// queue checks what a write does to the alarms that wait. None leaves the queue but into a slot or
+// after its end was told; none leaves a slot but back into the queue or after its incident's end
+// was told; and while somebody judges one, nobody else does.
 func (c *Checker) queue(at time.Time, by string, before, after *remedy.Fleet) {
 	slotOf := func(fl *remedy.Fleet, instance string) *remedy.Slot {
 		i := slices.IndexFunc(fl.Open, func(s remedy.Slot) bool { return s.Instance == instance })
@@ -185,7 +185,8 @@ func (c *Checker) queue(at time.Time, by string, before, after *remedy.Fleet) {
 		w := &before.Waiting[i]
 		if n := after.Place(w.Instance); n > 0 {
 			held := w.By != "" && w.By != by && at.Before(w.LeaseUntil)
-			if now := &after.Waiting[n-1]; held && (now.By != w.By || !now.LeaseUntil.Equal(w.LeaseUntil)) {
+			if now := &after.Waiting[n-1]; held && (now.By != w.By ||
+				!now.LeaseUntil.Equal(w.LeaseUntil)) {
 				c.violate(S2, "%s takes the alarm about %s, which %s judges", by, w.Instance, w.By)
 			}
 			continue
@@ -193,7 +194,8 @@ func (c *Checker) queue(at time.Time, by string, before, after *remedy.Fleet) {
 		slot := slotOf(after, w.Instance)
 		moved := slot != nil && slot.Waiter != nil && slot.Waiter.Alarm.Key == w.Alarm.Key
 		if !moved && !slices.Contains(c.judged, waits(w)) {
-			c.violate(Liveness, "the alarm about %s leaves the queue, and nobody was told", w.Instance)
+			c.violate(Liveness, "the alarm about %s leaves the queue, and nobody was told",
+				w.Instance)
 		}
 	}
 	for i := range after.Open {
@@ -238,7 +240,8 @@ func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attemp
 	p := &c.Policy
 	for i := range c.attempts {
 		e := &c.attempts[i]
-		if e.instance != incident.Instance || !e.mayWork() || c.lost(e.claimed) || c.abandoned(e.incident) {
+		if e.instance != incident.Instance || !e.mayWork() || c.lost(e.claimed) ||
+			c.abandoned(e.incident) {
 			continue
 		}
 		switch end := e.end(p); {
@@ -407,7 +410,8 @@ func (c *Checker) Called(call Call) {
 	}
 	for n := range c.lostClaims {
 		if e := &c.attempts[n]; i >= c.lostClaims && e.by != "" && e.by == a.by {
-			c.violate(S11, "attempt %d of %s is sent by %s, whose incident was lost", a.n, a.incident,
+			c.violate(S11, "attempt %d of %s is sent by %s, whose incident was lost", a.n,
+				a.incident,
 				a.by)
 		}
 	}

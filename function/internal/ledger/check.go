@@ -110,7 +110,8 @@ func wrongFleet(s *storedFleet) string {
 	return ""
 }
 
-// wrongWaiter says what an alarm that waits cannot be. It becomes an incident, and the id in it a key.
+// wrongWaiter says what an alarm that waits cannot be. It becomes an incident, and the id in it a
+// key.
 func wrongWaiter(w *remedy.Waiter) string {
 	odd := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&

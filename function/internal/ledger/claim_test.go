@@ -552,7 +552,8 @@ func TestWhatIsWrittenCanBeRead(t *testing.T) {
 		t.Repeat(l.actions())
 	})
 	t.Log(saw)
-	for _, what := range []string{"an opening", "a claim", "a close", "an end recovered", "a wait"} {
+	for _, what := range []string{"an opening", "a claim", "a close", "an end recovered",
+		"a wait"} {
 		if saw[what] == 0 && !t.Failed() {
 			t.Errorf("%s never came to be", what)
 		}

@@ -24,6 +24,7 @@
 //	next.go      an alarm's way in: from the alarm alone, by the records, by the guards
 //	guards.go    the guards, one function each
 //	protocol.go  who owns an incident, what is written before what, leases, conflicts, lost answers
+//	waiting.go   which alarms wait for a slot, whose turn it is, and what is told before what
 //	ladder.go    which attempt comes next
 //	watch.go     what became of an attempt
 //	record.go    every change of an instance's record

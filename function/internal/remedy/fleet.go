@@ -32,8 +32,8 @@ type Slot struct {
 	OpenedAt time.Time `json:"openedAt"`
 	// LeaseUntil is the lease of the owner when it last wrote the slot.
 	LeaseUntil time.Time `json:"leaseUntil"`
-	// Waiter is the alarm that waited for this slot; nil: it did not have to. What it points to is never
-	// changed.
+	// Waiter is the alarm that waited for this slot; nil: it did not have to. What it points to is
+	// never changed.
 	Waiter *Waiter `json:"waiter,omitempty"`
 }
 
@@ -103,8 +103,8 @@ func (fl Fleet) changed(now time.Time) Fleet {
 	return fl
 }
 
-// reserved: the incident takes a slot, and its beginning counts for the hour. An alarm that waited for
-// it moves into the slot.
+// reserved: the incident takes a slot, and its beginning counts for the hour. An alarm that waited
+// for it moves into the slot.
 func (fl Fleet) reserved(incident *Incident, p *Policy, now time.Time) Fleet {
 	fl = fl.slotted(incident, p, now).begun(incident, now)
 	if w := fl.waiterOf(incident.Instance); w != nil && w.Alarm.Key == incident.Alarm.Key {
@@ -204,7 +204,8 @@ func (fl Fleet) waiterResolved(instance string, now time.Time) Fleet {
 // unqueued: the instance's alarm waits no longer.
 func (fl Fleet) unqueued(instance string, now time.Time) Fleet {
 	fl = fl.changed(now)
-	fl.Waiting = slices.DeleteFunc(fl.Waiting, func(w Waiter) bool { return w.Instance == instance })
+	fl.Waiting = slices.DeleteFunc(fl.Waiting,
+		func(w Waiter) bool { return w.Instance == instance })
 	return fl
 }
 
@@ -224,8 +225,9 @@ func (fl Fleet) Resumed(now time.Time) (Fleet, bool) {
 	return fl, paused
 }
 
-// Refreshed is the same record, written anew; false: there is no need. It is written once a day, so that
-// a table whose rows all expire after some weeks neither ends a pause nor looks like one that lost it.
+// Refreshed is the same record, written anew; false: there is no need. It is written once a day, so
+// that a table whose rows all expire after some weeks neither ends a pause nor looks like one that
+// lost it.
 func (fl Fleet) Refreshed(now time.Time) (Fleet, bool) {
 	if now.Sub(fl.Written) <= 24*time.Hour {
 		return fl, false

@@ -13,8 +13,8 @@ import (
 )
 
 // TestAnyHistory checks the laws on generated histories: any guest, answers, outages and changes, a
-// fleet that is full of others or not, up to four deliveries that are crashed and frozen at any move,
-// and the real time scale.
+// fleet that is full of others or not, up to four deliveries that are crashed and frozen at any
+// move, and the real time scale.
 func TestAnyHistory(t *testing.T) {
 	alarms := []func() events.Alarm{Hangs, Busy, Quiet}
 	rapid.Check(t, func(t *rapid.T) {

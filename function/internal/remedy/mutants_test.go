@@ -1987,4 +1987,408 @@ var mutants = []mutant{
 	{"a write is a claim only if it adds an attempt", "what watchers are told", "step.go",
 		"len(open.Attempts) != len(known.Attempts)+1 {", "false {",
 		"^TestSend$/^after_its_lease$"},
+
+	// Alarms that wait.
+	{"what is kept of an alarm has its bounds", "the record fits its store", "waiting.go",
+		"for w.size() > WaiterSize {", "for false {", "^TestWaiterSize$"},
+	{"and counts what is still to come", "the record fits its store", "waiting.go",
+		"w.ResolvedAt, w.LeaseUntil = longest, longest", "w.LeaseUntil = longest",
+		"^TestWaiterSize$"},
+	{"an alarm is known by its key", lawtest.S6, "waiting.go", "w.Alarm.Key == a.Key &&", "true &&",
+		"^TestWaits$/^another_one_about_the_instance_waits$"},
+	{"and by its time", lawtest.S6, "waiting.go", "&& w.Alarm.Time.Equal(a.Time)", "",
+		"^TestWaits$/^one_with_this_key,_and_of_another_time$"},
+	{"the oldest alarm is first", "a free slot goes to the oldest", "waiting.go",
+		"if c := w.Alarm.Time.Compare(other.Alarm.Time); c != 0 {", "if c := 0; c != 0 {",
+		"^TestQueueChanges$"},
+	{"of two the one that waits longer", "a free slot goes to the oldest", "waiting.go",
+		"if c := w.Since.Compare(other.Since); c != 0 {", "if c := 0; c != 0 {",
+		"^TestQueueChanges$"},
+	{"a lease holds a tenth longer, for clocks", lawtest.S2, "waiting.go",
+		"now.Before(p.Takeover(w.LeaseUntil))", "now.Before(w.LeaseUntil)",
+		"^TestWaits$/^and_was_still_heard_just_before$"},
+	{"a lease of the distant future holds nothing", lawtest.Liveness, "waiting.go",
+		" && !p.absurd(w.LeaseUntil, now)", "",
+		"^TestWaits$/^a_lease_of_the_distant_future_is_none$"},
+	{"what is resolved needs no slot", lawtest.Liveness, "waiting.go",
+		"return w.ResolvedAt.IsZero() &&", "return true &&",
+		"^TestWaits$/^an_older_one_that_is_over$"},
+	{"nor what is too old", lawtest.Liveness, "waiting.go",
+		"now.Sub(w.Alarm.Time) <= p.AlarmMaxAge", "now.Sub(w.Alarm.Time) <= 2*p.AlarmMaxAge",
+		"^TestTurn$/^too_old,_and_no_slot_is_free$"},
+	{"what is as old as may be does", "a free slot goes to the oldest", "waiting.go",
+		"now.Sub(w.Alarm.Time) <= p.AlarmMaxAge", "now.Sub(w.Alarm.Time) < p.AlarmMaxAge",
+		"^TestWaits$/^one_that_is_as_old_as_may_be$"},
+	{"what is judged takes a slot", "a free slot goes to the oldest", "waiting.go",
+		"if w := &fl.Waiting[i]; w.wants(p, now) && w.leased(p, now) {",
+		"if w := &fl.Waiting[i]; false && w.leased(p, now) {",
+		"^TestWaits$/^the_last_slot_is_about_to_be"},
+	{"but not if it is over", "a free slot goes to the oldest", "waiting.go",
+		"w.wants(p, now) && w.leased(p, now) {", "w.leased(p, now) {",
+		"^TestWaits$/^one_that_is_judged,_and_over"},
+	{"a newcomer waits behind an older alarm", "a free slot goes to the oldest", "waiting.go",
+		"&& w.Compare(*newcomer) < 0 {", "&& false {", "^TestWaits$/^a_slot_is_free,_and_an_older"},
+	{"and not behind a younger one", "a free slot goes to the oldest", "waiting.go",
+		"!w.leased(p, now) && w.Compare(*newcomer) < 0 {", "!w.leased(p, now) {",
+		"^TestWaits$/^a_younger_one$"},
+	{"one that is judged is not before it", "a free slot goes to the oldest", "waiting.go",
+		"w.wants(p, now) && !w.leased(p, now) && w.C", "w.wants(p, now) && w.C",
+		"^TestWaits$/^one_more_is_free_than_are_promised$"},
+	{"nor one that is over", "a free slot goes to the oldest", "waiting.go",
+		"w.wants(p, now) && !w.leased(p, now) && w.C", "!w.leased(p, now) && w.C",
+		"^TestWaits$/^an_older_one_that_is_over$"},
+	{"a pause keeps them waiting", "the operator", "waiting.go",
+		`	if fl.Paused.On(now) {
+		return nil
+	}
+`,
+		"", "^TestTurn$/^a_pause_keeps_it_waiting$"},
+	{"what is judged is nobody else's turn", lawtest.S2, "waiting.go",
+		`		if w.leased(&p, now) {
+			continue
+		}
+`,
+		"", "^TestSucceed$"},
+	{"as many have their turn as slots are free", lawtest.S6, "waiting.go",
+		"if free--; free < 0 ||", "if free--; false ||", "^TestTurn$/^none_is$"},
+	{"in another mode nobody gets a slot", lawtest.S8, "waiting.go",
+		"free < 0 || p.Mode != ModeEnforce {", "free < 0 {",
+		"^TestTurn$/^switched_off:_it_waits_on$"},
+	{"one of another region is left to that", "one function to a region", "waiting.go",
+		`if w.Region == "" || w.Region == region {`, "if true {", "^TestTurn$/^of_another_region"},
+	{"one of no region is of any", lawtest.Liveness, "waiting.go",
+		`if w.Region == "" || w.Region == region {`, "if w.Region == region {",
+		"^TestTurn$/^of_no_region"},
+	{"a turn is no redelivery", "what a redelivery means", "waiting.go",
+		"f.Fleet, f.Redelivered = &w, w.alarm(), book, fleet, false",
+		"f.Fleet = &w, w.alarm(), book, fleet", "^TestSucceed$"},
+	{"at the end of its time an invocation does nothing for others", "out of time, nothing new",
+		"waiting.go", "if f.passed(f.StopAt) || !f.ClaimBy.IsZero() {", "if !f.ClaimBy.IsZero() {",
+		"^TestSucceed$"},
+	{"nor over HTTP", "CloudMonitor waits 5 s", "waiting.go",
+		"if f.passed(f.StopAt) || !f.ClaimBy.IsZero() {", "if f.passed(f.StopAt) {",
+		"^TestSucceed$"},
+	{"only an incident that settled gives a slot free", "a ledger call less", "waiting.go",
+		"ended := s.Seen.Ending != nil &&", "ended := true &&", "^TestSucceed$"},
+	{"in this book", "observe mode keeps its own", "waiting.go",
+		"s.Book == p.Book() && s.Fleet.OK()", "s.Fleet.OK()", "^TestSucceed$"},
+	{"what is known last counts", "a free slot goes to the oldest", "waiting.go",
+		"s.Fleet.At.After(last.Fleet.At)", "false", "^TestSucceed$"},
+	{"the slot is for one that needs it", lawtest.Liveness, "waiting.go",
+		"func(w Waiter) bool { return w.wants(&p, f.Now) }", "func(w Waiter) bool { return true }",
+		"^TestSucceed$"},
+	{"what a sweep does is for others", "others are no error", "waiting.go",
+		"return f.Swept || f.Waiter != nil", "return f.Waiter != nil", "^TestTogether$"},
+	{"and what is done for an alarm that waited", "others are no error", "waiting.go",
+		"return f.Swept || f.Waiter != nil", "return f.Swept", "^TestSucceed$"},
+	{"an alarm that is over leads nowhere", "a batch", "waiting.go",
+		"return f.Alarm.State != events.StateResolved", "return true", "^TestTogether$"},
+	{"the alarms of one event get their slots in order", "a free slot goes to the oldest",
+		"waiting.go", "return f.Alarm.Time.Compare(other.Alarm.Time)", "return 0",
+		"^TestTogether$"},
+	{"they hear of one another", "no conflicts among them", "waiting.go",
+		"if f.Book == other.Book && other.Fleet.OK() && !other.Fleet.At.Before(f.Fleet.At) {",
+		"if false {", "^TestTogether$"},
+	{"and of nothing older", "no conflicts among them", "waiting.go",
+		"other.Fleet.OK() && !other.Fleet.At.Before(f.Fleet.At) {", "other.Fleet.OK() {",
+		"^TestTogether$"},
+	{"the same alarm again is waiting", "the contract", "waiting.go",
+		`	case w.is(&f.Alarm):
+		return answer(VerdictWaiting`,
+		`	case false:
+		return answer(VerdictWaiting`,
+		"^TestWaits$/^the_same_alarm_waits$"},
+	{"another about its instance is in progress", lawtest.S6, "waiting.go",
+		`	case w == nil:
+		return Step{}, false
+`,
+		`	case w == nil || !w.is(&f.Alarm):
+		return Step{}, false
+`,
+		"^TestWaits$/^another_one_about_the_instance_waits$"},
+	{"what has its turn does not wait for itself", lawtest.Liveness, "waiting.go",
+		"if f.Waiter != nil || !f.Fleet.OK() {", "if !f.Fleet.OK() {",
+		"^TestTurn$/^a_slot_is_free$"},
+	{"a turn needs the fleet's record", "unreadable is no", "waiting.go",
+		`	case !f.Fleet.OK():
+		return Step{}, true // it waits on
+`,
+		"", "^TestTurn$/^the_fleet.s_record_is$"},
+	{"what left the queue has had its turn", lawtest.S6, "waiting.go",
+		`	case w == nil || !w.is(&f.Alarm):
+		return Step{}, true`,
+		`	case w == nil:
+		return Step{}, true`,
+		"^TestTurn$/^another_alarm_of_its_instance"},
+	{"what stays is not taken up again", "no round without a pause", "waiting.go",
+		`	case m.seen.Stays:
+		return m.stay(), true
+`,
+		"", "^TestTurn$/^out_of_reach:_it_waits_on$"},
+	{"nobody takes what another judges", lawtest.S2, "waiting.go",
+		`	case w.leased(m.p, f.Now) && w.By != f.Owner:
+		return Step{}, true
+`,
+		"", "^TestTurn$/^somebody_judges_it$"},
+	{"nobody takes a turn that is not due", "a free slot goes to the oldest", "waiting.go",
+		`	case !w.leased(m.p, f.Now) && !m.due(w):
+		return Step{}, true
+`,
+		"", "^TestTurn$/^none_is$"},
+	{"a turn begins with a lease", lawtest.S2, "waiting.go",
+		`	case !w.leased(m.p, f.Now):
+		leased`,
+		`	case false:
+		leased`,
+		"^TestTurn$/^a_slot_is_free$"},
+	{"what was resolved is not restarted", "resolved meanwhile", "waiting.go",
+		`	case !w.ResolvedAt.IsZero():
+		return answer`,
+		`	case false:
+		return answer`,
+		"^TestTurn$/^resolved_meanwhile$"},
+	{"who holds an incident has had his turn", lawtest.Liveness, "waiting.go",
+		`return m.seen.Incident != nil || m.seen.Ending != nil ||
+		m.f.Record.OK() &&`,
+		"return false && m.f.Record.OK() &&", "^TestServed$"},
+	{"what stays is let go", lawtest.Liveness, "waiting.go",
+		`	step := m.write(Write{Fleet: ptr(f.Fleet.Value.unleased(w.Instance, f.Now))})
+`,
+		`	step := Step{}
+`,
+		"^TestTurn$/^out_of_reach:_it_waits_on$"},
+	{"by whoever holds it", lawtest.S2, "waiting.go",
+		"w == nil || !w.is(&f.Alarm) || w.By != f.Owner {", "w == nil || !w.is(&f.Alarm) {",
+		"^TestLetGo$"},
+	{"an alarm whose end was told leaves the queue", lawtest.Liveness, "waiting.go",
+		"case f.Waiter != nil && w != nil && w.is(&f.Alarm):", "case false:",
+		"^TestTurn$/^too_old$"},
+	{"and no other alarm does", lawtest.Liveness, "waiting.go",
+		"case f.Waiter != nil && w != nil && w.is(&f.Alarm):", "case f.Waiter != nil && w != nil:",
+		"^TestAfterwards$"},
+	{"an incident whose end was told leaves its slot", lawtest.Liveness, "waiting.go",
+		`case ended != nil && fleet.slot(ended.ID) != nil:
+		step`,
+		`case false:
+		step`,
+		"^TestServed$"},
+	{"a swept one, too", lawtest.Liveness, "waiting.go",
+		`	if f.Swept && f.Record.OK() {
+		ended`,
+		`	if false {
+		ended`,
+		"^TestSweptEnd$"},
+	{"that is worth a rest", "told once", "waiting.go",
+		`	m.patient = true
+`,
+		"", "^TestAfterwards$"},
+	{"what came after the report is the last thing, whatever the time", "told once", "waiting.go",
+		`		return Step{Do: DoRead, Sources: SourceFleet} // whatever the time: it is the last thing
+`,
+		`		return m.read(SourceFleet)
+`,
+		"^TestAfterwards$"},
+	{"an alarm that waited moves into its slot", lawtest.Liveness, "fleet.go",
+		"w != nil && w.Alarm.Key == incident.Alarm.Key {", "false {", "^TestQueueChanges$"},
+	{"another alarm of the instance does not", lawtest.Liveness, "fleet.go",
+		"w != nil && w.Alarm.Key == incident.Alarm.Key {", "w != nil {", "^TestQueueChanges$"},
+	{"a lease ends with the slot", "the stored form", "fleet.go",
+		`		served.By, served.LeaseUntil = "", time.Time{}
+`,
+		"", "^TestQueueChanges$"},
+	{"in the slot it waits no longer", lawtest.S6, "fleet.go",
+		`		fl = fl.unqueued(incident.Instance, now)
+`,
+		"", "^TestQueueChanges$"},
+	{"an alarm returns from a slot that is void", lawtest.Liveness, "fleet.go",
+		`		fl = fl.waited(back, now)
+`,
+		"", "^TestQueueChanges$"},
+	{"and its resolution with it", "resolved meanwhile", "fleet.go",
+		`			back.ResolvedAt = ended.ResolvedAt
+`,
+		"", "^TestQueueChanges$"},
+	{"an instance waits once", lawtest.S6, "fleet.go",
+		`	if fl.waiterOf(w.Instance) != nil {
+		return fl
+	}
+`,
+		"", "^TestQueueChanges$"},
+	{"an alarm waits in its place", "a free slot goes to the oldest", "fleet.go",
+		"at, _ := slices.BinarySearchFunc(fl.Waiting, w, Waiter.Compare)", "at := len(fl.Waiting)",
+		"^TestQueueChanges$"},
+	{"a change of the queue leaves the record that it was made from",
+		"the caller's record stays as it was", "fleet.go",
+		"fl.Open, fl.Waiting = slices.Clone(fl.Open), slices.Clone(fl.Waiting)",
+		"fl.Open = slices.Clone(fl.Open)", "^TestQueueChanges$"},
+	{"nobody waits for a breaker", "fleet-hourly refuses", "fleet.go",
+		`	case begun >= p.FleetHourly:
+		return ReasonFleetHourly, saw
+	case busy >= p.FleetConcurrent:
+		return ReasonFleetConcurrent, saw
+`,
+		`	case busy >= p.FleetConcurrent:
+		return ReasonFleetConcurrent, saw
+	case begun >= p.FleetHourly:
+		return ReasonFleetHourly, saw
+`,
+		"^TestFleetFull$"},
+	{"a slot tells its alarm, if it waited", "the second result", "fleet.go",
+		`	if s.Waiter != nil {
+		i.Alarm`,
+		`	if false {
+		i.Alarm`,
+		"^TestLostWaiter$"},
+	{"the hour refuses before anything waits", "fleet-hourly refuses", "guards.go",
+		`	case full == ReasonFleetHourly:
+		r.refuse(RuleFleet, full, saw)
+`,
+		"", "^TestWaits$/^the_hour_is_spent"},
+	{"a newcomer is admitted", "a free slot goes to the oldest", "guards.go",
+		"(r.f.Waiter != nil || fleet.admits(&w, r.p, r.f.Now)):", "true:",
+		"^TestWaits$/^a_slot_is_free,_and_an_older"},
+	{"whose turn it is does not queue again", lawtest.Liveness, "guards.go",
+		"(r.f.Waiter != nil || fleet.admits(&w, r.p, r.f.Now)):", "fleet.admits(&w, r.p, r.f.Now):",
+		"^TestTurn$/^a_slot_is_free$|^TestServed$"},
+	{"nobody waits but in mode enforce", "observe mode keeps its own", "guards.go",
+		"case r.p.Mode != ModeEnforce || r.f.Waiter == nil &&", "case r.f.Waiter == nil &&",
+		"^TestWaits$/^nor_in_observe_mode"},
+	{"the queue has its limit", lawtest.S6, "guards.go", "len(fleet.Waiting) >= r.p.FleetWaiting:",
+		"false:", "^TestWaits$/^no_place_is_left$"},
+	{"and is used up to it", "REMEDY_FLEET_WAITING", "guards.go",
+		"len(fleet.Waiting) >= r.p.FleetWaiting:", "len(fleet.Waiting)+1 >= r.p.FleetWaiting:",
+		"^TestWaits$/^the_last_place$"},
+	{"what is too long cannot wait", "the record fits its store", "guards.go",
+		"!fits && r.f.Waiter == nil {", "false && !fits {",
+		"^TestWaits$/^nor_an_alarm_that_is_too_long$"},
+	{"what waits is not asked for again", "others are no error", "next.go",
+		"if f.Waiter != nil && step.Do == DoAnswer && step.Verdict == VerdictPending && !m.underWay() {",
+		"if false {", "^TestTurn$/^out_of_reach:_it_waits_on$"},
+	{"but an incident that has begun is reported", "the contract", "next.go",
+		"step.Verdict == VerdictPending && !m.underWay() {", "step.Verdict == VerdictPending {",
+		"^TestServedOutOfTime$"},
+	{"what was reported is not reported again", "told once", "next.go",
+		`	case f.Reported:
+		return m.afterwards()
+`,
+		"", "^TestTotal$"},
+	{"a turn comes before everything that is asked", lawtest.S2, "next.go",
+		`	case f.Waiter != nil:
+		if step, done := m.turn(); done {
+			return step // before`,
+		`	case f.Waiter != nil:
+		if step, done := m.turn(); false && done {
+			return step // before`,
+		"^TestTurn$/^its_record_is_garbled$"},
+	{"and again after an opening that was void", lawtest.Liveness, "next.go",
+		`	if f.Waiter != nil {
+		if step, done := m.turn(); done {
+			return step
+		}
+	}
+`,
+		"", "^TestEveryHistory$/^obeys,_(comes|another|resolved_while|its_turn)"},
+	{"an incident that is under way is the sweep's", "others are no error", "next.go",
+		"case f.Waiter != nil && len(open.Attempts) > 0:", "case false:",
+		"^TestTurn$/^and_nobody_looks_after_it"},
+	{"an opening of somebody else ends no turn", lawtest.Liveness, "next.go",
+		`		case f.Waiter != nil:
+			return m.stay() // somebody`,
+		`		case false:
+			return m.stay() // somebody`,
+		"^TestTurn$/^somebody_opens_an_incident"},
+	{"another of the sweep ends no turn", lawtest.Liveness, "next.go",
+		`	case f.Leader.leads() && f.Waiter != nil:
+		return m.stay()
+`,
+		"", "^TestTurn$/^another_of_the_sweep"},
+	{"a resolved alarm is told to one that waits", "resolved meanwhile", "next.go",
+		"w != nil && w.ResolvedAt.IsZero() && w.Alarm.Rule == a.Rule &&",
+		"false && w.ResolvedAt.IsZero() && w.Alarm.Rule == a.Rule &&", "^TestWaiterResolved$"},
+	{"of its rule", "resolved meanwhile", "next.go",
+		"w.ResolvedAt.IsZero() && w.Alarm.Rule == a.Rule &&", "w.ResolvedAt.IsZero() &&",
+		"^TestWaiterResolved$"},
+	{"of its account", "resolved meanwhile", "next.go", "w.Alarm.Account == a.Account && !a", "!a",
+		"^TestWaiterResolved$"},
+	{"not older than it", "resolved meanwhile", "next.go", "!a.Time.Before(w.Alarm.Time) &&",
+		"true &&", "^TestWaiterResolved$"},
+	{"once", "no round without a pause", "next.go", "w != nil && w.ResolvedAt.IsZero() && w",
+		"w != nil && w", "^TestWaiterResolved$"},
+	{"the fleet's record is asked for again where it is out of reach", "resolved meanwhile",
+		"next.go",
+		`case f.Fleet.Failure == FailureUnavailable:
+		return answer(VerdictPending`,
+		`case false:
+		return answer(VerdictPending`,
+		"^TestOpening$/^resolved,_and_the_fleet_is_out_of_reach$"},
+	{"the end of one that waited is told before its slot is given back", lawtest.Liveness,
+		"next.go", "case slot.Waiter == nil || ended.Void():", "case true:", "^TestSweptEnd$"},
+	{"but not where nothing was sent", lawtest.Liveness, "next.go",
+		"case slot.Waiter == nil || ended.Void():", "case slot.Waiter == nil:", "^TestSweptEnd$"},
+	{"whoever wrote the end has time to tell it", "told once", "next.go",
+		`case f.Now.Before(m.p.Takeover(m.p.newLease(ended.EndedAt))):
+		return Step{}
+`,
+		`case false:
+		return Step{}
+`,
+		"^TestSweptEnd$"},
+	{"a newcomer does not take away an end that has yet to be told", lawtest.Liveness, "next.go",
+		`case slot.Waiter != nil && !ended.Void():
+`,
+		`case false:
+`,
+		"^TestUntoldEnd$"},
+	{"mode off ends no turn", "the operator", "next.go",
+		`	if p.off() && f.Waiter == nil {
+`,
+		`	if p.off() {
+`,
+		"^TestTurn$/^switched_off,_and_too_old$"},
+	{"nor where the record is out of reach", "the operator", "next.go",
+		"case m.p.off() && f.Waiter == nil:", "case m.p.off():",
+		"^TestTurn$/^switched_off,_too_old,_and_the_ledger"},
+	{"nothing is read for what cannot have its turn", "an ECS call less", "next.go",
+		`r.blind != "" || r.waits && f.Waiter != nil {`, `r.blind != "" {`, "^TestNoSlotAfterAll$"},
+	{"a pause ends no turn", "the operator", "next.go",
+		"case f.Waiter != nil && (r.reason == ReasonPaused ||", "case f.Waiter != nil && (",
+		"^TestTurn$/^a_pause_that_begins"},
+	{"a slot that is taken after all ends no turn", lawtest.Liveness, "next.go",
+		`r.reason == "" && (r.waits ||
+		p.Mode`,
+		`r.reason == "" && (
+		p.Mode`,
+		"^TestNoSlotAfterAll$"},
+	{"what waits is answered before a pause is asked", "the contract", "next.go",
+		`if stage.needs == SourceFleet && r.reason == "" {`, "if false {",
+		"^TestWaits$/^and_on_through_a_pause$"},
+	{"where every slot is taken an alarm waits", "the contract", "next.go",
+		`	case r.waits:
+		return m.await().with(r.findings)
+`,
+		"", "^TestWaits$/^the_last_place$"},
+	{"a slot is taken by whose turn it is", "a free slot goes to the oldest", "protocol.go",
+		`; full != "" || !m.served() {`, `; full != "" {`, "^TestOvertaken$"},
+	{"a newcomer's instance does not wait", lawtest.S6, "protocol.go",
+		"return w == nil && fleet.admits(&newcomer, m.p, f.Now)",
+		"return fleet.admits(&newcomer, m.p, f.Now)", "^TestOvertaken$"},
+	{"and nobody is before it", "a free slot goes to the oldest", "protocol.go",
+		"return w == nil && fleet.admits(&newcomer, m.p, f.Now)",
+		`return w == nil && newcomer.Instance != ""`, "^TestOvertaken$"},
+	{"what was resolved at the last moment gets no slot", "resolved meanwhile", "protocol.go",
+		"w != nil && w.is(&f.Alarm) && w.ResolvedAt.IsZero() &&", "w != nil && w.is(&f.Alarm) &&",
+		"^TestOvertaken$"},
+	{"nor what somebody else judges", lawtest.S2, "protocol.go",
+		"(w.By == f.Owner || !w.leased(m.p, f.Now))", "true", "^TestOvertaken$"},
+	{"the end of one that waited is told before its slot is given back, by its owner",
+		lawtest.Liveness, "protocol.go",
+		`	case fleet.waitedFor(ended.ID): // nobody delivers its alarm again: it is told first
+`,
+		"", "^TestServed$"},
+	{"a write whose fate is not known is made again where it is worth it", "told once",
+		"protocol.go", "m.incident == nil && !m.patient:", "m.incident == nil:",
+		"^TestAfterwards$"},
+	{"only what was told for good is followed", lawtest.Liveness, "facts.go",
+		"f.Reported = step.Result != nil && step.Verdict != VerdictPending",
+		"f.Reported = step.Result != nil", "^TestServedOutOfTime$"},
 }

@@ -43,7 +43,7 @@ func (m *machine) decide() Step {
 	switch {
 	case f.Reported:
 		return m.afterwards()
-	case f.Waiter != nil && m.mayHold():
+	case f.Waiter != nil && m.holds():
 	case f.Waiter != nil:
 		if step, done := m.turn(); done {
 			return step // before anything is asked about it
@@ -236,16 +236,17 @@ func (m *machine) resolve(open *Incident) Step {
 		return ignored
 	}
 	w := f.Fleet.Value.waiterOf(a.Instance)
-	if w != nil && w.ResolvedAt.IsZero() && w.Alarm.Rule == a.Rule && w.Alarm.Account == a.Account &&
-		!a.Time.Before(w.Alarm.Time) && a.Time.Sub(f.Now) <= MaxSkew {
+	if w != nil && w.ResolvedAt.IsZero() && w.Alarm.Rule == a.Rule &&
+		w.Alarm.Account == a.Account && !a.Time.Before(w.Alarm.Time) &&
+		a.Time.Sub(f.Now) <= MaxSkew {
 		return m.write(Write{Fleet: ptr(f.Fleet.Value.waiterResolved(w.Instance, f.Now))})
 	}
 	return ignored
 }
 
-// lookAfterSlot is for a swept slot whose instance has no open incident. The end of one whose alarm had
-// waited is told before its slot is given back: nobody delivers that alarm again. Whoever wrote the end
-// has a lease's time to tell it.
+// lookAfterSlot is for a swept slot whose instance has no open incident. The end of one whose alarm
+// had waited is told before its slot is given back: nobody delivers that alarm again. Whoever wrote
+// the end has a lease's time to tell it.
 func (m *machine) lookAfterSlot() Step {
 	f, slot := m.f, &m.f.Slot
 	ended := f.Record.Value.Ended(slot.Incident)

@@ -182,8 +182,9 @@ func (m *machine) reserve() Step {
 	return m.write(Write{Fleet: ptr(fleet.reserved(m.incident, m.p, f.Now))})
 }
 
-// served reports whether the slot is the alarm's to take: none of its instance waits and nobody else is
-// before it, or it is the one that waited, was not resolved meanwhile, and nobody else judges it.
+// served reports whether the slot is the alarm's to take: none of its instance waits and nobody
+// else is before it, or it is the one that waited, was not resolved meanwhile, and nobody else
+// judges it.
 func (m *machine) served() bool {
 	f, fleet := m.f, &m.f.Fleet.Value
 	w := fleet.waiterOf(m.incident.Instance)

@@ -301,10 +301,10 @@ func longest(p *Policy) time.Duration {
 	return p.IncidentLimit + p.AttemptTimeout + p.BootGrace + 2*p.Lease
 }
 
-// settle checks LIVENESS at the end of a history: with nobody else about, and slots coming free, the sweep
-// ends every incident and judges every alarm that waits in a bounded time, and every verdict is reported:
-// one that was lost with its process, to the next delivery of its event, or to the sweep where nobody
-// delivers it again. It returns what does not hold.
+// settle checks LIVENESS at the end of a history: with nobody else about, and slots coming free,
+// the sweep ends every incident and judges every alarm that waits in a bounded time, and every
+// verdict is reported: one that was lost with its process, to the next delivery of its event, or to
+// the sweep where nobody delivers it again. It returns what does not hold.
 func (x *searched) settle() string {
 	w := &x.w
 	x.over = true
@@ -360,8 +360,8 @@ func (x *searched) settle() string {
 	return ""
 }
 
-// due is when a sweep has something to do: what somebody holds is left to him for as long as his lease
-// runs, and the end of an incident to whoever wrote it.
+// due is when a sweep has something to do: what somebody holds is left to him for as long as his
+// lease runs, and the end of an incident to whoever wrote it.
 func (x *searched) due() time.Time {
 	w, p := &x.w, &x.w.policy
 	var due time.Time
@@ -397,14 +397,15 @@ type namedGuest struct {
 	guest
 }
 
-// guests are the behaviours that the search starts from. The first ones are told apart by whatever an
-// attempt may come to; some depths look at these only.
+// guests are the behaviours that the search starts from. The first ones are told apart by whatever
+// an attempt may come to; some depths look at these only.
 var guests = []namedGuest{
 	{"obeys", guest{}},
 	{"ignores one", guest{ignores: 1}},
 	{"ignores everything", guest{ignores: 9, ignoresForce: 9}},
 	{"sticks in Stopping", guest{sticks: "Stopping"}},
-	{"late, and mute, its StartTime the same", guest{mute: true, same: true, delay: 150 * time.Second}},
+	{"late, and mute, its StartTime the same", guest{mute: true, same: true,
+		delay: 150 * time.Second}},
 
 	{"ignores every graceful one", guest{ignores: 9}},
 	{"shrugs", guest{ignores: 9, shrugs: true}},
@@ -441,9 +442,9 @@ func origin(name, second string) (*searched, error) {
 	return x, x.crowd(second)
 }
 
-// crowd sets up the origins that are about the queue. One other instance has the only slot, so that the
-// alarm waits; where the turn is the first one's, it waits already and the slot is free, and the timer
-// comes by: once, or twice at the same moment.
+// crowd sets up the origins that are about the queue. One other instance has the only slot, so that
+// the alarm waits; where the turn is the first one's, it waits already and the slot is free, and
+// the timer comes by: once, or twice at the same moment.
 func (x *searched) crowd(second string) error {
 	w := &x.w
 	w.policy.FleetConcurrent, w.policy.FleetWaiting = 1, 1
@@ -463,7 +464,8 @@ func (x *searched) crowd(second string) error {
 			x.p[1] = *sweep(x.timer())
 		}
 	default:
-		w.policy.FleetConcurrent, w.policy.FleetWaiting = Armed().FleetConcurrent, Armed().FleetWaiting
+		w.policy.FleetConcurrent = Armed().FleetConcurrent
+		w.policy.FleetWaiting = Armed().FleetWaiting
 		w.laws.Policy = w.policy
 		return nil
 	}

@@ -586,7 +586,8 @@ func queue(t *rapid.T, p *remedy.Policy, f *remedy.Facts, step *remedy.Step) {
 		}
 	}
 	began := len(after.Waiting) > len(before.Waiting) && len(after.Open) == len(before.Open)
-	if began != step.Waits() || began && (len(before.Waiting) >= p.FleetWaiting || f.Waiter != nil) {
+	if began != step.Waits() || began && (len(before.Waiting) >= p.FleetWaiting ||
+		f.Waiter != nil) {
 		t.Fatalf("of %d, %d wait now: %+v", len(before.Waiting), len(after.Waiting), step)
 	}
 }

@@ -10,16 +10,17 @@ import (
 	"ecs-remedy/events"
 )
 
-// This file is about alarms that wait for a slot: when one does, whose turn it is, and how it is judged
-// again. An alarm that waits was let through by every guard but the fleet's limit, so the queue holds
-// only what could be restarted. Its turn goes
+// This file is about alarms that wait for a slot: when one does, whose turn it is, and how it is
+// judged again. An alarm that waits was let through by every guard but the fleet's limit, so the
+// queue holds only what could be restarted. Its turn goes
 //
 //	the lease on it in the fleet's record -> judged like any alarm -> the answer -> out of the queue
-//	... -> the opening in the instance's record -> the alarm moves into its slot, in one write -> claim
+//	... -> the opening in the instance's record -> it moves into its slot, in one write -> claim
 //	... -> the end in the instance's record -> the answer -> the slot is given back
 //
-// so that a crash between any two loses none: whoever looks next finds it in the queue or in a slot, and
-// nothing leaves either before its end was told. A crash after that makes it be told twice.
+// so that a crash between any two loses none: whoever looks next finds it in the queue or in a
+// slot, and nothing leaves either before its end was told. A crash after that makes it be told
+// twice.
 
 // Waiter is an alarm that waits for a slot. An instance has one at most.
 type Waiter struct {
@@ -33,8 +34,8 @@ type Waiter struct {
 	LeaseUntil time.Time `json:"leaseUntil,omitzero"`
 }
 
-// WaitingAlarm is all of an alarm that it takes to judge it again and to tell its end. It is stored:
-// never change a field's meaning.
+// WaitingAlarm is all of an alarm that it takes to judge it again and to tell its end. It is
+// stored: never change a field's meaning.
 type WaitingAlarm struct {
 	AlarmRef
 	Weak        bool   `json:"weak,omitempty"`
@@ -52,11 +53,13 @@ const WaiterSize = 1 << 10
 func (f *Facts) waiter() Waiter {
 	a := &f.Alarm
 	return Waiter{Instance: a.Instance, Region: f.InstanceRegion(), Since: f.Now.UTC(),
-		Alarm: WaitingAlarm{AlarmRef: refer(a), Weak: a.Weak, Account: a.Account, Product: a.Product,
-			Event: a.Event, EventStatus: a.EventStatus, Metric: a.Metric}}
+		Alarm: WaitingAlarm{AlarmRef: refer(a), Weak: a.Weak, Account: a.Account,
+			Product: a.Product,
+			Event:   a.Event, EventStatus: a.EventStatus, Metric: a.Metric}}
 }
 
-// cut shortens the name of the alarm until all of it has room; false: it has none even without a name.
+// cut shortens the name of the alarm until all of it has room; false: it has none even without a
+// name.
 func (w Waiter) cut() (Waiter, bool) {
 	const ellipsis = "…"
 	name := w.Alarm.Name
@@ -116,8 +119,8 @@ func (w Waiter) Compare(other Waiter) int {
 	return 0
 }
 
-// leased reports whether somebody judges the alarm now, as far as the lease tells. A lease that ends
-// later than any of ours could holds nothing.
+// leased reports whether somebody judges the alarm now, as far as the lease tells. A lease that
+// ends later than any of ours could holds nothing.
 func (w *Waiter) leased(p *Policy, now time.Time) bool {
 	return now.Before(p.Takeover(w.LeaseUntil)) && !p.absurd(w.LeaseUntil, now)
 }
@@ -125,7 +128,8 @@ func (w *Waiter) leased(p *Policy, now time.Time) bool {
 // Judged reports whether somebody judges the alarm at this moment.
 func (w *Waiter) Judged(p Policy, now time.Time) bool { return w.leased(&p, now) }
 
-// wants reports whether the alarm may still come to a slot: it was not resolved, and is not too old.
+// wants reports whether the alarm may still come to a slot: it was not resolved, and is not too
+// old.
 func (w *Waiter) wants(p *Policy, now time.Time) bool {
 	return w.ResolvedAt.IsZero() && now.Sub(w.Alarm.Time) <= p.AlarmMaxAge
 }
@@ -143,8 +147,8 @@ func (fl *Fleet) waiterOf(instance string) *Waiter {
 	return nil
 }
 
-// unpromised is how many slots are neither taken nor about to be by an alarm that is being judged; it
-// may be negative.
+// unpromised is how many slots are neither taken nor about to be by an alarm that is being judged;
+// it may be negative.
 func (fl *Fleet) unpromised(p *Policy, now time.Time) int {
 	free := p.FleetConcurrent - fl.busy(p, now)
 	for i := range fl.Waiting {
@@ -155,8 +159,8 @@ func (fl *Fleet) unpromised(p *Policy, now time.Time) int {
 	return free
 }
 
-// admits reports whether an alarm that does not wait yet gets a slot at once: one is free, and nobody
-// with an older alarm waits for it.
+// admits reports whether an alarm that does not wait yet gets a slot at once: one is free, and
+// nobody with an older alarm waits for it.
 func (fl *Fleet) admits(newcomer *Waiter, p *Policy, now time.Time) bool {
 	for i := range fl.Waiting {
 		w := &fl.Waiting[i]
@@ -167,10 +171,10 @@ func (fl *Fleet) admits(newcomer *Waiter, p *Policy, now time.Time) bool {
 	return fl.unpromised(p, now) > 0
 }
 
-// DueWaiters are the alarms whose turn it is, oldest first: those that have waited for nothing, since
-// they were resolved or are too old by now; and as many others as slots are free. One of another region
-// is left to the function that runs there. While everything is paused it is nobody's turn, and in
-// another mode than enforce nobody gets a slot.
+// DueWaiters are the alarms whose turn it is, oldest first: those that have waited for nothing,
+// since they were resolved or are too old by now; and as many others as slots are free. One of
+// another region is left to the function that runs there. While everything is paused it is nobody's
+// turn, and in another mode than enforce nobody gets a slot.
 func (fl *Fleet) DueWaiters(p Policy, region string, now time.Time) []Waiter {
 	if fl.Paused.On(now) {
 		return nil
@@ -194,14 +198,15 @@ func (fl *Fleet) DueWaiters(p Policy, region string, now time.Time) []Waiter {
 	return due
 }
 
-// TakeTurn makes the facts those of an alarm that waits, as a reading of the fleet's record shows it.
+// TakeTurn makes the facts those of an alarm that waits, as a reading of the fleet's record shows
+// it.
 func (f *Facts) TakeTurn(w Waiter, book Book, fleet Reading[Fleet]) {
 	f.Waiter, f.Alarm, f.Book, f.Fleet, f.Redelivered = &w, w.alarm(), book, fleet, false
 }
 
-// Succeed makes the facts those of the alarm whose turn it is now that incidents have settled, which
-// gave their slots free: of the oldest one that gets a slot, or that has waited for nothing. False: no
-// incident has settled, nobody waits for it, or this invocation has no time for others.
+// Succeed makes the facts those of the alarm whose turn it is now that incidents have settled,
+// which gave their slots free: of the oldest one that gets a slot, or that has waited for nothing.
+// False: no incident has settled, nobody waits for it, or this invocation has no time for others.
 func (f *Facts) Succeed(p Policy, settled []*Facts) bool {
 	if f.passed(f.StopAt) || !f.ClaimBy.IsZero() {
 		return false
@@ -225,26 +230,28 @@ func (f *Facts) Succeed(p Policy, settled []*Facts) bool {
 	return true
 }
 
-// ForOthers reports whether this is done for others than those who delivered the invocation's event: it
-// never makes the answer to them an error.
+// ForOthers reports whether this is done for others than those who delivered the invocation's
+// event: it never makes the answer to them an error.
 func (f *Facts) ForOthers() bool { return f.Swept || f.Waiter != nil }
 
-// Leads reports whether the alarm may speak for its instance among those of one event. One that says
-// that the hang is over does not: it is told to whom it concerns, and no other alarm is judged by it.
+// Leads reports whether the alarm may speak for its instance among those of one event. One that
+// says that the hang is over does not: it is told to whom it concerns, and no other alarm is judged
+// by it.
 func (f *Facts) Leads() bool { return f.Alarm.State != events.StateResolved }
 
 // Compare orders the alarms of one event as they get their slots: the oldest first.
 func (f *Facts) Compare(other *Facts) int { return f.Alarm.Time.Compare(other.Alarm.Time) }
 
-// Hear takes over what another alarm of the same event has learned of the fleet since this one's record
-// of it was read.
+// Hear takes over what another alarm of the same event has learned of the fleet since this one's
+// record of it was read.
 func (f *Facts) Hear(other *Facts) {
 	if f.Book == other.Book && other.Fleet.OK() && !other.Fleet.At.Before(f.Fleet.At) {
 		f.Fleet = other.Fleet
 	}
 }
 
-// alreadyWaits answers an alarm whose instance has one that waits: it is that one, or it adds nothing.
+// alreadyWaits answers an alarm whose instance has one that waits: it is that one, or it adds
+// nothing.
 func (m *machine) alreadyWaits() (Step, bool) {
 	f := m.f
 	if f.Waiter != nil || !f.Fleet.OK() {
@@ -269,9 +276,6 @@ func (m *machine) place(fleet *Fleet) string {
 // await writes down that the alarm waits from now on.
 func (m *machine) await() Step {
 	f := m.f
-	if f.passed(f.StopAt) {
-		return m.outOfTime()
-	}
 	w, _ := f.waiter().cut()
 	fleet := f.Fleet.Value.waited(w, f.Now)
 	step := m.write(Write{Fleet: &fleet})
@@ -284,8 +288,8 @@ func (m *machine) await() Step {
 
 const tooLong = "its alarm is too long to be kept until a slot is free"
 
-// turn is for an alarm that waited, before it is judged again: whoever judges it leases it first, so
-// that nobody else does. It reports false where it is to be judged now.
+// turn is for an alarm that waited, before it is judged again: whoever judges it leases it first,
+// so that nobody else does. It reports false where it is to be judged now.
 func (m *machine) turn() (Step, bool) {
 	f, fleet := m.f, &m.f.Fleet.Value
 	switch {
@@ -307,8 +311,6 @@ func (m *machine) turn() (Step, bool) {
 	case !w.leased(m.p, f.Now):
 		leased := fleet.leased(w.Instance, f.Owner, m.p, f.Now)
 		return m.write(Write{Fleet: &leased}), true
-	case fleet.Paused.On(f.Now):
-		return m.stay(), true
 	case !w.ResolvedAt.IsZero():
 		return answer(VerdictIgnored, ReasonResolved, "its alarm was resolved at "+
 			stamp(w.ResolvedAt)), true
@@ -322,17 +324,11 @@ func (m *machine) due(w *Waiter) bool {
 	return slices.ContainsFunc(due, func(d Waiter) bool { return d.Instance == w.Instance })
 }
 
-// mayHold reports whether this invocation holds an incident, or may do so: the fate of its opening is
-// not known yet.
-func (m *machine) mayHold() bool {
-	f := m.f
-	switch {
-	case m.seen.Incident != nil || m.seen.Ending != nil:
-		return true
-	case f.Record.OK():
-		return f.Record.Value.Open != nil && f.Record.Value.Open.Owner == f.Owner
-	}
-	return !f.Record.Read() && f.Written.Wrote == WroteUnknown && !f.Written.Fleet
+// holds reports whether this invocation holds an incident, or did until something befell that.
+func (m *machine) holds() bool {
+	open := m.f.Record.Value.Open
+	return m.seen.Incident != nil || m.seen.Ending != nil ||
+		m.f.Record.OK() && open != nil && open.Owner == m.f.Owner
 }
 
 // stay lets go of an alarm that cannot have its turn now. It keeps its place.
@@ -353,8 +349,9 @@ func (m *machine) stay() Step {
 	return step
 }
 
-// afterwards is what may be done only when the answer has been reported: an alarm that waited leaves the
-// queue, and an incident that it led to its slot. Should this not come to be, the answer is told again.
+// afterwards is what may be done only when the answer has been reported: an alarm that waited
+// leaves the queue, and an incident that it led to its slot. Should this not come to be, the answer
+// is told again.
 func (m *machine) afterwards() Step {
 	f := m.f
 	ended := m.seen.Ending

@@ -42,7 +42,8 @@ func TestQueueChanges(t *testing.T) {
 	}
 	begun := Begun{At: now, Instance: "i-1", Incident: void.ID}
 	one, two, three := waiterAt("i-1", -30), waiterAt("i-2", -20), waiterAt("i-3", -10)
-	tie := waiterAt("i-4", -20)
+	one.Since = now // it was delivered late
+	tie := waiterAt("i-0", -20)
 	tie.Since = tie.Since.Add(time.Nanosecond)
 	leased := one
 	leased.By, leased.LeaseUntil = "me", now.Add(p.Lease)
@@ -60,11 +61,13 @@ func TestQueueChanges(t *testing.T) {
 		{"the first to wait", Fleet{}, func(fl Fleet) Fleet { return fl.waited(one, local) },
 			Fleet{Waiting: []Waiter{one}}},
 		{"a younger alarm waits behind", Fleet{Waiting: []Waiter{one}},
-			func(fl Fleet) Fleet { return fl.waited(two, local) }, Fleet{Waiting: []Waiter{one, two}}},
+			func(fl Fleet) Fleet { return fl.waited(two, local) }, Fleet{Waiting: []Waiter{one,
+				two}}},
 		{"an older one in front, whoever came first", Fleet{Waiting: []Waiter{two, three}},
 			func(fl Fleet) Fleet { return fl.waited(one, local) },
 			Fleet{Waiting: []Waiter{one, two, three}}},
-		{"of two alarms of one moment the one that waits longer", Fleet{Waiting: []Waiter{tie, three}},
+		{"of two alarms of one moment the one that waits longer", Fleet{Waiting: []Waiter{tie,
+			three}},
 			func(fl Fleet) Fleet { return fl.waited(two, local) },
 			Fleet{Waiting: []Waiter{two, tie, three}}},
 		{"an instance waits once", Fleet{Waiting: []Waiter{one}}, func(fl Fleet) Fleet {
@@ -79,7 +82,8 @@ func TestQueueChanges(t *testing.T) {
 			func(fl Fleet) Fleet { return fl.leased("i-1", "me", p, local) },
 			Fleet{Waiting: []Waiter{two}}},
 		{"let go", Fleet{Waiting: []Waiter{leased, two}},
-			func(fl Fleet) Fleet { return fl.unleased("i-1", local) }, Fleet{Waiting: []Waiter{one, two}}},
+			func(fl Fleet) Fleet { return fl.unleased("i-1", local) }, Fleet{Waiting: []Waiter{one,
+				two}}},
 		{"resolved", Fleet{Waiting: []Waiter{one, two}},
 			func(fl Fleet) Fleet { return fl.waiterResolved("i-1", local) },
 			Fleet{Waiting: []Waiter{over, two}}},
@@ -89,7 +93,12 @@ func TestQueueChanges(t *testing.T) {
 		{"it moves into its slot", Fleet{Waiting: []Waiter{leased, two}},
 			func(fl Fleet) Fleet { return fl.reserved(incident(0), p, local) },
 			Fleet{Open: []Slot{slot(&one)}, Begun: []Begun{begun}, Waiting: []Waiter{two}}},
-		{"another alarm's incident leaves it where it is", Fleet{Waiting: []Waiter{two}},
+		{"not into that of another alarm", Fleet{Waiting: []Waiter{one}}, func(fl Fleet) Fleet {
+			i := incident(0)
+			i.Alarm.Key = "another"
+			return fl.reserved(i, p, local)
+		}, Fleet{Open: []Slot{slot(nil)}, Begun: []Begun{begun}, Waiting: []Waiter{one}}},
+		{"another instance's incident leaves it where it is", Fleet{Waiting: []Waiter{two}},
 			func(fl Fleet) Fleet { return fl.reserved(incident(0), p, local) },
 			Fleet{Open: []Slot{slot(nil)}, Begun: []Begun{begun}, Waiting: []Waiter{two}}},
 		{"a reservation that is void: it returns to its place, and nothing has begun",
@@ -113,14 +122,15 @@ func TestQueueChanges(t *testing.T) {
 			t.Errorf("%s: (-want +got)\n%s", row.why, diff)
 		}
 		if now := fleetShape(&before); now != shape {
-			t.Errorf("%s: the record that it was made from was\n%s\nand is\n%s", row.why, shape, now)
+			t.Errorf("%s: the record that it was made from was\n%s\nand is\n%s", row.why, shape,
+				now)
 		}
 		recordAllUTC(t, row.why, reflect.ValueOf(after))
 	}
 }
 
-// What is kept of an alarm takes 1 KB at most, whatever it says and whoever judges it; only its name is
-// cut for that.
+// What is kept of an alarm takes 1 KB at most, whatever it says and whoever judges it; only its
+// name is cut for that.
 func TestWaiterSize(t *testing.T) {
 	long := func(n int, of string) string { return strings.Repeat(of, n) }
 	for _, row := range []struct {
@@ -138,9 +148,11 @@ func TestWaiterSize(t *testing.T) {
 		{"a name of 512 bytes", func(a *events.Alarm) { a.Name = long(512, "x") }, true, true},
 		{"a name in which every byte takes six", func(a *events.Alarm) { a.Name = long(512, "<") },
 			true, true},
-		{"a name that is cut within a character", func(a *events.Alarm) { a.Name = long(170, "机") },
-			true, true},
-		{"a key that leaves no room for a name", func(a *events.Alarm) { a.Key = long(500, "x") }, false,
+		{"a name that is cut within a character", func(a *events.Alarm) {
+			a.Name = long(170, "机")
+		}, true, true},
+		{"a key that leaves no room for a name", func(a *events.Alarm) { a.Key = long(500, "x") },
+			false,
 			true},
 		{"a rule in which every byte takes six", func(a *events.Alarm) { a.Rule = long(512, "&") },
 			false, true},
@@ -189,7 +201,8 @@ func TestWaiterSize(t *testing.T) {
 	}
 }
 
-// others puts alarms of other instances into the queue, each so many seconds older than the candidate's.
+// others puts alarms of other instances into the queue, each so many seconds older than the
+// candidate's.
 func others(change func(c *candidate, w *Waiter), older ...time.Duration) func(*candidate) {
 	return func(c *candidate) {
 		for n, d := range older {
@@ -260,7 +273,8 @@ func TestWaits(t *testing.T) {
 			ReasonFleetConcurrent, everything},
 		{"no place is left", all(busy(3), others(nil, second, 2*second), room(2)), VerdictRefused,
 			ReasonFleetConcurrent, noECS},
-		{"the limit was lowered", all(busy(3), others(nil, second, 2*second), room(0)), VerdictRefused,
+		{"the limit was lowered", all(busy(3), others(nil, second, 2*second), room(0)),
+			VerdictRefused,
 			ReasonFleetConcurrent, noECS},
 		{"the hour is spent: nobody waits for a breaker", all(busy(3), hour), VerdictRefused,
 			ReasonFleetHourly, noECS},
@@ -279,13 +293,16 @@ func TestWaits(t *testing.T) {
 			all(room(50), others(nil, second)), VerdictWaiting, ReasonFleetConcurrent, everything},
 
 		{"the last slot is about to be another's, who is judged",
-			all(busy(2), others(judgedBy("you", 1), -second)), VerdictWaiting, ReasonFleetConcurrent,
+			all(busy(2), others(judgedBy("you", 1),
+				-second)), VerdictWaiting, ReasonFleetConcurrent,
 			everything},
-		{"one more is free than are promised", all(busy(1), others(judgedBy("you", 1), second)), "", "",
+		{"one more is free than are promised", all(busy(1), others(judgedBy("you", 1), second)), "",
+			"",
 			everything},
 		{"whoever judged it is silent for a lease and a tenth",
 			all(busy(2), others(judgedBy("you", -6*second), -second)), "", "", everything},
-		{"and was still heard just before", all(busy(2), others(judgedBy("you", -6*second+1), -second)),
+		{"and was still heard just before", all(busy(2), others(judgedBy("you", -6*second+1),
+			-second)),
 			VerdictWaiting, ReasonFleetConcurrent, everything},
 		{"a lease of the distant future is none",
 			all(busy(2), others(judgedBy("you", 3*time.Minute+1), -second)), "", "", everything},
@@ -293,7 +310,8 @@ func TestWaits(t *testing.T) {
 			others(judgedBy("you", 3*time.Minute), -second)), VerdictWaiting, ReasonFleetConcurrent,
 			everything},
 		{"one that is judged, and over, needs no slot", all(busy(2),
-			others(func(c *candidate, w *Waiter) { judgedBy("you", 1)(c, w); resolvedOne(c, w) }, second)),
+			others(func(c *candidate, w *Waiter) { judgedBy("you", 1)(c, w); resolvedOne(c, w) },
+				second)),
 			"", "", everything},
 
 		{"the same alarm waits", all(busy(3), itself(nil)), VerdictWaiting, ReasonFleetConcurrent,
@@ -307,7 +325,8 @@ func TestWaits(t *testing.T) {
 		{"one with this key, and of another time", itself(func(w *Waiter) {
 			w.Alarm.Time = w.Alarm.Time.Add(-1)
 		}), VerdictRefused, ReasonInProgress, noECS},
-		{"nobody begins to wait in a pause", all(busy(3), pause), VerdictRefused, ReasonPaused, noECS},
+		{"nobody begins to wait in a pause", all(busy(3), pause), VerdictRefused, ReasonPaused,
+			noECS},
 		{"nor in observe mode, where nothing is under way", all(busy(3), func(c *candidate) {
 			c.Mode = ModeObserve
 		}), VerdictRefused, ReasonFleetConcurrent, noECS},
@@ -333,8 +352,10 @@ func TestWaits(t *testing.T) {
 			for c.comesTo(&step) == toWait { // for another look
 				step, c.read = c.after(step), strings.Fields(everything)
 			}
-			if do := c.comesTo(&step); do != want || step.Verdict != row.verdict || step.Reason != row.reason {
-				t.Fatalf("%s, %s %s: %s\nwant %s, %s %s", do, step.Verdict, step.Reason, step.Why, want,
+			if do := c.comesTo(&step); do != want || step.Verdict != row.verdict ||
+				step.Reason != row.reason {
+				t.Fatalf("%s, %s %s: %s\nwant %s, %s %s", do, step.Verdict, step.Reason, step.Why,
+					want,
 					row.verdict, row.reason)
 			}
 			if reads := strings.Join(c.read, " "); reads != row.reads {
@@ -414,6 +435,8 @@ func TestTurn(t *testing.T) {
 			switch source {
 			case SourceRecord:
 				c.Record.Failure = failure
+			case SourceFleet:
+				c.Fleet.Failure = failure
 			case SourceInstance:
 				c.Instance.Failure = failure
 			}
@@ -431,24 +454,34 @@ func TestTurn(t *testing.T) {
 		{"a slot is free", busy(2), "", "", "", "fleet"},
 		{"none is", busy(3), "", "", stays, ""},
 		{"an older one has its turn", all(busy(2), others(nil, time.Second)), "", "", stays, ""},
-		{"two slots, and one that is older", all(busy(1), others(nil, time.Second)), "", "", "", "fleet"},
+		{"two slots, and one that is older", all(busy(1), others(nil, time.Second)), "", "", "",
+			"fleet"},
 		{"an older one is over: it needs no slot", all(busy(2), others(
-			func(c *candidate, w *Waiter) { w.ResolvedAt = c.Now }, time.Second)), "", "", "", "fleet"},
+			func(c *candidate, w *Waiter) { w.ResolvedAt = c.Now }, time.Second)), "", "", "",
+			"fleet"},
 		{"somebody judges a younger one, and that has the slot",
 			all(busy(2), others(judgedBy("you", 1), -time.Second)), "", "", stays, ""},
-		{"somebody judges it", waiter(judgedBy("you", 1)), "", "", stays, ""},
-		{"somebody did, and is silent", waiter(judgedBy("you", -6*time.Second)), "", "", "", "fleet"},
-		{"and was still heard just before", waiter(judgedBy("you", -6*time.Second+1)), "", "", stays, ""},
-		{"our own lease is over: it is taken anew", waiter(judgedBy("me", -6*time.Second)), "", "", "",
+		{"no slot is free after all", all(busy(3), waiter(judgedBy("me", time.Minute))), "", "",
+			stays,
 			"fleet"},
-		{"it is gone: somebody told its end", func(c *candidate) { c.Fleet.Value.Waiting = nil }, "", "",
+		{"somebody judges it", waiter(judgedBy("you", 1)), "", "", stays, ""},
+		{"somebody did, and is silent", waiter(judgedBy("you", -6*time.Second)), "", "", "",
+			"fleet"},
+		{"and was still heard just before", waiter(judgedBy("you", -6*time.Second+1)), "", "",
+			stays, ""},
+		{"our own lease is over: it is taken anew", waiter(judgedBy("me", -6*time.Second)), "", "",
+			"",
+			"fleet"},
+		{"it is gone: somebody told its end", func(c *candidate) { c.Fleet.Value.Waiting = nil },
+			"", "",
 			gone, ""},
 		{"another alarm of its instance is in its place",
 			waiter(func(_ *candidate, w *Waiter) { w.Alarm.Key = "other" }), "", "", stays, ""},
 		{"of another region: it is left to that", waiter(func(_ *candidate, w *Waiter) {
 			w.Region = "cn-beijing"
 		}), "", "", stays, ""},
-		{"of no region: it is of any", waiter(func(_ *candidate, w *Waiter) { w.Region = "" }), "", "", "",
+		{"of no region: it is of any", waiter(func(_ *candidate, w *Waiter) { w.Region = "" }), "",
+			"", "",
 			"fleet"},
 
 		{"a pause keeps it waiting", pause, "", "", stays, ""},
@@ -456,15 +489,20 @@ func TestTurn(t *testing.T) {
 		{"a pause that begins while it is judged lets go of it",
 			all(pause, waiter(judgedBy("me", time.Minute))), "", "", stays, "fleet"},
 		{"resolved meanwhile", resolved, VerdictIgnored, ReasonResolved, gone, "fleet fleet"},
-		{"resolved, and no slot is free", all(resolved, busy(3)), VerdictIgnored, ReasonResolved, gone,
+		{"resolved, and no slot is free", all(resolved, busy(3)), VerdictIgnored, ReasonResolved,
+			gone,
 			"fleet fleet"},
 		{"as old as may be", aged(15 * time.Minute), "", "", "", "fleet"},
-		{"too old", aged(15*time.Minute + 1), VerdictRefused, ReasonStaleAlarm, gone, "fleet fleet"},
+		{"too old", aged(15*time.Minute + 1), VerdictRefused, ReasonStaleAlarm, gone,
+			"fleet fleet"},
 		{"too old, and no slot is free", all(aged(15*time.Minute+1), busy(3)), VerdictRefused,
 			ReasonStaleAlarm, gone, "fleet fleet"},
 		{"switched off: it waits on", mode(ModeOff), "", "", stays, ""},
 		{"switched off, and too old", all(mode(ModeOff), aged(15*time.Minute+1)), VerdictRefused,
 			ReasonStaleAlarm, gone, "fleet fleet"},
+		{"switched off, too old, and the ledger is out of reach", all(mode(ModeOff),
+			aged(15*time.Minute+1), failing(SourceRecord, FailureUnavailable)), "", "", stays,
+			"fleet fleet"},
 		{"to observe mode it is nothing", mode(ModeObserve), "", "", stays, ""},
 		{"but that it is too old", all(mode(ModeObserve), aged(15*time.Minute+1)), VerdictRefused,
 			ReasonStaleAlarm, gone, "fleet fleet"},
@@ -472,7 +510,8 @@ func TestTurn(t *testing.T) {
 
 		{"locked meanwhile", func(c *candidate) { c.Instance.Value.Locks = []string{"security"} },
 			VerdictRefused, ReasonSecurityLocked, gone, "fleet fleet"},
-		{"stopped meanwhile", status("Stopped"), VerdictRefused, ReasonNotRunning, gone, "fleet fleet"},
+		{"stopped meanwhile", status("Stopped"), VerdictRefused, ReasonNotRunning, gone,
+			"fleet fleet"},
 		{"alive again", func(c *candidate) { c.Vitals.Value.Heartbeat = c.Now }, VerdictRefused,
 			ReasonGuestAlive, gone, "fleet fleet"},
 		{"no longer a metric that is cured", func(c *candidate) {
@@ -484,6 +523,7 @@ func TestTurn(t *testing.T) {
 			"fleet fleet"},
 		{"the ledger is out of reach", failing(SourceRecord, FailureUnavailable), "", "", stays,
 			"fleet fleet"},
+		{"the fleet's record is", failing(SourceFleet, FailureUnavailable), "", "", stays, ""},
 		{"its record is garbled", failing(SourceRecord, FailureUnreadable), VerdictRefused,
 			ReasonUnreadable, gone, "fleet fleet"},
 		{"no time: it waits on", func(c *candidate) { c.StopAt = c.Now }, "", "", stays, ""},
@@ -492,12 +532,16 @@ func TestTurn(t *testing.T) {
 
 		{"somebody opens an incident at this moment", open("you", 0, time.Minute), "", "", stays,
 			"fleet fleet"},
-		{"somebody did, and never claimed", open("you", 0, -7*time.Second), "", "", "", "fleet record"},
-		{"an incident is under way", open("you", 1, time.Minute), VerdictRefused, ReasonInProgress, gone,
+		{"somebody did, and never claimed", open("you", 0, -7*time.Second), "", "", "",
+			"fleet record"},
+		{"an incident is under way", open("you", 1, time.Minute), VerdictRefused, ReasonInProgress,
+			gone,
 			"fleet fleet"},
-		{"and nobody looks after it: that is the sweep's", open("you", 1, -time.Hour), VerdictRefused,
+		{"and nobody looks after it: that is the sweep's", open("you", 1, -time.Hour),
+			VerdictRefused,
 			ReasonInProgress, gone, "fleet fleet"},
-		{"another of the sweep leads for its instance", func(c *candidate) { c.Leader.Leads = true }, "",
+		{"another of the sweep leads for its instance",
+			func(c *candidate) { c.Leader.Leads = true }, "",
 			"", stays, "fleet fleet"},
 	} {
 		t.Run(row.why, func(t *testing.T) {
@@ -514,7 +558,8 @@ func TestTurn(t *testing.T) {
 			}
 			if do != want || step.Verdict != row.verdict || step.Reason != row.reason ||
 				(step.Result == nil) != (row.verdict == "") {
-				t.Fatalf("%s, %s %s: %s\nwant %s, %s %s", do, step.Verdict, step.Reason, step.Why, want,
+				t.Fatalf("%s, %s %s: %s\nwant %s, %s %s", do, step.Verdict, step.Reason, step.Why,
+					want,
 					row.verdict, row.reason)
 			}
 			if want == toOpen {
@@ -558,6 +603,18 @@ func TestTurn(t *testing.T) {
 	}
 }
 
+// Where no slot is free after all, nothing is asked about the instance.
+func TestNoSlotAfterAll(t *testing.T) {
+	c := its(busy(3))
+	judgedBy("me", time.Minute)(c, &c.Fleet.Value.Waiting[0])
+	if step := c.ask(); step.Do != DoAnswer || step.Result != nil {
+		t.Errorf("%+v", step)
+	}
+	if read := strings.Join(c.read, " "); read != "fleet ledger" {
+		t.Errorf("read %q", read)
+	}
+}
+
 // From the queue into a slot, and out of it: the slot is given back only when the end was told.
 func TestServed(t *testing.T) {
 	c := its()
@@ -583,13 +640,180 @@ func TestServed(t *testing.T) {
 		t.Error("its slot is given back before its end was told")
 	}
 	c.tell(step)
-	if len(c.Fleet.Value.Open) != 0 || len(c.Fleet.Value.Waiting) != 0 || len(c.Fleet.Value.Begun) != 1 {
+	if len(c.Fleet.Value.Open) != 0 || len(c.Fleet.Value.Waiting) != 0 ||
+		len(c.Fleet.Value.Begun) != 1 {
 		t.Errorf("its end was told: %+v", c.Fleet.Value)
 	}
 }
 
-// The sweep tells the end of an incident whose alarm had waited, if whoever wrote it did not: it has a
-// lease's time for that. Of any other incident the slot alone is given back.
+// An incident that has begun is no longer an alarm that waits: where the time is over, it says
+// where it stands, and keeps its slot.
+func TestServedOutOfTime(t *testing.T) {
+	c := its()
+	c.opensAndSends(t, c.ask())
+	c.told.StopAt = c.Now.Add(time.Second)
+	step := c.goOn()
+	for c.comesTo(&step) != toAnswer {
+		step = c.after(step)
+	}
+	if step.Verdict != VerdictPending || step.Reason != ReasonOutOfTime || step.Result == nil ||
+		step.Result.Incident == "" {
+		t.Fatalf("%+v", step)
+	}
+	c.tell(step)
+	if c.told.Reported || len(c.Fleet.Value.Open) != 1 || !c.Record.Value.Open.LeaseUntil.IsZero() {
+		t.Errorf("it is reported for good: %v; %+v, %+v", c.told.Reported, c.Fleet.Value,
+			c.Record.Value.Open)
+	}
+}
+
+// What somebody else writes between the opening and the slot: the opening is taken back, and the
+// alarm is judged again by that.
+func TestOvertaken(t *testing.T) {
+	waits := func(change func(c *candidate, w *Waiter)) func(*candidate) {
+		return func(c *candidate) {
+			if change == nil {
+				c.Fleet.Value.Waiting = nil
+				return
+			}
+			w := c.Facts.waiter()
+			if c.Facts.Waiter != nil {
+				w = c.Fleet.Value.Waiting[0]
+			}
+			change(c, &w)
+			c.Fleet.Value.Waiting = []Waiter{w}
+		}
+	}
+	for _, row := range []struct {
+		why     string
+		c       *candidate
+		change  func(*candidate)
+		verdict Verdict // empty: no answer
+		reason  Reason
+		waits   bool // in the end
+	}{
+		{"an older alarm waits for the slot", opens(), others(nil, time.Second), VerdictWaiting,
+			ReasonFleetConcurrent, true},
+		{"the last slot is taken", opens(), busy(3), VerdictWaiting, ReasonFleetConcurrent, true},
+		{"the same alarm waits", opens(), waits(func(*candidate, *Waiter) {}), VerdictWaiting,
+			ReasonFleetConcurrent, true},
+		{"another alarm of the instance waits", opens(), waits(func(_ *candidate, w *Waiter) {
+			w.Alarm.Key = "other"
+		}), VerdictRefused, ReasonInProgress, true},
+		{"its turn, and it was resolved", its(), waits(func(c *candidate, w *Waiter) {
+			w.ResolvedAt = c.Now
+		}), VerdictIgnored, ReasonResolved, false},
+		{"its turn, and somebody else has it", its(), waits(judgedBy("you", time.Minute)), "", "",
+			true},
+		{"its turn, and it is gone", its(), waits(nil), "", "", false},
+		{"its turn, and the slot is another's", its(), busy(3), "", "", true},
+	} {
+		c := row.c
+		opening := c.ask()
+		if c.comesTo(&opening) != toOpen {
+			t.Fatalf("%s: %+v", row.why, opening)
+		}
+		c.do(&opening)
+		row.change(c)
+		c.told.Fleet = Reading[Fleet]{}
+		step := c.goOn()
+		if c.comesTo(&step) != toAnswer || step.Verdict != row.verdict ||
+			step.Reason != row.reason {
+			t.Errorf("%s: %+v", row.why, step)
+			continue
+		}
+		c.tell(step)
+		if waits := c.Fleet.Value.Place(c.Alarm.Instance) > 0; waits != row.waits {
+			t.Errorf("%s: the queue is %+v", row.why, c.Fleet.Value.Waiting)
+		}
+		if c.Record.Value.Open != nil || c.Fleet.Value.slotOf(c.Alarm.Instance) != nil {
+			t.Errorf("%s: the opening is left: %+v, %+v", row.why, c.Record.Value.Open,
+				c.Fleet.Value.Open)
+		}
+	}
+}
+
+// What is done after the answer was reported.
+func TestAfterwards(t *testing.T) {
+	for _, row := range []struct {
+		why    string
+		change func(*candidate)
+		lost   bool // the answers to the first writes
+		gone   bool
+	}{
+		{"it leaves the queue", no, false, true},
+		{"though the time is over, and the fleet's record is not known", func(c *candidate) {
+			c.told.StopAt, c.told.Fleet = c.Now, Reading[Fleet]{}
+		}, false, true},
+		{"though it is not known at first whether it does", no, true, true},
+		{"another alarm of its instance stays", func(c *candidate) {
+			c.Fleet.Value.Waiting[0].Alarm.Key = "other"
+		}, false, false},
+		{"without the fleet's record it stays, and is told again", func(c *candidate) {
+			c.told.Fleet, c.Fleet.Failure = Reading[Fleet]{}, FailureUnavailable
+		}, false, false},
+	} {
+		c := its(func(c *candidate) { c.Instance.Value.Tags = nil })
+		step := c.ask()
+		if step.Verdict != VerdictRefused || step.Reason != ReasonNotOptedIn {
+			t.Fatalf("%+v", step)
+		}
+		row.change(c)
+		c.told.Decided(&step)
+		c.told.Told(&step)
+		for n := 0; ; n++ {
+			c.told.Ask(c.Now)
+			if step = Next(c.Policy, c.told); step.Do == DoAnswer || n == 20 {
+				break
+			}
+			if row.lost && step.Do == DoWrite && n < 4 {
+				c.told.Decided(&step)
+				c.told.Wrote(step.Write, Written{At: c.Now, Wrote: WroteUnknown})
+				continue
+			}
+			c.do(&step)
+		}
+		if step.Do != DoAnswer || step.Result != nil {
+			t.Errorf("%s: %+v", row.why, step)
+		}
+		if gone := len(c.Fleet.Value.Waiting) == 0; gone != row.gone {
+			t.Errorf("%s: the queue is %+v", row.why, c.Fleet.Value.Waiting)
+		}
+	}
+}
+
+// Out of time, an opening is given free; the alarm is let go by whoever holds its lease.
+func TestLetGo(t *testing.T) {
+	for owner, want := range map[string]string{"me": "", "you": "you"} {
+		c := its()
+		opening := c.ask()
+		c.do(&opening)
+		judgedBy(owner, time.Minute)(c, &c.Fleet.Value.Waiting[0])
+		c.told.Fleet, c.told.StopAt = c.Fleet, c.Now
+		step := c.goOn()
+		for c.comesTo(&step) == toRelease {
+			step = c.after(step)
+		}
+		if step.Do != DoAnswer || step.Result != nil || !c.Record.Value.Open.LeaseUntil.IsZero() {
+			t.Errorf("%s: %+v", owner, step)
+		}
+		if by := c.Fleet.Value.Waiting[0].By; by != want {
+			t.Errorf("%s had the lease, and then %q", owner, by)
+		}
+	}
+}
+
+// All that is known of a lost incident is its slot, and its alarm if that had waited.
+func TestLostWaiter(t *testing.T) {
+	w := waiterAt("i-1", 0)
+	slot := Slot{Incident: "i-1/x", Instance: "i-1", Waiter: &w}
+	if i := slot.incident(); i.Alarm != w.Alarm.AlarmRef || i.Account != "1" {
+		t.Errorf("it is %+v", i)
+	}
+}
+
+// The sweep tells the end of an incident whose alarm had waited, if whoever wrote it did not: it
+// has a lease's time for that. Of any other incident the slot alone is given back.
 func TestSweptEnd(t *testing.T) {
 	for _, row := range []struct {
 		why    string
@@ -646,8 +870,8 @@ func TestSweptEnd(t *testing.T) {
 	}
 }
 
-// An alarm of an instance whose last incident has ended, and whose end has yet to be told, does not take
-// that away.
+// An alarm of an instance whose last incident has ended, and whose end has yet to be told, does not
+// take that away.
 func TestUntoldEnd(t *testing.T) {
 	c := opens()
 	c.Cooldown = 0
@@ -658,7 +882,8 @@ func TestUntoldEnd(t *testing.T) {
 	c.Record.Value = c.Record.Value.settled(i, &c.Policy)
 	c.Fleet.Value.Open = []Slot{{Incident: i.ID, Instance: InstanceID, OpenedAt: Start, Waiter: &w}}
 	step := c.ask()
-	if step.Verdict != VerdictRefused || step.Reason != ReasonInProgress || len(c.Fleet.Value.Open) != 1 {
+	if step.Verdict != VerdictRefused || step.Reason != ReasonInProgress ||
+		len(c.Fleet.Value.Open) != 1 {
 		t.Errorf("%+v with the slots %+v", step, c.Fleet.Value.Open)
 	}
 }
@@ -672,7 +897,8 @@ func TestWaiterResolved(t *testing.T) {
 	}{
 		{"of its rule and instance", func(*candidate, *Waiter) {}, true},
 		{"of the same moment", func(c *candidate, w *Waiter) { c.Alarm.Time = w.Alarm.Time }, true},
-		{"older than it", func(c *candidate, w *Waiter) { c.Alarm.Time = w.Alarm.Time.Add(-1) }, false},
+		{"older than it", func(c *candidate, w *Waiter) { c.Alarm.Time = w.Alarm.Time.Add(-1) },
+			false},
 		{"2 minutes in the future: clocks differ", func(c *candidate, _ *Waiter) {
 			c.Alarm.Time = c.Now.Add(MaxSkew)
 		}, true},
@@ -682,11 +908,13 @@ func TestWaiterResolved(t *testing.T) {
 		{"of another rule", func(_ *candidate, w *Waiter) { w.Alarm.Rule = "other" }, false},
 		{"of another account", func(_ *candidate, w *Waiter) { w.Alarm.Account = "9" }, false},
 		{"of another instance", func(_ *candidate, w *Waiter) { w.Instance = "i-other" }, false},
-		{"somebody judges it", func(c *candidate, w *Waiter) { judgedBy("you", time.Minute)(c, w) }, true},
+		{"somebody judges it", func(c *candidate, w *Waiter) { judgedBy("you", time.Minute)(c, w) },
+			true},
 	} {
 		c := opens()
 		w := c.Facts.waiter()
-		c.Alarm.State, c.Alarm.RawState, c.Alarm.Key = events.StateResolved, "Executed", "e-1|Executed"
+		c.Alarm.State, c.Alarm.RawState = events.StateResolved, "Executed"
+		c.Alarm.Key = "e-1|Executed"
 		c.Alarm.Time = c.Now
 		row.edit(c, &w)
 		c.Fleet.Value.Waiting = []Waiter{w}
@@ -706,6 +934,44 @@ func TestWaiterResolved(t *testing.T) {
 	}
 }
 
+// The alarms of one event.
+func TestTogether(t *testing.T) {
+	older, younger := opens().Facts, opens().Facts
+	younger.Alarm.Time = older.Alarm.Time.Add(1)
+	if older.Compare(&younger) >= 0 || younger.Compare(&older) <= 0 || older.Compare(&older) != 0 {
+		t.Error("the older alarm does not come first")
+	}
+	if !older.Leads() || older.ForOthers() {
+		t.Error("an alarm does not lead, or is somebody else's")
+	}
+	older.Alarm.State = events.StateResolved
+	if older.Leads() {
+		t.Error("an alarm that is over leads")
+	}
+	if swept := (&Facts{Swept: true}); !swept.ForOthers() {
+		t.Error("a sweep is for itself")
+	}
+	read := Reading[Fleet]{At: recordNoon, Value: Fleet{Revision: 1}}
+	later := Reading[Fleet]{At: recordNoon.Add(1), Value: Fleet{Revision: 2}}
+	failed := Reading[Fleet]{At: later.At, Failure: FailureUnavailable}
+	for _, row := range []struct {
+		why         string
+		mine, other Facts
+		want        uint64
+	}{
+		{"what is newer", Facts{Fleet: read}, Facts{Fleet: later}, 2},
+		{"not what is older", Facts{Fleet: later}, Facts{Fleet: read}, 2},
+		{"not what could not be read", Facts{Fleet: read}, Facts{Fleet: failed}, 1},
+		{"not what is not known", Facts{Fleet: read}, Facts{}, 1},
+		{"not of another book", Facts{Fleet: read}, Facts{Book: BookObserve, Fleet: later}, 1},
+	} {
+		row.mine.Hear(&row.other)
+		if got := row.mine.Fleet.Value.Revision; got != row.want {
+			t.Errorf("%s: it knows revision %d, want %d", row.why, got, row.want)
+		}
+	}
+}
+
 // Who takes a turn after an incident has settled: one alarm, if the invocation has time for it.
 func TestSucceed(t *testing.T) {
 	fleet := func(at time.Duration, waiting ...Waiter) Reading[Fleet] {
@@ -714,6 +980,10 @@ func TestSucceed(t *testing.T) {
 	p := *recordPolicy()
 	p.AlarmMaxAge = time.Minute
 	one, two, old := waiterAt("i-1", -30), waiterAt("i-2", -20), waiterAt("i-0", -61)
+	p.FleetConcurrent = 2
+	leased, leasedToo := one, two
+	leased.By, leased.LeaseUntil = "you", recordNoon.Add(1-p.Lease/10)
+	leasedToo.By, leasedToo.LeaseUntil = "you", leased.LeaseUntil
 	settled := func(f Reading[Fleet]) *Facts {
 		return &Facts{Fleet: f, Seen: Seen{Ending: recordOpen(recordNoon, 1)}}
 	}
@@ -738,6 +1008,9 @@ func TestSucceed(t *testing.T) {
 			func(f *Facts) { f.StopAt = f.Now }, ""},
 		{"just before it", []*Facts{settled(fleet(0, one))},
 			func(f *Facts) { f.StopAt = f.Now.Add(1) }, "i-1"},
+		{"not one that is judged already", []*Facts{settled(fleet(0, leased, two))}, nil, "i-2"},
+		{"nor one whose slot is another's, who is judged",
+			[]*Facts{settled(fleet(0, leased, leasedToo, waiterAt("i-3", -10)))}, nil, ""},
 		{"not over HTTP", []*Facts{settled(fleet(0, one))},
 			func(f *Facts) { f.ClaimBy = f.Now.Add(time.Hour) }, ""},
 		{"not of another region", []*Facts{settled(fleet(0, one))},

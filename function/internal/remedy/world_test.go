@@ -327,8 +327,8 @@ func (w *world) noticed(before, after *Incident) {
 	}
 }
 
-// look is the sweep's first move: it reads the fleet's record, and takes up the first slot in it, or
-// the first alarm whose turn it is.
+// look is the sweep's first move: it reads the fleet's record, and takes up the first slot in it,
+// or the first alarm whose turn it is.
 func (w *world) look(p *process, fault string) {
 	f := &p.facts
 	f.Fleet = answered(w, SourceFleet, w.fleet, fault)
@@ -591,7 +591,8 @@ func (w *world) close() {
 	})
 }
 
-// elsewhere is where the other instances live that fill the fleet: their incidents are nobody's here.
+// elsewhere is where the other instances live that fill the fleet: their incidents are nobody's
+// here.
 const elsewhere = "cn-beijing"
 
 // crowd fills the fleet with incidents of other instances.
@@ -600,15 +601,17 @@ func (w *world) crowd() {
 	}
 }
 
-// take is an incident of another instance that gets a slot, if one is free; it reports whether one was.
+// take is an incident of another instance that gets a slot, if one is free; it reports whether one
+// was.
 func (w *world) take() bool {
 	if full, _ := w.fleet.Full(w.policy, w.now); full != "" {
 		return false
 	}
 	name := fmt.Sprintf("i-other-%d", w.revision)
 	w.changeFleet(func(f Fleet) Fleet {
-		f.Open = append(slices.Clone(f.Open), Slot{Incident: IncidentID(name, w.now), Instance: name,
-			Region: elsewhere, OpenedAt: w.now, LeaseUntil: w.now.Add(w.policy.Lease)})
+		f.Open = append(slices.Clone(f.Open), Slot{Incident: IncidentID(name, w.now),
+			Instance: name,
+			Region:   elsewhere, OpenedAt: w.now, LeaseUntil: w.now.Add(w.policy.Lease)})
 		return f
 	})
 	w.laws.Busy(w.now, true)
@@ -633,8 +636,8 @@ func (w *world) free() {
 	w.laws.Left()
 }
 
-// resolve notes that the alarm of the open incident is over, or the one that waits, as another invocation
-// does it.
+// resolve notes that the alarm of the open incident is over, or the one that waits, as another
+// invocation does it.
 func (w *world) resolve() {
 	if w.record.Open == nil && len(w.fleet.Waiting) == 0 {
 		return
@@ -647,7 +650,8 @@ func (w *world) resolve() {
 
 // hide lets sources fail from now on.
 func (w *world) hide(sources Source, failure Failure) {
-	w.outages = append(slices.Clip(w.outages), outage{w.now, w.now.AddDate(1, 0, 0), sources, failure})
+	w.outages = append(slices.Clip(w.outages), outage{w.now, w.now.AddDate(1, 0, 0), sources,
+		failure})
 }
 
 // loseFleet is a ledger that lost the fleet's record alone, and a pause with it.

@@ -17,6 +17,7 @@ var reasons = map[remedy.Verdict]string{
 	remedy.VerdictRefused: "paused rule-not-allowed stale-alarm wrong-account outside-window duplicate-alarm in-progress cooling-down " +
 		"incidents-spent fleet-concurrent fleet-hourly not-found not-running security-locked locked expired not-opted-in " +
 		"platform-acting guest-alive unconfirmed-hang unreadable forbidden disk-error rejected",
+	remedy.VerdictWaiting: "fleet-concurrent",
 	remedy.VerdictIgnored: "resolved not-ecs no-instance not-restartable placeholder not-an-alarm",
 	remedy.VerdictFailed: "not-recovered stuck unconfirmed force-not-allowed not-running resolved paused abandoned ledger-lost security-locked locked " +
 		"expired not-opted-in platform-acting guest-alive unreadable forbidden not-found disk-error rejected",
