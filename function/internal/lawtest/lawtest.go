@@ -22,6 +22,7 @@ const (
 	S3       = "S3: no force unless two graceful attempts were accepted and seen to fail"
 	S4       = "S4: no reboot on readings that are old, or that forbid it"
 	S5       = "S5: no incident for an alarm that is too old, or older than the last recovery"
+	S5Over   = "S5: no attempt for an alarm of which the ledger says that it is over"
 	S6       = "S6: cool-down, budget, incident limit and fleet limits hold across processes"
 	S7       = "S7: an attempt whose outcome is unknown is never sent again"
 	S8       = "S8: in observe mode, off, or paused nothing is rebooted"
@@ -88,7 +89,8 @@ type Checker struct {
 	lostClaims int
 	reported   []string // incidents whose verdict was reported
 	judged     []string // alarms that waited, and whose end was reported
-	waited     []string // incidents that had a slot for which their alarm waited
+	over       []string // alarms that waited while they were resolved
+	waited     []served // incidents that had a slot for which their alarm waited
 	pauses     []remedy.Pause
 }
 
@@ -108,6 +110,9 @@ type attempt struct {
 	lastRead time.Time
 	gap      bool // nobody looked for longer than Policy.Gap before its time was over
 }
+
+// served is an incident whose alarm had waited for its slot.
+type served struct{ incident, alarm string }
 
 type opened struct {
 	id, instance string
@@ -197,10 +202,15 @@ func (c *Checker) queue(at time.Time, by string, before, after *remedy.Fleet) {
 			c.violate(Liveness, "the alarm about %s leaves the queue, and nobody was told",
 				w.Instance)
 		}
+		if !moved { // the same alarm delivered once more is another one that waits
+			c.over = slices.DeleteFunc(slices.Clone(c.over), func(o string) bool {
+				return o == since(w)
+			})
+		}
 	}
 	for i := range after.Open {
-		if s := &after.Open[i]; s.Waiter != nil && !slices.Contains(c.waited, s.Incident) {
-			c.waited = append(slices.Clip(c.waited), s.Incident)
+		if s := &after.Open[i]; s.Waiter != nil && !c.Waited(s.Incident) {
+			c.waited = append(slices.Clip(c.waited), served{s.Incident, since(s.Waiter)})
 		}
 		if after.Place(after.Open[i].Instance) > 0 {
 			c.violate(S6, "an alarm about %s waits, and has a slot", after.Open[i].Instance)
@@ -225,6 +235,12 @@ func (c *Checker) queue(at time.Time, by string, before, after *remedy.Fleet) {
 	}
 }
 
+// Resolved tells that a resolved alarm was answered while the one that it is about waited.
+func (c *Checker) Resolved(w *remedy.Waiter) { c.over = append(slices.Clip(c.over), since(w)) }
+
+// since names an alarm that waits, and no other delivery of it.
+func since(w *remedy.Waiter) string { return waits(w) + " " + w.Since.Format(time.RFC3339Nano) }
+
 // waits names an alarm that waits.
 func waits(w *remedy.Waiter) string { return w.Instance + " " + w.Alarm.Key }
 
@@ -232,7 +248,9 @@ func waits(w *remedy.Waiter) string { return w.Instance + " " + w.Alarm.Key }
 func (c *Checker) Judged(w *remedy.Waiter) { c.judged = append(slices.Clip(c.judged), waits(w)) }
 
 // Waited reports whether the incident's alarm had waited for its slot: nobody delivers it again.
-func (c *Checker) Waited(incident string) bool { return slices.Contains(c.waited, incident) }
+func (c *Checker) Waited(incident string) bool {
+	return slices.ContainsFunc(c.waited, func(s served) bool { return s.incident == incident })
+}
 
 // Claimed tells that an attempt was claimed. Before is the instance's record before it; nil: not known.
 func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attempt,
@@ -257,6 +275,14 @@ func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attemp
 	if a.ClaimedAt.After(incident.OpenedAt.Add(p.IncidentLimit)) {
 		c.violate(S6, "attempt %d of %s is claimed %v after it opened", a.N, incident.ID,
 			a.ClaimedAt.Sub(incident.OpenedAt))
+	}
+	over := before != nil && before.Open != nil && before.Open.ID == incident.ID &&
+		!before.Open.ResolvedAt.IsZero()
+	for _, s := range c.waited {
+		over = over || s.incident == incident.ID && slices.Contains(c.over, s.alarm)
+	}
+	if over {
+		c.violate(S5Over, "attempt %d of %s is claimed after its alarm was resolved", a.N, incident.ID)
 	}
 	if a.N == 1 {
 		c.opens(incident, a.ClaimedAt)
@@ -658,6 +684,6 @@ func (c *Checker) Digest() string {
 	for _, id := range c.reported {
 		b = append(b, id...)
 	}
-	b = append(b, byte(len(c.judged)), byte(len(c.waited)))
+	b = append(b, byte(len(c.judged)), byte(len(c.waited)), byte(len(c.over)))
 	return string(b)
 }

@@ -49,7 +49,7 @@
 //     owner held the incident, or of an instance whose last reading was locked, expired, not opted in,
 //     alive or unreadable, or not Running (but for the transition of our own accepted attempt).
 //   - S5: No incident opens for an alarm that is older than its limit, or than the instance's last
-//     recovery.
+//     recovery; and nothing is claimed for one of which the ledger says that it is over.
 //   - S6: Cool-down, budget, incident limit and fleet limits hold across processes.
 //   - S7: An attempt whose outcome is unknown is never sent again.
 //   - S8: In observe mode, off, or paused nothing is rebooted.

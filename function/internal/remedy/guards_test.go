@@ -376,6 +376,14 @@ func TestOpening(t *testing.T) {
 		left.Verdict, left.Reason, left.Attempts = VerdictRefused, ReasonInProgress, nil
 		left.Forgiven = true
 	}
+	// over is an opening that was resolved, for an alarm so much newer than the candidate's.
+	over := func(newer time.Duration) func(*candidate) {
+		return func(c *candidate) {
+			left := &c.Record.Value.Recent[0]
+			left.ResolvedAt = left.EndedAt
+			left.Alarm.Rule, left.Alarm.Time = c.Alarm.Rule, c.Alarm.Time.Add(newer)
+		}
+	}
 	redelivered := func(c *candidate) { c.Redelivered = true }
 	// opening is an incident that somebody opened and has not claimed yet.
 	opening := func(leaseLeft time.Duration) func(*candidate) {
@@ -586,6 +594,21 @@ func TestOpening(t *testing.T) {
 			ledgerOnly, "the same alarm from elsewhere"},
 		{"redelivered, its opening was void", all(void, redelivered), "", "", everything,
 			"nothing was sent for it, so that there is no verdict to repeat"},
+		{"redelivered, its opening was resolved", all(void, over(0), redelivered), VerdictIgnored,
+			ReasonResolved, ledgerOnly, "whoever opened it died, and its trace alone knows of it"},
+		{"an older one of the rule whose opening was resolved", all(void, over(1)), VerdictIgnored,
+			ReasonResolved, ledgerOnly, "it is over, too"},
+		{"a newer one", all(void, over(-1)), "", "", everything, "it hangs again"},
+		{"one of another rule", all(void, over(0), func(c *candidate) {
+			c.Record.Value.Recent[0].Alarm.Rule = "other"
+		}), "", "", everything, "which may go on"},
+		{"one whose opening was not resolved", all(void, over(0), func(c *candidate) {
+			c.Record.Value.Recent[0].ResolvedAt = time.Time{}
+		}), "", "", everything, "nothing is known of its end"},
+		{"one whose incident was resolved in its course", all(own, over(1), func(c *candidate) {
+			clear(c.Record.Value.Keys)
+			c.Cooldown = 0
+		}), "", "", everything, "that incident has its own end"},
 		{"an opening of somebody alive", opening(-6*time.Second + 1), VerdictRefused,
 			ReasonInProgress, ledgerOnly, "a tenth of a lease is granted for clocks"},
 		{"an opening of somebody alive, redelivered", all(opening(-6*time.Second+1), redelivered),

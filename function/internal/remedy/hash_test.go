@@ -119,6 +119,7 @@ func (h *hasher) process(p *process) {
 	h.flag(f.Swept)
 	h.waiter(f.Slot.Waiter)
 	h.waiter(f.Waiter)
+	h.number(len(p.queue))
 	h.flag(f.Reported)
 	h.flag(f.Seen.Stays)
 	h.when(f.Record.At)

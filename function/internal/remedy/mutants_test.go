@@ -2391,4 +2391,24 @@ var mutants = []mutant{
 	{"only what was told for good is followed", lawtest.Liveness, "facts.go",
 		"f.Reported = step.Result != nil && step.Verdict != VerdictPending",
 		"f.Reported = step.Result != nil", "^TestServedOutOfTime$"},
+	{"what was resolved before its claim is over for good", lawtest.S5Over, "next.go",
+		`	if over := m.resolvedOpening(); over != nil {
+`,
+		`	if over := m.resolvedOpening(); false && over != nil {
+`,
+		"^TestOpening$/^redelivered,_its_opening_was_resolved$"},
+	{"an incident that was claimed has its own end", "resolved meanwhile", "next.go",
+		"if e.Void() && !e.ResolvedAt.IsZero() && e", "if !e.ResolvedAt.IsZero() && e",
+		"^TestOpening$/^one_whose_incident_was_resolved"},
+	{"an opening that was not resolved says nothing", lawtest.Liveness, "next.go",
+		"if e.Void() && !e.ResolvedAt.IsZero() && e", "if e.Void() && e",
+		"^TestOpening$/^one_whose_opening_was_not_resolved$"},
+	{"nor one of another rule", lawtest.Liveness, "next.go",
+		`e.Alarm.Rule == a.Rule &&
+			!a`,
+		"!a", "^TestOpening$/^one_of_another_rule$"},
+	{"what fires after it hangs again", lawtest.Liveness, "next.go",
+		`e.Alarm.Rule == a.Rule &&
+			!a.Time.After(e.Alarm.Time) {`,
+		"e.Alarm.Rule == a.Rule {", "^TestOpening$/^a_newer_one$"},
 }

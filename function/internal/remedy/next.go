@@ -295,6 +295,10 @@ func (m *machine) judge() Step {
 		m.ended = told
 		return answer(told.Verdict, told.Reason, told.Why)
 	}
+	if over := m.resolvedOpening(); over != nil {
+		return answer(VerdictIgnored, ReasonResolved,
+			"its alarm was resolved at "+stamp(over.ResolvedAt))
+	}
 	r := ruling{p: p, f: f, findings: make([]Finding, 0, 24)}
 	if p.off() && f.Waiter == nil {
 		r.reason, r.why = ReasonPaused, "mode "+string(p.Mode) // whatever else there is to say
@@ -363,6 +367,20 @@ func (m *machine) alreadyEnded() *Incident {
 	for i := range m.f.Record.Value.Recent {
 		e := &m.f.Record.Value.Recent[i]
 		if e.Alarm.Key == m.f.Alarm.Key && e.Alarm.Key != "" && !e.Void() {
+			return e
+		}
+	}
+	return nil
+}
+
+// resolvedOpening is an opening that was resolved before anybody claimed for it, if the alarm is no
+// newer than its own: whoever opened it died, and the resolution is known to its trace alone.
+func (m *machine) resolvedOpening() *Incident {
+	a := &m.f.Alarm
+	for i := range m.f.Record.Value.Recent {
+		e := &m.f.Record.Value.Recent[i]
+		if e.Void() && !e.ResolvedAt.IsZero() && e.Alarm.Rule == a.Rule &&
+			!a.Time.After(e.Alarm.Time) {
 			return e
 		}
 	}

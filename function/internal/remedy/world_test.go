@@ -201,6 +201,7 @@ type process struct {
 	since      time.Time
 	basis      *lawtest.Basis
 	result     *Result
+	queue      []Waiter // of a resolved alarm: who waited when it last read or wrote something
 }
 
 // alarmed is a process that gets an alarm.
@@ -251,6 +252,9 @@ func (w *world) effect(p *process, fault string) {
 	p.ready = false
 	step, f := &p.step, &p.facts
 	w.endless(p)
+	if f.Alarm.State == events.StateResolved && step.Do != DoAnswer {
+		p.queue = w.fleet.Waiting
+	}
 	switch {
 	case p.looks:
 		w.look(p, fault)
@@ -270,9 +274,7 @@ func (w *world) effect(p *process, fault string) {
 		w.laws.Reported(step.Result)
 		if f.Told(step); f.Reported {
 			p.done = false // what was not to be done before
-			if f.Waiter != nil {
-				w.laws.Judged(f.Waiter)
-			}
+			w.judged(p)
 		}
 		if step.Result == nil {
 			return
@@ -288,6 +290,20 @@ func (w *world) endless(p *process) {
 	}
 	if w.laws.Broken == "" && (p.busy > 100 || w.now.Sub(Start) > 6*longest(&w.policy)) {
 		w.laws.Broken = lawtest.Liveness + ": " + p.facts.Owner + " goes round without an end"
+	}
+}
+
+// judged tells of an end that was reported what it means to those that wait.
+func (w *world) judged(p *process) {
+	if p.facts.Waiter != nil {
+		w.laws.Judged(p.facts.Waiter)
+	}
+	a := &p.facts.Alarm
+	for i := range p.queue {
+		waiter := &p.queue[i]
+		if waiter.Alarm.Rule == a.Rule && !a.Time.Before(waiter.Alarm.Time) {
+			w.laws.Resolved(waiter)
+		}
 	}
 }
 
