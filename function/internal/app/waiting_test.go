@@ -120,11 +120,15 @@ func TestTwelveAtOnce(t *testing.T) {
 				wait := row.deliver(s, payloads)
 				pass(10 * time.Second)
 				s.expectWaiting(ids[3:]...)
+				var sweeps []func() []remedy.Result
 				for minutes := 0; minutes < 30 && len(s.waiting()) > 0; minutes++ {
-					s.inBackground(s.another(), delivery(0), sweepEvent)
+					sweeps = append(sweeps, s.inBackground(s.another(), delivery(0), sweepEvent))
 					pass(time.Minute)
 				}
 				wait()
+				for _, ended := range sweeps {
+					ended()
+				}
 				pass(10 * time.Minute) // the last ones recover
 				s.expectWaiting()
 				first := map[string]time.Time{}
