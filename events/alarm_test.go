@@ -79,6 +79,8 @@ func TestParseTime(t *testing.T) {
 		{"NaN", "", "no number"},
 		{"1e400", "", "no number that fits"},
 		{"0001-01-01T00:00:00Z", "", "how Go and ARMS write no time"},
+		{"2000-12-31T23:59:59Z", "", "no event of a cloud: as with epochs, 2001 is the first year"},
+		{"2001-01-01T00:00:00Z", "2001-01-01T00:00:00Z", "the first second that counts"},
 		{"yesterday", "", "no time"},
 		{"", "", "nothing"},
 	}
@@ -603,6 +605,18 @@ func TestSystemEventState(t *testing.T) {
 			t.Errorf("%s, status %q, content {%s}: %s, problem %q (%s); want %s, %q: %s", test.name,
 				test.status, test.content,
 				a.State, a.Problem, a.Note, test.state, test.problem, test.why)
+		}
+	}
+}
+
+// A name that is there and empty is no name; nothing may be read from what comes first in no list.
+func TestEventWithoutName(t *testing.T) {
+	for _, name := range []string{`null`, `""`, `"null"`, `{}`, `[]`} {
+		a := decodeOne(t, `{"product":"ECS","name":`+name+`,"status":"Executing","resourceId":"`+
+			instance+`"}`)
+		if a.State != StateFiring || a.Event != "" || a.Name != "" || a.Instance != instance {
+			t.Errorf("name %s: %s, event %q, name %q, instance %q", name, a.State, a.Event, a.Name,
+				a.Instance)
 		}
 	}
 }

@@ -103,10 +103,13 @@ func TestTwelveAtOnce(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				s := newSetting(t, nil)
 				ids := s.many(12)
+				var mu sync.Mutex // twelve processes write
 				most := 0
 				s.store.after = func(key string, value []byte) {
 					var fleet struct{ Open []remedy.Slot }
 					if key == "fleet" && json.Unmarshal(value, &fleet) == nil {
+						mu.Lock()
+						defer mu.Unlock()
 						most = max(most, len(fleet.Open))
 					}
 				}
@@ -119,11 +122,15 @@ func TestTwelveAtOnce(t *testing.T) {
 				wait := row.deliver(s, payloads)
 				pass(10 * time.Second)
 				s.expectWaiting(ids[3:]...)
+				var sweeps []func() []remedy.Result
 				for minutes := 0; minutes < 30 && len(s.waiting()) > 0; minutes++ {
-					s.inBackground(s.another(), delivery(0), sweepEvent)
+					sweeps = append(sweeps, s.inBackground(s.another(), delivery(0), sweepEvent))
 					pass(time.Minute)
 				}
 				wait()
+				for _, ended := range sweeps {
+					ended()
+				}
 				pass(10 * time.Minute) // the last ones recover
 				s.expectWaiting()
 				first := map[string]time.Time{}
@@ -132,7 +139,8 @@ func TestTwelveAtOnce(t *testing.T) {
 					if s.sent(id) != "G" {
 						t.Errorf("%s: sent %q", id, s.sent(id))
 					}
-					if n > 0 && first[id].Before(first[ids[n-1]]) {
+					// Those whose turn comes at one moment are rebooted side by side.
+					if n > 0 && first[ids[n-1]].Sub(first[id]) > time.Second {
 						t.Errorf("%s is rebooted at %v, %v before an older alarm's", id, first[id],
 							first[ids[n-1]].Sub(first[id]))
 					}
@@ -293,10 +301,11 @@ func TestWaits(t *testing.T) {
 	bubbled("the queue is full", func(t *testing.T) {
 		s, _, waits, _ := crowded(t, "REMEDY_FLEET_WAITING=1")
 		s.world.Add(optedIn(ecssim.Guest{}))
-		calls := len(s.world.Calls())
 		expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/fleet-concurrent")
-		if len(s.world.Calls()) != calls {
-			t.Error("ECS was asked about an alarm that cannot even wait")
+		for _, call := range s.world.Calls() { // the busy one's watch goes on beside it
+			if strings.Contains(call.Params.Encode(), instance) {
+				t.Errorf("%s asks about an alarm that cannot even wait", call.Action)
+			}
 		}
 		s.expectWaiting(waits)
 	})
