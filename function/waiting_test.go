@@ -14,12 +14,13 @@ import (
 )
 
 // verdicts are those that were reported about each instance, in any order: the audit log of all
-// processes.
+// processes, without those that asked for the event again.
 func (s *setting) verdicts() map[string][]string {
 	all := map[string][]string{}
 	for line := range strings.Lines(s.platform.Output()) {
 		var said struct{ Msg, InstanceID, Verdict, Reason string }
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "verdict" {
+		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "verdict" &&
+			said.Verdict != "pending" {
 			all[said.InstanceID] = append(all[said.InstanceID], said.Verdict+"/"+said.Reason)
 		}
 	}
@@ -29,12 +30,12 @@ func (s *setting) verdicts() map[string][]string {
 // TestTwelveProcesses: twelve alarms in twelve processes at once, on one ledger, with the limits'
 // defaults: twelve incidents, three at a time, and each result in the audit log. So it is where
 // processes are killed in between.
+//
+// It runs by itself: so many processes would leave the others no time.
 func TestTwelveProcesses(t *testing.T) {
-	t.Parallel()
 	server := redisServer(t, "")
 	for n, kills := range []int{0, 12} {
 		t.Run(fmt.Sprintf("%d are killed", kills), func(t *testing.T) {
-			t.Parallel()
 			twelveProcesses(t, fmt.Sprintf("redis://%s/%d", server, n), kills)
 		})
 	}
@@ -43,7 +44,8 @@ func TestTwelveProcesses(t *testing.T) {
 func twelveProcesses(t *testing.T, address string, kills int) {
 	s := newSetting(t)
 	s.platform.Concurrency = 1 // a process of its own for each
-	s.env = append(s.env, "REMEDY_LEDGER="+address)
+	// A call may take 2 s: the machine is a busy one.
+	s.env = append(s.env, "REMEDY_LEDGER="+address, "REMEDY_LEASE=6s")
 	settings, book := s.ledgerOf(time.Now)
 	var ids []string
 	reboot := make(chan string, 1000) // told at every first reboot
@@ -63,7 +65,7 @@ func twelveProcesses(t *testing.T, address string, kills int) {
 	for n, id := range ids {
 		fired := begun.Add(time.Duration(n-12) * 100 * time.Millisecond)
 		sent = append(sent, s.send(fcsim.Event{Payload: []byte(kernelHang(id, fired)),
-			Retries: 20}))
+			Retries: 1000}))
 	}
 
 	left := kills
@@ -78,14 +80,14 @@ func twelveProcesses(t *testing.T, address string, kills int) {
 	sweep, blow := time.NewTicker(300*time.Millisecond), time.NewTicker(400*time.Millisecond)
 	defer sweep.Stop()
 	defer blow.Stop()
+	var told map[string][]string
 	over := func() bool {
+		told = s.verdicts()
+		untold := slices.ContainsFunc(ids, func(id string) bool {
+			return !slices.Contains(told[id], "restarted/recovered")
+		})
 		fleet := book.Fleet(t.Context())
-		idle := fleet.OK() && len(fleet.Value.Open)+len(fleet.Value.Waiting) == 0
-		for _, id := range ids {
-			record := book.Record(t.Context(), id)
-			idle = idle && record.OK() && record.Value.Open == nil && len(record.Value.Recent) > 0
-		}
-		return idle
+		return !untold && fleet.OK() && len(fleet.Value.Open)+len(fleet.Value.Waiting) == 0
 	}
 	for deadline := time.After(patience); !over(); {
 		select {
@@ -98,7 +100,7 @@ func twelveProcesses(t *testing.T, address string, kills int) {
 				strike()
 			}
 		case <-deadline:
-			t.Fatalf("the queue never ends: %+v\n%s", book.Fleet(t.Context()), s.platform.Output())
+			t.Fatalf("the queue never ends: told %v; %+v", told, book.Fleet(t.Context()))
 		}
 	}
 	var waited []string // in the order of their alarms
@@ -114,13 +116,7 @@ func twelveProcesses(t *testing.T, address string, kills int) {
 	if len(waited) == 0 {
 		t.Error("nobody had to wait")
 	}
-	told := s.verdicts()
-	s.until("every result in the audit log", func() bool {
-		told = s.verdicts()
-		return !slices.ContainsFunc(ids, func(id string) bool {
-			return !slices.Contains(told[id], "restarted/recovered")
-		})
-	})
+	told = s.verdicts()
 	h := s.historyOf(settings.Policy, book, ids)
 	h.lawful()
 	for _, id := range ids {
