@@ -13,8 +13,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// Config is what the environment says. It holds no open resource; its secrets are hidden however it is printed. Evidence and
-// notifications have no field yet: Load accepts nothing but their defaults.
+// Config is what the environment says. It holds no open resource; its secrets are hidden however it is printed. Evidence
+// has no field yet: Load accepts nothing but its default.
 type Config struct {
 	Policy    remedy.Policy
 	Ledger    Ledger
@@ -23,6 +23,8 @@ type Config struct {
 	VPC       bool          // use the region's VPC endpoint
 	Reserve   time.Duration // kept back from the invocation's deadline
 	Warnings  []string      // what works but is risky, for the operator to read at start; no secrets
+
+	Notify []Address // who is told
 }
 
 // Problem is one thing that is wrong with the environment. Its text is one line.

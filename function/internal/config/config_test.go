@@ -186,6 +186,7 @@ func TestEveryVariable(t *testing.T) {
 		"REMEDY_FLEET_HOURLY=1", "REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
 		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents", "REMEDY_EVIDENCE_TIMEOUT=3s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
 		"REMEDY_ECS_ENDPOINT=http://127.0.0.1:8080", "REMEDY_NETWORK=vpc", "REMEDY_DEADLINE_RESERVE=500ms",
+		"REMEDY_NOTIFY=https://hook.example.com/x",
 	}
 	want := Config{
 		Policy: remedy.Policy{
@@ -217,6 +218,7 @@ func TestEveryVariable(t *testing.T) {
 		Endpoint:  "http://127.0.0.1:8080",
 		VPC:       true,
 		Reserve:   500 * time.Millisecond,
+		Notify:    []Address{{FormJSON, "https://hook.example.com/x", "", "hook.example.com"}},
 	}
 	got, err := Load(environ)
 	if err != nil {
@@ -228,7 +230,7 @@ func TestEveryVariable(t *testing.T) {
 	}
 	for _, v := range Variables() {
 		isSet := slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, v.Name+"=") })
-		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_EVIDENCE_TIMEOUT" && v.Name != "REMEDY_NOTIFY" { // have no other valid value yet
+		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_EVIDENCE_TIMEOUT" { // have no other valid value yet
 			t.Error("not set in this test:", v.Name)
 		}
 	}
