@@ -16,8 +16,8 @@ const (
 	FormJSON     = "json" // {"results": […]}
 )
 
-// Address is where notifications go. Whoever has it can write to the group, so it is a secret, and is
-// shown as its host.
+// Address is where notifications go. Whoever has it can write to the group, so it is a secret, and
+// is shown as its host.
 type Address struct {
 	Form          string // FormDingTalk or another
 	URL           Secret // as given, without the fragment
@@ -26,8 +26,8 @@ type Address struct {
 }
 
 // robot is what the addresses of a service look like, as its console gives them. Sources: DingTalk
-// "Custom robot access", Feishu "Custom bot usage guide", WeCom "Group robot configuration" (91770),
-// Slack "Incoming webhooks".
+// "Custom robot access", Feishu "Custom bot usage guide", WeCom "Group robot configuration"
+// (91770), Slack "Incoming webhooks".
 type robot struct {
 	form  string
 	hosts []string
@@ -135,8 +135,8 @@ func address(raw string) (a Address, trouble *notifyTrouble) {
 	return a, nil
 }
 
-// fragmentOptions reads what follows the # of an address: secret=… and as=…, separated by &, each once
-// at most. Values may be percent-encoded; a plus sign is one, for secrets can hold it.
+// fragmentOptions reads what follows the # of an address: secret=… and as=…, separated by &, each
+// once at most. Values may be percent-encoded; a plus sign is one, for secrets can hold it.
 func fragmentOptions(fragment string) (map[string]string, *notifyTrouble) {
 	const form = "after the # only secret=SECRET and as=FORM, with & between them; write & # % @ " +
 		"of a secret as %26 %23 %25 %40"
@@ -173,7 +173,8 @@ func formWords() string {
 // isHost reports whether the URL's host is a name or an address, with a port that can be: it is
 // shown, so nothing else may pass for one.
 func isHost(u *url.URL) bool {
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil ||
+		port == 0) {
 		return false
 	}
 	odd := func(r rune) bool {

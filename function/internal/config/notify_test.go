@@ -24,9 +24,11 @@ func TestAddresses(t *testing.T) {
 	}{
 		{"none", nil, "the word for nothing"},
 		{ding, []Address{{FormDingTalk, ding, "", "oapi.dingtalk.com"}}, "the host tells"},
-		{ding + "#secret=SEC+a/b=", []Address{{FormDingTalk, ding, "SEC+a/b=", "oapi.dingtalk.com"}},
+		{ding + "#secret=SEC+a/b=", []Address{{FormDingTalk, ding, "SEC+a/b=",
+			"oapi.dingtalk.com"}},
 			"base64 is taken as it stands"},
-		{ding + "#", []Address{{FormDingTalk, ding, "", "oapi.dingtalk.com"}}, "nothing after the #"},
+		{ding + "#", []Address{{FormDingTalk, ding, "", "oapi.dingtalk.com"}},
+			"nothing after the #"},
 		{ding + "#as=json", []Address{{FormJSON, ding, "", "oapi.dingtalk.com"}}, "as= overrides"},
 		{"https://OAPI.DingTalk.com.:443/robot/send?x=1&access_token=T#secret=a%26%40",
 			[]Address{{FormDingTalk, "https://OAPI.DingTalk.com.:443/robot/send?x=1&access_token=T",
@@ -47,10 +49,12 @@ func TestAddresses(t *testing.T) {
 		{"http://127.0.0.1:8080/x#secret=s&as=dingtalk", []Address{{FormDingTalk,
 			"http://127.0.0.1:8080/x", "s", "127.0.0.1:8080"}},
 			"loopback needs no TLS, and what is not the service may know the robot itself"},
-		{"http://[::1]:1/#as=wecom", []Address{{FormWeCom, "http://[::1]:1/", "", "[::1]:1"}}, "IPv6"},
+		{"http://[::1]:1/#as=wecom", []Address{{FormWeCom, "http://[::1]:1/", "", "[::1]:1"}},
+			"IPv6"},
 		{"http://LOCALHOST/#as=slack", []Address{{FormSlack, "http://LOCALHOST/", "", "LOCALHOST"}},
 			"a loopback name"},
-		{"https://proxy.example.com/#as=feishu", []Address{{FormFeishu, "https://proxy.example.com/",
+		{"https://proxy.example.com/#as=feishu", []Address{{FormFeishu,
+			"https://proxy.example.com/",
 			"", "proxy.example.com"}}, "a proxy that knows the robot"},
 	} {
 		c, err := Load([]string{"REMEDY_NOTIFY=" + row.value})
@@ -66,8 +70,9 @@ func TestAddresses(t *testing.T) {
 
 // TestAddressesStayHidden prints a Config whose addresses are full of secrets.
 func TestAddressesStayHidden(t *testing.T) {
-	c, err := Load([]string{"REMEDY_NOTIFY=https://oapi.dingtalk.com/robot/send?access_token=hunter2" +
-		"#secret=SEChunter2 https://hook.example.com/hunter2"})
+	c, err := Load([]string{"REMEDY_NOTIFY=" +
+		"https://oapi.dingtalk.com/robot/send?access_token=hunter2#secret=SEChunter2 " +
+		"https://hook.example.com/hunter2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +100,8 @@ func TestAddressesStayHidden(t *testing.T) {
 // FuzzAddresses: whatever is wrong with an address, its error shows no more of it than a host.
 func FuzzAddresses(f *testing.F) {
 	for _, seed := range []string{"https://oapi.dingtalk.com/robot/send?access_token=T#secret=S",
-		"https://u:p@h.example.com/", "http://[::1]:1/#as=wecom", "https://h:1/p@x", "#", "https://h#@"} {
+		"https://u:p@h.example.com/", "http://[::1]:1/#as=wecom", "https://h:1/p@x", "#",
+		"https://h#@"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
