@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"unicode"
@@ -51,19 +52,12 @@ func TestHostileText(t *testing.T) {
 		}{{plainText, row.plain, "plain"}, {feishuText, row.feishu, "feishu"},
 			{wecomMarkdown, row.wecom, "wecom"}, {slackText, row.slack, "slack"}} {
 			got := service.plain.cut(row.text, 1000)
-			if want := cmpOr(service.want, row.plain); got != want {
+			if want := cmp.Or(service.want, row.plain); got != want {
 				t.Errorf("%s (%s): %q became %q, want %q",
 					row.why, service.name, row.text, got, want)
 			}
 		}
 	}
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func TestCut(t *testing.T) {
