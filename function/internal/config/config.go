@@ -15,8 +15,7 @@ import (
 )
 
 // Config is what the environment says. It holds no open resource; its secrets are hidden however it
-// is printed. Evidence and notifications have no field yet: Load accepts nothing but their
-// defaults.
+// is printed. Evidence has no field yet: Load accepts nothing but its default.
 type Config struct {
 	Policy    remedy.Policy
 	Ledger    Ledger
@@ -26,6 +25,8 @@ type Config struct {
 	Reserve   time.Duration // kept back from the invocation's deadline
 	// what works but is risky, for the operator to read at start; no secrets
 	Warnings []string
+
+	Notify []Address // who is told
 }
 
 // Problem is one thing that is wrong with the environment. Its text is one line.

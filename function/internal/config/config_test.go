@@ -210,6 +210,7 @@ func TestEveryVariable(t *testing.T) {
 		"REMEDY_EVIDENCE_TIMEOUT=3s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
 		"REMEDY_ECS_ENDPOINT=http://127.0.0.1:8080", "REMEDY_NETWORK=vpc",
 		"REMEDY_DEADLINE_RESERVE=500ms",
+		"REMEDY_NOTIFY=https://hook.example.com/x",
 	}
 	want := Config{
 		Policy: remedy.Policy{
@@ -244,6 +245,7 @@ func TestEveryVariable(t *testing.T) {
 		Endpoint:  "http://127.0.0.1:8080",
 		VPC:       true,
 		Reserve:   500 * time.Millisecond,
+		Notify:    []Address{{FormJSON, "https://hook.example.com/x", "", "hook.example.com"}},
 	}
 	got, err := Load(environ)
 	if err != nil {
@@ -257,8 +259,7 @@ func TestEveryVariable(t *testing.T) {
 		isSet := slices.ContainsFunc(environ,
 			func(entry string) bool { return strings.HasPrefix(entry, v.Name+"=") })
 		// have no other valid value yet
-		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_EVIDENCE_TIMEOUT" &&
-			v.Name != "REMEDY_NOTIFY" {
+		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_EVIDENCE_TIMEOUT" {
 			t.Error("not set in this test:", v.Name)
 		}
 	}

@@ -158,7 +158,7 @@ func settings(c *Config) []setting {
 			parse: evidenceTimeout},
 		{Variable: Variable{"REMEDY_NOTIFY", "none",
 			"space-separated notification URLs"},
-			parse: notify, hides: always},
+			parse: addresses(&c.Notify), hides: always},
 		{Variable: Variable{"REMEDY_LANG", "en",
 			"`en` · `zh`: the words of details, messages and pages"},
 			parse: language},
@@ -372,22 +372,5 @@ func evidenceTimeout(value string, fail fail) {
 			"of this version")
 	case limit != 3*time.Second:
 		fail("leave it unset", "valid, but evidence is not part of this version")
-	}
-}
-
-// notify accepts nothing but the word for nothing. Notification URLs are secrets, and so are the
-// errors of net/url.
-func notify(value string, fail fail) {
-	if value == "none" {
-		return
-	}
-	for i, target := range strings.Fields(value) {
-		if u, err := url.Parse(target); err != nil || u.Scheme == "" || u.Opaque != "" {
-			fail("leave it unset", "notification %d is not a URL; and notifications are not part "+
-				"of this version", i+1)
-		} else {
-			fail("leave it unset", "notification %d is valid, but notifications are not part of "+
-				"this version", i+1)
-		}
 	}
 }
