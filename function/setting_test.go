@@ -41,8 +41,13 @@ var folder string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// These tests wait for other processes most of the time, so more of them fit than there are processors.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	// These tests wait for other processes most of the time, so more of them fit than there are
+	// processors: fewer where the race detector slows the processes down.
+	parallel := "8"
+	if raced() {
+		parallel = "3"
+	}
+	if err := flag.Set("test.parallel", parallel); err != nil {
 		panic(err)
 	}
 	var err error
@@ -92,6 +97,7 @@ type setting struct {
 	platform *fcsim.Platform
 	env      []string
 	secrets  []string
+	pace     pace
 
 	mu       sync.Mutex
 	sent     []*fcsim.Invocation
@@ -111,6 +117,11 @@ func newSetting(t *testing.T, instances ...ecssim.Instance) *setting {
 	s.platform.Backoff = 300 * time.Millisecond
 	address, stop, err := s.world.Listen("127.0.0.1:0")
 	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	if err := s.pace.watch(over); err != nil {
 		t.Fatal(err)
 	}
 	s.ecs = strings.TrimPrefix(address, "http://")

@@ -525,13 +525,10 @@ func TestPoisonedRecordWithAFullFleet(t *testing.T) {
 		hurried := delivery(0)
 		hurried.Deadline = time.Now().Add(30 * time.Second)
 		expect(t, s.deliverTo(s.function, hurried, agentStopped(other, time.Now())), "pending/out-of-time")
-		_, revision, err := s.store.Store.Get(t.Context(), "instance/"+other)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.store.Store.Put(t.Context(), "instance/"+other, []byte(`{"version":2}`), revision); err != nil {
-			t.Fatal(err)
-		}
+		s.change("instance/"+other, func(record map[string]any) {
+			clear(record)
+			record["version"] = 2
+		})
 		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"})
 	})
 }
@@ -624,7 +621,7 @@ func TestLedgerLost(t *testing.T) {
 				s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
 				payload := kernelHang(instance, time.Now())
 				owner := s.inBackground(s.function, delivery(0), payload)
-				pass(2 * time.Minute)
+				pass(2*time.Minute + 2*time.Second) // between two of its looks, so that it writes nothing now
 				s.change("instance/"+instance, row.lose)
 				results := owner()
 				check(t, s, results, ending{remedy.VerdictFailed, remedy.ReasonLedgerLost, "G"})
@@ -667,9 +664,10 @@ func TestLostSlot(t *testing.T) {
 	}
 }
 
-// change writes a record as somebody else might.
+// change writes a record as somebody else might: what was in it is lost.
 func (s *setting) change(key string, how func(record map[string]any)) {
 	s.t.Helper()
+	s.lost = append(s.lost, time.Now())
 	value, revision, err := s.store.Store.Get(s.t.Context(), key)
 	if err != nil {
 		s.t.Fatal(err)
@@ -749,7 +747,7 @@ func TestLostFleet(t *testing.T) {
 		other := s.many(1)[0]
 		expect(t, s.deliver(sweepEvent))
 		owner := s.inBackground(s.function, delivery(0), kernelHang(instance, time.Now()))
-		pass(2 * time.Minute)
+		pass(2*time.Minute + 2*time.Second) // between two of its looks, so that it writes nothing now
 		kept := ledger.NewMem()
 		for _, key := range []string{"function", "instance/" + instance} {
 			value, until, err := s.store.Store.Get(t.Context(), key)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"ecs-remedy/function/internal/app"
-	"ecs-remedy/function/internal/config"
 	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
@@ -42,11 +41,7 @@ func (s *setting) inBackground(f *app.Function, about app.Invocation, payload st
 
 // ledgerOf is the operator's view of the setting's ledger.
 func (s *setting) ledgerOf() *ledger.Records {
-	settings, err := config.Load([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return ledger.New(s.store.Store, settings.Policy, time.Now).In(remedy.BookEnforce)
+	return ledger.New(s.store.Store, load(s.t, nil).Policy, time.Now).In(remedy.BookEnforce)
 }
 
 // slots are the incidents under way, as the fleet's record has them.

@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 	"function/internal/lawtest":           {"function/internal/remedy"},
 	"function/internal/ledger":            {"function/internal/remedy"},
 	"function/internal/ledger/ledgertest": {"function/internal/ledger"},
+	"function/internal/notify":            {"function/internal/remedy"},
 	"function/internal/remedy":            {"events"},
 	"function/internal/report":            {"function/internal/remedy"},
 }

@@ -1,11 +1,13 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"ecs-remedy/function/internal/ecs"
 	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/handle"
+	"ecs-remedy/function/internal/lawtest"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 )
@@ -43,6 +46,8 @@ type setting struct {
 	world    *ecssim.World
 	store    *countingStore
 	function *app.Function
+	policy   remedy.Policy // of the function
+	lost     []time.Time   // when something was taken out of the ledger
 	out      *output
 }
 
@@ -54,7 +59,18 @@ func newSetting(t *testing.T, env []string, instances ...ecssim.Instance) *setti
 		s.world.Add(i)
 	}
 	s.function = s.another(env...)
+	s.policy = load(t, env).Policy
 	return s
+}
+
+// load is a configuration in mode enforce; env goes on top of that.
+func load(t *testing.T, env []string) config.Config {
+	t.Helper()
+	settings, err := config.Load(append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settings
 }
 
 // another is one more function process over the same ledger and the same ECS.
@@ -69,12 +85,8 @@ func (s *setting) watched(watcher handle.Watcher, env ...string) *app.Function {
 // wired is another function with some seams of its own, over the same ledger and the same ECS.
 func (s *setting) wired(seams app.Seams, env ...string) *app.Function {
 	s.t.Helper()
-	settings, err := config.Load(append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...))
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	seams.Transport, seams.Store = s.world.RoundTripper(), s.store
-	function, err := app.New(settings, s.out, seams)
+	function, err := app.New(load(s.t, env), s.out, seams)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -120,21 +132,48 @@ func (s *setting) deliverTo(f *app.Function, about app.Invocation, payload strin
 	return response.Results
 }
 
-// lawful checks what must hold whatever happened: on the world's own record of calls, and in everything that was written.
+// lawful checks what must hold whatever happened: the laws, on the world's own record of calls and on
+// the ledger's incidents, and that no secret was written.
 func (s *setting) lawful(results []remedy.Result) {
 	s.t.Helper()
-	graceful := map[string]int{}
+	seen, err := s.ledgerOf().Look(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var incidents []remedy.Incident
+	for id, record := range seen.Records {
+		if !record.OK() {
+			s.t.Errorf("the record of %s: %s", id, record.Note)
+		}
+		if open := record.Value.Open; open != nil {
+			incidents = append(incidents, *open)
+		}
+		incidents = append(incidents, record.Value.Recent...)
+	}
+	incidents = slices.DeleteFunc(incidents, func(i remedy.Incident) bool { return i.Void() })
+	slices.SortFunc(incidents, func(a, b remedy.Incident) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.ID, b.ID))
+	})
+	var calls []lawtest.Call
 	for _, c := range s.world.Calls() {
 		switch {
 		case c.Action == "StopInstance" || c.Action == "StartInstance" || c.Action == "RebootInstances":
 			s.t.Errorf("%s was called", c.Action)
 		case c.Action == "DescribeInstances" && c.Params.Get("InstanceIds") == "":
 			s.t.Error("DescribeInstances listed the whole region")
-		case c.Action == "RebootInstance" && c.Force && graceful[c.Params.Get("InstanceId")] < 2:
-			s.t.Error("forced before two graceful attempts")
-		case c.Action == "RebootInstance" && !c.DryRun && !c.Force:
-			graceful[c.Params.Get("InstanceId")]++
+		case c.Action == "RebootInstance" && !c.DryRun:
+			calls = append(calls, lawtest.Call{At: c.At, Instance: c.Instance, Force: c.Force,
+				Answer:  lawtest.Truth(c.Effect, c.HTTP, c.Code),
+				Unknown: c.HTTP != 200 && c.Effect, Works: c.Works})
 		}
+	}
+	laws := lawtest.Checker{Policy: s.policy, Unwatched: true}
+	for _, at := range s.lost {
+		laws.Lost(at)
+	}
+	laws.Incidents(incidents, calls)
+	if laws.Broken != "" {
+		s.t.Errorf("%s\nincidents %+v\ncalls %+v", laws.Broken, incidents, calls)
 	}
 	text, err := json.Marshal(results)
 	if err != nil {

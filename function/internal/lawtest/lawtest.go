@@ -40,6 +40,20 @@ const (
 	Nothing     = "nothing"      // it never reached ECS, or ECS failed before it did anything
 )
 
+// Truth is which of them it was, of a call whose effect on the instance is known, by the HTTP status (0:
+// there was no answer) and the error code of ECS's answer.
+func Truth(effect bool, status int, code string) string {
+	switch {
+	case effect:
+		return Accepted
+	case code == "IncorrectInstanceStatus":
+		return WrongStatus
+	case status == 0 || status >= 500:
+		return Nothing
+	}
+	return Refused
+}
+
 // Call is a RebootInstance that left a process.
 type Call struct {
 	At       time.Time
@@ -49,6 +63,8 @@ type Call struct {
 	Answer   string // Accepted, Refused, WrongStatus or Nothing, as it truly was
 	// Unknown: the sender got no answer that it can trust.
 	Unknown bool
+	// Works: the instance truly restarted from it.
+	Works bool
 	// Status is the instance's true status when the call arrived; empty: not known.
 	Status string
 	// Basis is what the sender had read; nil: not known.
@@ -103,7 +119,8 @@ type attempt struct {
 	start                  string // StartTime before it
 
 	called   bool
-	at       time.Time // of the call
+	at       time.Time // when the call left, at the latest
+	works    bool
 	answer   string
 	unknown  bool
 	status   string
@@ -410,6 +427,9 @@ func (c *Checker) Looked(at time.Time, instance string) {
 // Called tells that a RebootInstance left a process.
 func (c *Checker) Called(call Call) {
 	i := c.claimOf(&call)
+	if i < 0 && c.lost(call.At) {
+		return // so is its claim
+	}
 	if i < 0 {
 		c.violate(S1, "a reboot of %s at %v (force %v) has no claim that still holds", call.Instance,
 			call.At, call.Force)
@@ -418,6 +438,10 @@ func (c *Checker) Called(call Call) {
 	c.attempts = slices.Clone(c.attempts)
 	a := &c.attempts[i]
 	a.called, a.at, a.answer, a.unknown, a.status = true, call.At, call.Answer, call.Unknown, call.Status
+	a.works = call.Works
+	if a.at.After(a.sendBefore) { // it was written down late
+		a.at = a.sendBefore
+	}
 	if a.lastRead.Before(call.At) {
 		a.lastRead = call.At
 	}
@@ -425,6 +449,15 @@ func (c *Checker) Called(call Call) {
 		a.status = call.Basis.Instance.Value.Status // what came after that reading nobody could know
 	}
 	c.ladder(a)
+	for n := range c.attempts {
+		// StartTime has a resolution of a minute: where it shows no change, an owner that did not look
+		// while the instance was away cannot know.
+		e := &c.attempts[n]
+		if e.incident == a.incident && e.n < a.n && e.works && e.start != a.start {
+			c.violate(S10, "attempt %d of %s is sent after attempt %d worked, and StartTime told", a.n,
+				a.incident, e.n)
+		}
+	}
 	if call.Basis != nil {
 		c.basis(a, call.Basis)
 	}
@@ -611,31 +644,43 @@ func (c *Checker) Over() {
 	}
 }
 
-// Incidents tells a history of which only the final records are known, in the order of time.
+// Incidents tells a history of which only the final records are known, in the order of time. Of what
+// happened at one instant an incident's end comes after its claims and calls, and before whatever
+// begins.
 func (c *Checker) Incidents(all []remedy.Incident, calls []Call) {
 	type event struct {
 		at   time.Time
-		rank int // of what happens at one instant: ends, claims, calls
+		rank int
 		tell func()
 	}
+	const ends, claims, sends, answers, endsAtOnce = 0, 1, 2, 3, 4
 	var events []event
 	for i := range all {
-		incident := &all[i]
+		incident, end := &all[i], ends
 		for n := range incident.Attempts {
 			a := &incident.Attempts[n]
-			events = append(events, event{a.ClaimedAt, 1, func() { c.Claimed("", incident, a, nil) }})
+			events = append(events, event{a.ClaimedAt, claims, func() {
+				c.Claimed("", incident, a, nil)
+			}})
+			if a.Answer == remedy.AnswerNotExecuted {
+				events = append(events, event{a.AnsweredAt, answers, func() {
+					c.unsent(incident.ID, a.N)
+				}})
+			}
 			if n > 0 {
 				c.order(incident, &incident.Attempts[n-1], a)
 			}
+			if !a.ClaimedAt.Before(incident.EndedAt) || !a.AnsweredAt.Before(incident.EndedAt) {
+				end = endsAtOnce
+			}
 		}
 		if incident.EndedAt.IsZero() {
-			c.violate(Liveness, "%s never ended", incident.ID)
-			continue
+			continue // that it never ends is for Over to say
 		}
-		events = append(events, event{incident.EndedAt, 0, func() { c.Ended(incident) }})
+		events = append(events, event{incident.EndedAt, end, func() { c.Ended(incident) }})
 	}
 	for i := range calls {
-		events = append(events, event{calls[i].At, 2, func() { c.Called(calls[i]) }})
+		events = append(events, event{calls[i].At, sends, func() { c.Called(calls[i]) }})
 	}
 	slices.SortStableFunc(events, func(a, b event) int {
 		if d := a.at.Compare(b.at); d != 0 {
@@ -648,6 +693,15 @@ func (c *Checker) Incidents(all []remedy.Incident, calls []Call) {
 	}
 }
 
+// unsent takes the owner's word that an attempt of which nothing arrived was not executed.
+func (c *Checker) unsent(incident string, n int) {
+	for i := range c.attempts {
+		if a := &c.attempts[i]; a.incident == incident && a.n == n && !a.called {
+			a.called, a.at, a.answer = true, a.claimed, Nothing
+		}
+	}
+}
+
 // order checks two attempts of one incident as the ledger has them.
 func (c *Checker) order(incident *remedy.Incident, before, a *remedy.Attempt) {
 	switch before.Outcome() {
@@ -655,6 +709,9 @@ func (c *Checker) order(incident *remedy.Incident, before, a *remedy.Attempt) {
 		c.violate(S2, "%s: attempt %d was claimed while the one before was %s", incident.ID, a.N,
 			before.Outcome())
 	case remedy.OutcomeWorked:
+		if !before.BackAt.IsZero() && a.ClaimedAt.Before(before.BackAt) {
+			return // it worked only after that
+		}
 		c.violate(S10, "%s: attempt %d was claimed after one that worked", incident.ID, a.N)
 	}
 }
