@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -99,7 +100,12 @@ func (h *history) lawful(lost ...time.Time) {
 	}
 	laws.Incidents(incidents, calls)
 	if laws.Broken != "" {
-		h.s.Errorf("%s\nincidents %+v\ncalls %+v", laws.Broken, incidents, calls)
+		h.s.Errorf("%s (lag %v)", laws.Broken, laws.Lag)
+		for _, i := range incidents {
+			if strings.Contains(laws.Broken, i.Instance) {
+				h.s.Logf("incident %+v\ncalls %+v", i, h.calls[i.Instance])
+			}
+		}
 	}
 	for _, i := range incidents {
 		if i.Verdict == remedy.VerdictRestarted && h.s.world.Instance(i.Instance).Restarts == 0 {

@@ -62,6 +62,7 @@ func TestAlarm(t *testing.T) {
 func TestConcurrentInvocations(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t)
+	s.detects = true
 	process := s.start("REMEDY_FLEET_CONCURRENT=8")
 	owners := map[string]string{}
 	var sent []*fcsim.Invocation

@@ -59,19 +59,23 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// raced is whether this test runs under the race detector; the function is then built with it, too.
+// raced is whether this test runs under the race detector.
 var raced = sync.OnceValue(func() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 })
 
-// binary is the function, built like this test: so that there is nothing left to compile but itself. The binary that is
-// deployed has its own test, with the command that packages it.
-var binary = sync.OnceValues(func() (string, error) {
+// binary is the function, built like this test, so that there is nothing left to compile but itself.
+// It has no race detector, for that would make it too slow for the leases of these tests. The binary
+// that is deployed has its own test, with the command that packages it.
+var binary = sync.OnceValues(func() (string, error) { return build(".", "main", os.Environ()) })
+
+// detecting is the function with the race detector where this test runs under it.
+var detecting = sync.OnceValues(func() (string, error) {
 	if raced() {
 		return build(".", "race", os.Environ(), "-race")
 	}
-	return build(".", "main", os.Environ())
+	return binary()
 })
 
 // buildDeployed builds a package or a file with the options that the deployed binary is built with.
@@ -98,6 +102,7 @@ type setting struct {
 	env      []string
 	secrets  []string
 	pace     pace
+	detects  bool // the processes have the race detector where this test runs under it
 
 	mu       sync.Mutex
 	sent     []*fcsim.Invocation
@@ -157,7 +162,11 @@ func (s *setting) key(name string) fcsim.Key {
 // start starts one more process.
 func (s *setting) start(env ...string) *fcsim.Process {
 	s.Helper()
-	name, err := binary()
+	of := binary
+	if s.detects {
+		of = detecting
+	}
+	name, err := of()
 	if err != nil {
 		s.Fatal(err)
 	}
