@@ -40,10 +40,9 @@ var (
 	settingsAhead = []string{
 		"REMEDY_LANG=zh",
 		"REMEDY_EVIDENCE=oss://bucket/prefix",
-		"REMEDY_NOTIFY=https://hooks.example.com/1",
 	}
 	actionsAhead  = []string{}
-	fieldsAhead   = []string{"evidence"}
+	fieldsAhead   = []string{}
 	verdictsAhead = []string{}
 )
 

@@ -36,7 +36,7 @@ func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []
 		}
 		step := g.consider(ctx, sources)
 		if rehearse && (step.Opens() || step.Claims() != nil) {
-			g.read(ctx, remedy.SourceRehearsal)
+			g.read(ctx, remedy.SourceRehearsal, remedy.EvidenceOrder{})
 		}
 		all = append(all, Explanation{Facts: g.facts, Step: step})
 	}
@@ -52,6 +52,6 @@ func (g *hang) consider(ctx context.Context, sources remedy.Source) remedy.Step 
 			return step
 		}
 		g.facts.Decided(&step)
-		g.read(ctx, step.Sources)
+		g.read(ctx, step.Sources, step.Evidence)
 	}
 }

@@ -81,6 +81,12 @@ type Rebooter interface {
 	Reboot(ctx context.Context, order remedy.Order) remedy.Reply
 }
 
+// Evidence keeps what an instance's console shows. It returns when ctx ends at the latest, whatever the
+// store or ECS do; what it could not keep is in its answer.
+type Evidence interface {
+	Keep(ctx context.Context, order remedy.EvidenceOrder) remedy.Reading[remedy.Evidence]
+}
+
 // Reporter is told every result once; it words the result's Detail and writes the audit line.
 type Reporter interface {
 	Report(*remedy.Result)
@@ -101,6 +107,7 @@ type Handler struct {
 	Version  string // of the code, for the sign of life
 	Cloud    Cloud
 	Rebooter Rebooter
+	Evidence Evidence // nil: none is kept
 	Reporter Reporter
 	Watcher  Watcher       // nil: nobody watches
 	Name     func() string // a new name for an owner of incidents, never used before

@@ -50,7 +50,7 @@ func (g *hang) run(ctx context.Context, over phase) {
 		}
 		switch step.Do {
 		case remedy.DoRead:
-			g.read(ctx, step.Sources)
+			g.read(ctx, step.Sources, step.Evidence)
 		case remedy.DoWrite:
 			g.facts.Wrote(step.Write, g.write(ctx, step.Write))
 		case remedy.DoSend:
@@ -70,7 +70,7 @@ func (g *hang) run(ctx context.Context, over phase) {
 }
 
 // read reads the sources that Next asked for, all at once.
-func (g *hang) read(ctx context.Context, sources remedy.Source) {
+func (g *hang) read(ctx context.Context, sources remedy.Source, evidence remedy.EvidenceOrder) {
 	f := &g.facts
 	region, id := f.InstanceRegion(), f.Alarm.Instance
 	ids := []string{id}
@@ -86,11 +86,25 @@ func (g *hang) read(ctx context.Context, sources remedy.Source) {
 	want(remedy.SourceInstance, func() { f.Instance = g.Cloud.Machines(ctx, region, ids)[id] })
 	want(remedy.SourceVitals, func() { f.Vitals = g.Cloud.Heartbeats(ctx, region, ids)[id] })
 	want(remedy.SourcePlatform, func() { f.Platform = g.Cloud.PlatformEvents(ctx, region, id) })
+	want(remedy.SourceEvidence, func() { f.Evidence = g.keep(ctx, evidence) })
 	want(remedy.SourceRehearsal, func() {
 		order := remedy.Order{Region: region, Instance: id, DryRun: true}
 		f.Rehearsal = g.Rebooter.Reboot(ctx, order)
 	})
 	g.Clock.Each(len(reads), func(i int) { reads[i]() })
+}
+
+// keep keeps what the console shows, for no longer than the order allows.
+func (g *hang) keep(ctx context.Context, order remedy.EvidenceOrder) (
+	kept remedy.Reading[remedy.Evidence]) {
+	ctx, cancel := context.WithTimeout(ctx, order.Limit)
+	defer cancel()
+	if g.Evidence != nil {
+		kept = g.Evidence.Keep(ctx, order)
+	}
+	kept.At = g.Clock.Now()
+	kept.Value.Incident, kept.Value.Stage = order.Incident, order.Stage
+	return kept
 }
 
 // write puts one record into the ledger. It is not cut short where the invocation's time is over:

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"ecs-remedy/function/internal/remedy"
 )
@@ -47,6 +48,8 @@ func wrongIncident(i *remedy.Incident, instance string) string {
 		return "has no time of opening"
 	case !i.EndedAt.IsZero() && i.EndedAt.Before(i.OpenedAt):
 		return "ended before it opened"
+	case !plausiblePlace(i.Evidence):
+		return "says of its evidence what is no place"
 	}
 	for n := range i.Attempts {
 		a := &i.Attempts[n]
@@ -60,6 +63,13 @@ func wrongIncident(i *remedy.Incident, instance string) string {
 		}
 	}
 	return ""
+}
+
+// plausiblePlace reports whether evidence can be kept there: the place is shown to people.
+func plausiblePlace(place string) bool {
+	known := strings.HasPrefix(place, "dir:///") || strings.HasPrefix(place, "oss://")
+	odd := func(r rune) bool { return r <= ' ' || r == 0x7f || r == utf8.RuneError }
+	return place == "" || known && len(place) <= 2048 && !strings.ContainsFunc(place, odd)
 }
 
 // wrongFleet says what the fleet's record cannot be; empty: nothing. A slot that contradicts itself

@@ -57,6 +57,25 @@ func TestWrongRecords(t *testing.T) {
 		{"it ended before", func(r *remedy.Record) {
 			r.Recent[0].EndedAt = r.Recent[0].OpenedAt.Add(-1)
 		}, "ended before it opened"},
+		{"evidence in a bucket", func(r *remedy.Record) {
+			r.Open.Evidence = "oss://bucket/prefix/i-1/20261121T100000Z/"
+		}, ""},
+		{"evidence in a folder", func(r *remedy.Record) { r.Open.Evidence = "dir:///kept/" }, ""},
+		{"evidence at an address", func(r *remedy.Record) {
+			r.Open.Evidence = "https://example.com/"
+		}, "what is no place"},
+		{"evidence that moves the cursor", func(r *remedy.Record) {
+			r.Recent[0].Evidence = "dir:///\x1b[2J"
+		}, "what is no place"},
+		{"evidence with a line of its own", func(r *remedy.Record) {
+			r.Open.Evidence = "dir:///kept\nverdict"
+		}, "what is no place"},
+		{"evidence as long as can be", func(r *remedy.Record) {
+			r.Open.Evidence = "dir:///" + strings.Repeat("x", 2048-7)
+		}, ""},
+		{"evidence that is longer", func(r *remedy.Record) {
+			r.Open.Evidence = "dir:///" + strings.Repeat("x", 2049-7)
+		}, "what is no place"},
 
 		{"an open one with an end", func(r *remedy.Record) { r.Open.EndedAt = ten.Add(time.Hour) },
 			"open incident has an end"},

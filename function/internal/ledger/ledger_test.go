@@ -145,6 +145,9 @@ func anything[T any](t *rapid.T, label string) T {
 // sound makes an incident of the instance of one that says anything: what must be so of it is.
 func sound(i *remedy.Incident, instance string, at time.Time, open bool) {
 	i.Instance, i.OpenedAt, i.ID = instance, at, remedy.IncidentID(instance, at)
+	if i.Evidence != "" {
+		i.Evidence = "oss://bucket/prefix/" + i.ID + "/"
+	}
 	if open {
 		i.EndedAt, i.Verdict = time.Time{}, ""
 	} else {

@@ -27,6 +27,7 @@
 //	waiting.go   which alarms wait for a slot, whose turn it is, and what is told before what
 //	ladder.go    which attempt comes next
 //	watch.go     what became of an attempt
+//	evidence.go  what the console showed before a reboot, and when it is kept
 //	record.go    every change of an instance's record
 //	fleet.go     every change of the fleet's record
 //	facts.go     what Next decides on, and what the loop notes

@@ -19,6 +19,7 @@ const (
 	SourcePlatform                     // DescribeInstanceHistoryEvents
 	SourceRehearsal                    // RebootInstance with DryRun
 	SourceSign                         // the function's sign of life
+	SourceEvidence                     // what the console shows, kept
 )
 
 // SourceLive are the sources that are answers of ECS.
@@ -163,6 +164,8 @@ type Facts struct {
 	Vitals    Reading[Vitals]
 	Platform  Reading[[]PlatformEvent]
 	Rehearsal Reply
+	// Evidence is what became of the last evidence that was asked for.
+	Evidence Reading[Evidence]
 
 	Seen      Seen    // as Next left it in the last step
 	Written   Written // what became of the last write
@@ -209,6 +212,13 @@ type Seen struct {
 	Reread bool
 	// Findings are the newest of every rule.
 	Findings []Finding
+}
+
+// EvidenceOrder is the evidence that is to be kept of an instance.
+type EvidenceOrder struct {
+	Region, Instance, Incident string
+	Stage                      EvidenceStage
+	Limit                      time.Duration // after which nobody waits for it any more
 }
 
 // Order is one RebootInstance to be sent.

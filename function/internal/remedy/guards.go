@@ -36,6 +36,7 @@ const (
 	RuleHeartbeat    Rule = "heartbeat"
 	RuleHang         Rule = "hang"
 	RuleForce        Rule = "force"
+	RuleEvidence     Rule = "evidence" // what was kept; it forbids nothing
 )
 
 // ruling collects what the rules say: every rule leaves a finding, and the first refusal is the reason.

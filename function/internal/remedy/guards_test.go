@@ -19,6 +19,8 @@ type candidate struct {
 	read  []string // what Next asked for
 	wrote []string // what it had written
 
+	takes     time.Duration    // until evidence is kept
+	steps     int              // that were done one by one
 	meanwhile func(*candidate) // what happens before a source is read a second time
 }
 
@@ -147,7 +149,7 @@ func (c *candidate) do(step *Step) {
 	f.Decided(step)
 	switch step.Do {
 	case DoRead:
-		c.answer(step.Sources)
+		c.answer(step)
 	case DoWrite:
 		before := c.Record.Value.Revision
 		written := Written{At: f.Now, Wrote: WroteDone, Revision: before + 1}
@@ -165,8 +167,8 @@ func (c *candidate) do(step *Step) {
 }
 
 // answer reads sources, and notes which.
-func (c *candidate) answer(sources Source) {
-	f := &c.told
+func (c *candidate) answer(step *Step) {
+	f, sources := &c.told, step.Sources
 	for _, source := range []struct {
 		Source
 		name string
@@ -179,6 +181,12 @@ func (c *candidate) answer(sources Source) {
 		{SourceVitals, "heartbeat", func() { f.Vitals = c.Vitals }},
 		{SourcePlatform, "platform", func() { f.Platform = c.Platform }},
 		{SourceRehearsal, "dry-run", func() { f.Rehearsal = c.Rehearsal }},
+		{SourceEvidence, "evidence", func() {
+			c.Now = c.Now.Add(min(c.takes, step.Evidence.Limit))
+			f.Evidence, f.Evidence.At = c.Evidence, c.Now
+			f.Evidence.Value.Incident = step.Evidence.Incident
+			f.Evidence.Value.Stage = step.Evidence.Stage
+		}},
 	} {
 		if sources.Has(source.Source) {
 			if c.meanwhile != nil && slices.Contains(c.read, source.name) {

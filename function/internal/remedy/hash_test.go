@@ -138,6 +138,8 @@ func (h *hasher) process(p *process) {
 	h.when(f.Vitals.Value.Heartbeat)
 	h.when(f.Platform.At)
 	h.text(string(f.Platform.Failure))
+	h.when(f.Evidence.At)
+	h.number(int(f.Evidence.Value.Stage))
 	s := &f.Seen
 	h.incident(s.Incident)
 	h.incident(s.Ending)

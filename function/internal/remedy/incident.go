@@ -143,6 +143,8 @@ type Incident struct {
 	// Forgiven: the operator reset the instance, so this incident counts neither for its cool-down
 	// nor for its budget.
 	Forgiven bool `json:"forgiven,omitempty"`
+	// Evidence is where what the console showed is kept; empty: nothing was.
+	Evidence string `json:"evidence,omitempty"`
 	// Attempts are in the order of their claims. An open incident without any is an opening: its
 	// owner has not claimed yet, and when the lease runs out it is void.
 	Attempts []Attempt `json:"attempts"`

@@ -241,6 +241,12 @@ func (m *machine) rung(r *ruling) Step {
 	if f.Fleet.Value.slot(m.incident.ID) == nil {
 		return m.write(Write{Fleet: ptr(f.Fleet.Value.retaken(m.incident, m.p, f.Now))})
 	}
+	if force {
+		if step, wanted := m.evidence(m.incident, EvidenceForce); wanted {
+			return step
+		}
+		r.findings = append(r.findings, m.kept(m.incident, EvidenceForce)...)
+	}
 	return m.claim(force)
 }
 

@@ -70,6 +70,8 @@ type Policy struct {
 	FleetHourly     int
 	FleetWaiting    int      // alarms that wait for a slot; 0: none does
 	Windows         []Window // none: always
+
+	EvidenceLimit time.Duration // evidence delays an attempt no longer than this; 0: none is kept
 }
 
 // off reports whether the mode refuses everything.

@@ -171,7 +171,10 @@ func (m *machine) reserve() Step {
 		return m.void()
 	}
 	if fleet.slot(m.incident.ID) != nil {
-		return m.claim(false)
+		if step, wanted := m.evidence(m.incident, EvidenceBefore); wanted {
+			return step
+		}
+		return m.claim(false).with(m.kept(m.incident, EvidenceBefore))
 	}
 	if fleet.slotOf(m.incident.Instance) != nil {
 		return m.void() // of another incident: the alarm is judged again by what that means
@@ -225,6 +228,7 @@ func (m *machine) claim(force bool) Step {
 			Heartbeat: f.Vitals.Value.Heartbeat},
 	}
 	m.seen.Reread = false
+	m.incident.Evidence = f.place(m.incident)
 	return m.write(Write{Record: ptr(f.Record.Value.claimed(m.incident, *m.seen.Claim, p, f.Now))})
 }
 
@@ -315,6 +319,12 @@ func (m *machine) over(ended *Incident) Step {
 	f := m.f
 	m.ended = ended
 	done := answer(ended.Verdict, ended.Reason, ended.Why)
+	if ended.Verdict == VerdictFailed && len(ended.Attempts) > 0 {
+		if step, wanted := m.evidence(ended, EvidenceFailed); wanted {
+			return step
+		}
+		done = done.with(m.kept(ended, EvidenceFailed))
+	}
 	step := done
 	switch fleet := &f.Fleet.Value; {
 	case f.Written.Wrote == WroteUnknown && f.Written.Fleet:

@@ -63,7 +63,8 @@ func (m *machine) result(step *Step) *Result {
 	if m.f.Swept {
 		r.Alarm = incident.Alarm.view()
 	}
-	r.Incident, r.Forced = incident.ID, incident.Forced()
+	r.Incident, r.Forced, r.Ended = incident.ID, incident.Forced(), m.ended
+	r.Evidence = m.f.place(incident)
 	r.Attempts = incident.Views()
 	return r
 }

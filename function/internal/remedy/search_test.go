@@ -439,6 +439,9 @@ func origin(name, second string) (*searched, error) {
 		x.w.now, x.w.answers = Start.Add(55*time.Second), []string{"throttled"}
 		x.p[1].facts.StopAt = x.w.now.Add(4 * time.Second)
 	}
+	if second == "kept" {
+		x.w.policy.EvidenceLimit = 3 * time.Second
+	}
 	return x, x.crowd(second)
 }
 
@@ -479,6 +482,7 @@ var seconds = map[string]func() events.Alarm{
 	"another":  Busy,
 	"resolved": resolvedAlarm,
 	"hurried":  Hangs, // the same, in an invocation whose time is nearly over
+	"kept":     Hangs, // the same, and evidence is kept
 
 	"crowded by the same":       Hangs, // see searched.crowd
 	"crowded by another":        Busy,
@@ -538,6 +542,7 @@ var depths = []depth{
 	{"change and crash", budget{changes: 1, crashes: 1}, "same", 0, 0},
 	{"loss", budget{losses: 1, crashes: 1}, "same", 0, 0},
 	{"stall", budget{freezes: 1, changes: 1}, "another", 11 * time.Second, 5},
+	{"evidence", budget{freezes: 1, faults: 1, crashes: 1}, "kept", 11 * time.Second, 3},
 	{"hurry", budget{freezes: 1, faults: 1}, "hurried", 6 * time.Second, 5},
 }
 

@@ -17,12 +17,14 @@ const (
 // Step is what to do next, and why.
 type Step struct {
 	Do      Do
-	Sources Source    // of DoRead
-	Write   Write     // of DoWrite
-	Order   Order     // of DoSend
-	Until   time.Time // of DoWait
-	Result  *Result   // of DoAnswer; nil: there is nothing to tell
-	Seen    Seen      // for the facts of the next step
+	Sources Source // of DoRead
+	// Evidence is what to keep, of DoRead with SourceEvidence.
+	Evidence EvidenceOrder
+	Write    Write     // of DoWrite
+	Order    Order     // of DoSend
+	Until    time.Time // of DoWait
+	Result   *Result   // of DoAnswer; nil: there is nothing to tell
+	Seen     Seen      // for the facts of the next step
 
 	// For those who watch. Verdict, Reason and Why belong to an answer, and to the write of an
 	// incident's end, or of an alarm that waits from then on; Incident is the incident as the facts leave it; Findings are of every rule
@@ -146,10 +148,12 @@ type Result struct {
 	Detail     string        `json:"detail"`
 	Incident   string        `json:"incident"`
 	Forced     bool          `json:"forced"`
+	Evidence   string        `json:"evidence"` // where; empty: nothing was kept
 	Attempts   []AttemptView `json:"attempts"`
 	Findings   []Finding     `json:"findings"`
 
-	Why string `json:"-"` // Step.Why, for the detail
+	Why   string    `json:"-"` // Step.Why, for the detail
+	Ended *Incident `json:"-"` // the incident that this is the end of; nil: none
 }
 
 // AlarmView is the alarm within a Result.

@@ -84,6 +84,7 @@ func (d *draws) policy() remedy.Policy {
 		remedy.ModeObserve, remedy.ModeOff, "")
 	p.Force, p.SecondCheck = d.flip("force"), d.flip("second check")
 	p.MaxAttempts = one(d, "attempts", 5, 5, 3, 6, 0)
+	p.EvidenceLimit = time.Duration(rapid.IntRange(0, 5).Draw(d.T, "evidence")) * time.Second
 	p.Poll = time.Duration(rapid.IntRange(1, 120).Draw(d.T, "poll")) * time.Second
 	if !d.often("no windows") {
 		p.Windows = []remedy.Window{{From: rapid.IntRange(-1, 1441).Draw(d.T, "from"),
@@ -698,7 +699,7 @@ func TestComesToRest(t *testing.T) {
 			f.Decided(&step)
 			switch step.Do {
 			case remedy.DoRead:
-				d.read(&f, &read, step.Sources)
+				d.read(&f, &read, step.Sources, step.Evidence)
 			case remedy.DoWrite:
 				f.Wrote(step.Write, remedy.Written{At: f.Now, Revision: 8, Note: "no answer",
 					Wrote: one(d, "wrote", remedy.WroteDone, remedy.WroteDone, remedy.WroteConflict,
@@ -715,7 +716,7 @@ func TestComesToRest(t *testing.T) {
 }
 
 // read answers sources with what was drawn, as read just now.
-func (d *draws) read(f, from *remedy.Facts, sources remedy.Source) {
+func (d *draws) read(f, from *remedy.Facts, sources remedy.Source, order remedy.EvidenceOrder) {
 	if sources.Has(remedy.SourceRecord) {
 		f.Record = from.Record
 		f.Record.At = f.Now
@@ -739,6 +740,11 @@ func (d *draws) read(f, from *remedy.Facts, sources remedy.Source) {
 	if sources.Has(remedy.SourcePlatform) {
 		f.Platform = from.Platform
 		f.Platform.At, f.Platform.Date = f.Now, f.Now
+	}
+	if sources.Has(remedy.SourceEvidence) {
+		f.Evidence.At = f.Now
+		f.Evidence.Value.Incident = order.Incident
+		f.Evidence.Value.Stage = order.Stage
 	}
 	if sources.Has(remedy.SourceRehearsal) {
 		f.Rehearsal = from.Rehearsal

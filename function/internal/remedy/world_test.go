@@ -411,6 +411,10 @@ func (w *world) read(p *process, sources Source, fault string) {
 	if sources.Has(SourcePlatform) {
 		f.Platform = answered(w, SourcePlatform, w.machine.platform, fault)
 	}
+	if order := p.step.Evidence; sources.Has(SourceEvidence) {
+		f.Evidence = answered(w, SourceEvidence, Evidence{Place: "dir:///kept/"}, fault)
+		f.Evidence.Value.Incident, f.Evidence.Value.Stage = order.Incident, order.Stage
+	}
 	if sources.Has(SourceRehearsal) {
 		f.Rehearsal = Reply{At: w.now, Answer: AnswerAccepted}
 	}

@@ -31,6 +31,7 @@ func (r *Reporter) Report(result *remedy.Result) {
 	r.log.Info("verdict",
 		"verdict", result.Verdict, "reason", result.Reason, "detail", result.Detail,
 		"region", result.Region, "instanceId", result.InstanceID, "incident", result.Incident, "forced", result.Forced,
+		"evidence", result.Evidence,
 		"alarm", result.Alarm, "attempts", result.Attempts, "findings", result.Findings)
 }
 
