@@ -500,12 +500,25 @@ func TestWrongPassword(t *testing.T) {
 	s := newSetting(t, optedIn(instance, ecssim.Guest{}))
 	server := redisServer(t, s.secret("correct-horse-battery"))
 	s.start("REMEDY_LEDGER=redis://" + s.secret("operator-name") + ":" + s.secret("wrong-horse-battery") + "@" + server)
-	for _, payload := range []string{kernelHang(instance, time.Now()), timer} {
-		answer := s.invoke(payload)
-		if answer.Error == nil || answer.Error.Type != "Pending" ||
-			!strings.Contains(answer.Error.Message, "ledger redis://"+server+"/0: refused the user or password") {
-			t.Errorf("answered %s, want an error of type Pending that names the ledger and the cure", answer.Body)
+	cure := "ledger redis://" + server + "/0: refused the user or password"
+	answer := s.invoke(kernelHang(instance, time.Now()))
+	if answer.Error == nil || answer.Error.Type != "Pending" ||
+		!strings.Contains(answer.Error.Message, cure) {
+		t.Errorf("answered %s, want an error of type Pending that names the ledger and the cure",
+			answer.Body)
+	}
+	// Nobody is helped by the timer's events coming again and again: the next one is a minute away.
+	if swept := s.invoke(timer); swept.Error != nil || string(swept.Body) != `{"results":[]}` {
+		t.Errorf("a sweep without a ledger ends with %s %+v", swept.Body, swept.Error)
+	}
+	lines := 0
+	for line := range strings.Lines(s.platform.Output()) {
+		if strings.Contains(line, `"msg":"sweep"`) && strings.Contains(line, cure) {
+			lines++
 		}
+	}
+	if lines != 1 {
+		t.Errorf("%d lines say that the sweep cannot read the ledger:\n%s", lines, s.platform.Output())
 	}
 	if calls := s.world.Calls(); len(calls) > 0 {
 		t.Errorf("%d calls to ECS without a ledger", len(calls))

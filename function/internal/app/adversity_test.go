@@ -776,3 +776,32 @@ func TestLostFleet(t *testing.T) {
 		expect(t, s.deliver(agentStopped(other, time.Now())), "restarted/recovered")
 	})
 }
+
+// TestSweepWithoutLedger: a timer's event never ends in an error, for the next one comes within a
+// minute. The log says what is wrong; and the records that can be read are looked after.
+func TestSweepWithoutLedger(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
+		s.store.fail = func(int, bool) (before, after error) {
+			return errors.New("ledger: nobody answers"), nil
+		}
+		answer, err := s.function.Invoke(t.Context(), delivery(0), []byte(sweepEvent))
+		response, ok := answer.(handle.Response)
+		if err != nil || !ok || response.Results == nil || len(response.Results) != 0 {
+			t.Errorf("answered %+v, %v", answer, err)
+		}
+		if said := s.written(); strings.Count(said, "\n") != 1 ||
+			!strings.Contains(said, `"msg":"sweep"`) || !strings.Contains(said, "nobody answers") {
+			t.Errorf("it wrote %q", said)
+		}
+		// Nor does one whose invocation has no credentials.
+		naked := delivery(0)
+		naked.Credentials = app.Credentials{}
+		if answer, err := s.function.Invoke(t.Context(), naked, []byte(sweepEvent)); err != nil {
+			t.Errorf("without credentials it answered %+v, %v", answer, err)
+		}
+		if said := s.written(); strings.Count(said, `"msg":"sweep"`) != 2 {
+			t.Errorf("it wrote %q", said)
+		}
+	})
+}

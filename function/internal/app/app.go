@@ -108,8 +108,7 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 		if isHTTP {
 			return handle.HTTPNotReady(request, f.config.HTTPToken.Reveal()), nil
 		}
-		pending := handle.NotReady(report.New(f.out, invocation.RequestID, Version()), err)
-		return handle.Response{Results: pending.Results}, pending
+		return handle.NotReady(report.New(f.out, invocation.RequestID, Version()), payload, err)
 	}
 	defer done()
 	if isHTTP {

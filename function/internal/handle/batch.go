@@ -60,14 +60,12 @@ func (h *Handler) alarmed(invocation Invocation, alarms []events.Alarm) []*hang 
 }
 
 // swept makes a hang of every slot that the sweep looks after, and of every alarm whose turn it is.
-// Whether the owner of a slot's incident is alive is for Next to say. The reading that failed, if
-// one did, is not among them.
-func (h *Handler) swept(ctx context.Context, invocation Invocation) (
-	hangs []*hang, failed *remedy.Reading[remedy.Fleet]) {
+// Whether the owner of a slot's incident is alive is for Next to say.
+func (h *Handler) swept(ctx context.Context, invocation Invocation) (hangs []*hang) {
 	for _, book := range h.Policy.SweptBooks() {
 		fleet := h.readFleet(ctx, book)
 		if !fleet.OK() {
-			failed = &fleet
+			h.Reporter.Unswept("the ledger: " + fleet.Note)
 			continue
 		}
 		for _, slot := range fleet.Value.Sweepable(h.Policy, book, invocation.Region, h.Clock.Now()) {
@@ -85,7 +83,7 @@ func (h *Handler) swept(ctx context.Context, invocation Invocation) (
 			h.tend(ctx, book, fleet)
 		}
 	}
-	return hangs, failed
+	return hangs
 }
 
 // tend writes what the sweep keeps in the ledger besides. What fails now, the next sweep does.

@@ -37,7 +37,6 @@ package handle
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -87,9 +86,12 @@ type Evidence interface {
 	Keep(ctx context.Context, order remedy.EvidenceOrder) remedy.Reading[remedy.Evidence]
 }
 
-// Reporter is told every result once; it words the result's Detail and writes the audit line.
+// Reporter is told every result once; it words the result's Detail and writes the audit line. A sweep
+// that cannot do its work is told, too: nobody delivers a timer's event again, for the next one comes
+// within a minute.
 type Reporter interface {
 	Report(*remedy.Result)
+	Unswept(why string)
 }
 
 // Watcher sees every decision as it is made. It must not block or keep what it is given.
@@ -180,13 +182,9 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 		return Response{Results: results}, &Malformed{Cause: err, Results: results}
 	}
 	var hangs []*hang
-	sweeps := len(alarms) == 1 && alarms[0].Format == events.FormatTimer
+	sweeps := isTimer(alarms)
 	if sweeps {
-		var failed *remedy.Reading[remedy.Fleet]
-		if hangs, failed = h.swept(ctx, invocation); failed != nil {
-			pending := NotReady(h.Reporter, errors.New("the sweep cannot read the ledger: "+failed.Note))
-			return Response{Results: pending.Results}, pending
-		}
+		hangs = h.swept(ctx, invocation)
 	} else {
 		hangs = h.alarmed(invocation, alarms)
 	}
@@ -213,9 +211,21 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 	return response, nil
 }
 
-// NotReady is the answer to an event where there is nothing to handle it with: it is reported, and asked for again.
-func NotReady(reporter Reporter, cause error) *Pending {
-	return &Pending{Results: unread(reporter, remedy.VerdictPending, remedy.ReasonDependencyUnavailable, cause)}
+// NotReady is the answer to an event where there is nothing to handle it with: it is reported, and asked
+// for again, unless the timer sent it.
+func NotReady(reporter Reporter, payload []byte, cause error) (Response, error) {
+	alarms, err := events.Decode(payload)
+	if err == nil && isTimer(alarms) {
+		reporter.Unswept(cause.Error())
+		return Response{Results: []remedy.Result{}}, nil
+	}
+	results := unread(reporter, remedy.VerdictPending, remedy.ReasonDependencyUnavailable, cause)
+	return Response{Results: results}, &Pending{Results: results}
+}
+
+// isTimer reports whether the event is the timer's: it asks for a sweep.
+func isTimer(alarms []events.Alarm) bool {
+	return len(alarms) == 1 && alarms[0].Format == events.FormatTimer
 }
 
 // unread is the result for an event of which no alarm was read.

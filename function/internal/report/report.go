@@ -35,6 +35,12 @@ func (r *Reporter) Report(result *remedy.Result) {
 		"alarm", result.Alarm, "attempts", result.Attempts, "findings", result.Findings)
 }
 
+// Unswept writes the line of a sweep that could not do its work.
+func (r *Reporter) Unswept(why string) {
+	r.log.Warn("sweep", "detail", "this sweep could not look after open incidents, and the next one "+
+		"tries again: "+why)
+}
+
 // Detail is the result in one sentence: what happened to which instance, and what it rests on.
 func Detail(r *remedy.Result) string {
 	subject := r.InstanceID
