@@ -68,10 +68,13 @@ func (d *Dir) Put(ctx context.Context, incident, name string, content []byte,
 		}
 	}
 	root.Remove(half)
-	if errors.Is(err, fs.ErrExist) {
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return ErrExists
+	case err != nil:
+		return troubled(err)
 	}
-	return troubled(err)
+	return nil
 }
 
 // write makes a file that is not there yet.

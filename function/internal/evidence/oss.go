@@ -232,7 +232,7 @@ func (s *OSS) call(ctx context.Context, operation string, most int,
 		return &Failure{What: outOfTime}
 	}
 	o := s.options()
-	carry := &carrier{store: s, most: most}
+	carry := &carrier{store: s, most: most, file: operation == "GetObject"}
 	config := oss.NewConfig().WithRegion(o.Region).WithRetryMaxAttempts(1).
 		WithEndpoint(s.endpoint).
 		WithSignatureVersion(oss.SignatureVersionV4).
@@ -300,6 +300,7 @@ func (s *OSS) showable(word string) bool {
 type carrier struct {
 	store  *OSS
 	most   int // bytes of a body
+	file   bool
 	status int // of the answer; 0: there is none
 	err    error
 }
@@ -336,7 +337,7 @@ func (t *carrier) carry(r *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(body) > most && response.StatusCode/100 == 2 && r.Method == http.MethodGet:
+	case len(body) > most && response.StatusCode/100 == 2 && t.file:
 		return nil, ErrTooLarge
 	case len(body) > most:
 		return nil, errTooLong

@@ -187,7 +187,8 @@ func (s *Server) fail(w http.ResponseWriter, p *problem) {
   <RequestId>%s</RequestId>
   <HostId>%s.oss-%s.aliyuncs.com</HostId>
 </Error>
-`, text(p.code), text(p.message), requestID, text(s.options.Bucket), text(s.options.Region))
+`, text(p.code), text(p.message), text(w.Header().Get("X-Oss-Request-Id")),
+		text(s.options.Bucket), text(s.options.Region))
 }
 
 // understand finds out what a request asks for.
@@ -227,13 +228,13 @@ func (s *Server) understand(r *http.Request) (q request, p *problem) {
 		}
 	}
 	if r.Method == http.MethodPut {
-		if r.ContentLength < 0 {
+		if r.ContentLength < 0 && !slices.Contains(r.TransferEncoding, "chunked") {
 			return q, &problem{411, "MissingContentLength", "You must provide the " +
 				"Content-Length HTTP header."}
 		}
 		q.body, err = io.ReadAll(io.LimitReader(r.Body, largestBody+1))
 		switch {
-		case err != nil || int64(len(q.body)) != r.ContentLength:
+		case err != nil || r.ContentLength >= 0 && int64(len(q.body)) != r.ContentLength:
 			return q, &problem{400, "IncompleteBody", "The request body is incomplete."}
 		case len(q.body) > largestBody:
 			return q, &problem{400, "EntityTooLarge", "Your proposed upload exceeds the " +
