@@ -23,14 +23,14 @@ const (
 )
 
 // CleanConsole makes a console's log from outside harmless text: UTF-8 in lines that end with a
-// newline. It is the log's tail, of 256 KiB at most; where that is not all, a first line in brackets
-// says how much is left out. Cleaning what was cleaned changes nothing.
+// newline. It is the log's tail, of 256 KiB at most; where that is not all, a first line in
+// brackets says how much is left out. Cleaning what was cleaned changes nothing.
 //
 //   - A line ends at \n, \r\n, \r\r\n or a \r alone, which are all the same.
-//   - What cannot be shown is shown by its number: a control character or a byte that is no UTF-8 as
-//     \x1b, another invisible character (which could turn a line around) as \u202e. More than four of
-//     the same are one with their count, \x00{4096}. Tabs, and backslashes that were there, stay. So
-//     an escape sequence is text: \x1b[31m.
+//   - What cannot be shown is shown by its number: a control character or a byte that is no UTF-8
+//     as \x1b, another invisible character (which could turn a line around) as \u202e. More than
+//     four of the same are one with their count, \x00{4096}. Tabs, and backslashes that were there,
+//     stay. So an escape sequence is text: \x1b[31m.
 //   - A line of more than 4 KiB ends with how many bytes of it are left out, in brackets.
 func CleanConsole(raw []byte) []byte {
 	type cleaned struct {

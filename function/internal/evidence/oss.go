@@ -398,7 +398,8 @@ func describe(err error) error {
 		errors.As(err, &timeout) && timeout.Timeout():
 		return &Failure{What: outOfTime}
 	case errors.As(err, &dns):
-		return &Failure{What: "the name of the bucket's host does not resolve: is the region right?"}
+		return &Failure{What: "the name of the bucket's host does not resolve: is the region " +
+			"right?"}
 	case errors.As(err, &op) && op.Op == "dial":
 		return &Failure{What: "no connection to OSS: is the network open?"}
 	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &hostname):

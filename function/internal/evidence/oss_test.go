@@ -52,7 +52,8 @@ func TestOSSFaults(t *testing.T) {
 		{osssim.FaultLost, same("the connection to OSS broke before there was a whole answer")},
 		{osssim.FaultHugeBody, map[string]string{
 			"put": "OSS's answer has more than 256 KiB", "get": ErrTooLarge.Error(),
-			"list": "OSS's answer has more than 256 KiB", "remove": "OSS's answer has more than 256 KiB",
+			"list":   "OSS's answer has more than 256 KiB",
+			"remove": "OSS's answer has more than 256 KiB",
 		}},
 		{osssim.FaultWrongBody, map[string]string{
 			"put": "OSS gave an answer to PutObject that does not fit it (status 200)",
@@ -122,7 +123,8 @@ func TestOSSHangs(t *testing.T) {
 	}
 }
 
-// TestOSSRequests: what is sent is what was meant: private, signed in the header, to the right host.
+// TestOSSRequests: what is sent is what was meant: private, signed in the header, to the right
+// host.
 func TestOSSRequests(t *testing.T) {
 	for _, row := range []struct {
 		options OSSOptions

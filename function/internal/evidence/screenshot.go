@@ -15,8 +15,8 @@ const (
 	// ones have some 100 KiB.
 	mostPicture = 1 << 20
 
-	// mostSide and mostPixels are how large a picture may be, so that decoding it costs some tens of
-	// megabytes at most: 2560 by 1600 fits. Consoles have 1920 by 1200 at most.
+	// mostSide and mostPixels are how large a picture may be, so that decoding it costs some tens
+	// of megabytes at most: 2560 by 1600 fits. Consoles have 1920 by 1200 at most.
 	mostSide   = 4096
 	mostPixels = 4 << 20
 
@@ -30,16 +30,17 @@ var (
 	errBroken       = errors.New("it is broken: it cannot be decoded")
 	errEmpty        = errors.New("it is empty")
 	errLargePicture = fmt.Errorf("it has more than %d KiB", mostPicture>>10)
-	errManyPoints   = fmt.Errorf("it has more than %d by %d points, or %d million", mostSide, mostSide,
-		mostPixels>>20)
+	errManyPoints   = fmt.Errorf("it has more than %d by %d points, or %d million", mostSide,
+		mostSide, mostPixels>>20)
 	errManyScans = errors.New("it would take too long to decode")
 )
 
 // CleanScreenshot makes a picture from outside harmless. It is decoded before it is believed; the
 // size of its canvas is looked at before that. A JPEG or PNG is kept as it stands only if it holds
-// nothing but the picture: nothing after its end, and no part that programs could take for something
-// else. Any other is encoded anew, as a PNG, or as a JPEG where that would be too large. The ending
-// is jpg or png. The error says what is wrong in a few words, and holds nothing of the picture.
+// nothing but the picture: nothing after its end, and no part that programs could take for
+// something else. Any other is encoded anew, as a PNG, or as a JPEG where that would be too large.
+// The ending is jpg or png. The error says what is wrong in a few words, and holds nothing of the
+// picture.
 func CleanScreenshot(raw []byte) (clean []byte, ending string, err error) {
 	if len(raw) == 0 {
 		return nil, "", errEmpty

@@ -72,8 +72,8 @@ func (k Kept) String() string {
 // there first.
 //
 // It returns when both are done, or when ctx ends; what is not stored by then may still be, and
-// counts as not kept. It never panics, and takes no longer than ctx even if the console or the store
-// ignore it: their goroutines are left behind.
+// counts as not kept. It never panics, and takes no longer than ctx even if the console or the
+// store ignore it: their goroutines are left behind.
 func Take(ctx context.Context, console Console, store Store, region, incident string,
 	moment Moment) Kept {
 	switch {
