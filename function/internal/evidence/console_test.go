@@ -162,7 +162,8 @@ func TestMarks(t *testing.T) {
 
 		{MarkReadOnly, "[ 12.2] EXT4-fs (vda1): Remounting filesystem read-only"},
 		{MarkReadOnly, "[ 12.2] Aborting journal on device vda1-8."},
-		{MarkReadOnly, "XFS (vda1): Corruption of in-memory data.  Shutting down filesystem"},
+		{MarkReadOnly, "XFS (vda1): Corruption of in-memory data detected.  " +
+			"Shutting down filesystem"},
 		{MarkReadOnly, "XFS (dm-0): Log I/O Error Detected.  Shutting down filesystem"},
 		{MarkReadOnly, "XFS (vdb): Filesystem has been shut down due to log error (0x2)."},
 		{MarkReadOnly, "BTRFS info (device vdb): forced readonly"},

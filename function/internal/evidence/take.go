@@ -148,6 +148,9 @@ func begin(ctx context.Context, store Store, incident string,
 		result := Item{Why: "it could not be handled"}
 		defer func() {
 			recover() // of anybody's: a reboot matters more than its evidence
+			if result.Name == "" && ctx.Err() != nil { // that is why, whatever was made of it
+				result = Item{Why: *t.late.Load()}
+			}
 			t.done <- result
 		}()
 		reading := read()
