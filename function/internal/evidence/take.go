@@ -147,7 +147,8 @@ func begin(ctx context.Context, store Store, incident string,
 	go func() {
 		result := Item{Why: "it could not be handled"}
 		defer func() {
-			recover()                                  // of anybody's: a reboot matters more than its evidence
+			// Of anybody's panic: a reboot matters more than its evidence.
+			recover()
 			if result.Name == "" && ctx.Err() != nil { // that is why, whatever was made of it
 				result = Item{Why: *t.late.Load()}
 			}
