@@ -49,16 +49,18 @@ var mayImport = map[string][]string{
 	"events":                              {},
 	"function":                            {"function/internal/app", "function/internal/config", "function/internal/ecs"},
 	"function/cmd/remedy":                 {"*"},
-	"function/internal/app":               {"*", "!function/internal/ecssim", "!function/internal/fcsim"},
+	"function/internal/app":               {"*", "!function/internal/ecssim", "!function/internal/fcsim", "!function/internal/osssim"},
 	"function/internal/config":            {"function/internal/remedy"},
 	"function/internal/ecs":               {"function/internal/remedy"},
 	"function/internal/ecssim":            {},
+	"function/internal/evidence":          {"function/internal/remedy"},
 	"function/internal/fcsim":             {},
 	"function/internal/handle":            {"events", "function/internal/remedy"},
 	"function/internal/lawtest":           {"function/internal/remedy"},
 	"function/internal/ledger":            {"function/internal/remedy"},
 	"function/internal/ledger/ledgertest": {"function/internal/ledger"},
 	"function/internal/notify":            {"function/internal/remedy"},
+	"function/internal/osssim":            {},
 	"function/internal/remedy":            {"events"},
 	"function/internal/report":            {"function/internal/remedy"},
 }
@@ -97,7 +99,8 @@ func breaches(packages map[string]listed) []string {
 	}
 	for _, dependency := range packages["function"].Deps {
 		ours, is := strings.CutPrefix(dependency, module+"/")
-		if is && (slices.Contains([]string{"function/internal/ecssim", "function/internal/fcsim"}, ours) || strings.HasPrefix(ours, "function/cmd/")) {
+		simulators := []string{"function/internal/ecssim", "function/internal/fcsim", "function/internal/osssim"}
+		if is && (slices.Contains(simulators, ours) || strings.HasPrefix(ours, "function/cmd/")) {
 			found = append(found, "the function's binary links "+ours)
 		}
 	}
@@ -125,9 +128,12 @@ func TestHouseRulesCanFail(t *testing.T) {
 		{"function/internal/handle", module + "/function/internal/ecs", ""},
 		{"function/internal/ledger", module + "/function/internal/ecs", ""},
 		{"function/internal/app", module + "/function/internal/ecssim", ""},
+		{"function/internal/app", module + "/function/internal/osssim", ""},
+		{"function/internal/evidence", module + "/function/internal/ecs", ""},
 		{"function/internal/remedy", "os", ""},
 		{"function/internal/remedy", "", "log"},
 		{"function", "", module + "/function/internal/ecssim"},
+		{"function", "", module + "/function/internal/osssim"},
 		{"events", "gopkg.in/yaml.v3", ""},
 		{"function/internal/utils", "", ""},
 	} {

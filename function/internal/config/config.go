@@ -15,7 +15,7 @@ import (
 )
 
 // Config is what the environment says. It holds no open resource; its secrets are hidden however it
-// is printed. Evidence has no field yet: Load accepts nothing but its default.
+// is printed.
 type Config struct {
 	Policy    remedy.Policy
 	Ledger    Ledger
@@ -26,7 +26,8 @@ type Config struct {
 	// what works but is risky, for the operator to read at start; no secrets
 	Warnings []string
 
-	Notify []Address // who is told
+	Notify   []Address // who is told
+	Evidence Evidence
 }
 
 // Problem is one thing that is wrong with the environment. Its text is one line.
@@ -142,6 +143,7 @@ func (l *loader) compare(c *Config) {
 			Cure: fmt.Sprintf("at most %v, or a longer REMEDY_INCIDENT_WINDOW", p.KeyRetention())})
 	}
 	l.compareFleet(c)
+	l.compareEvidence(c)
 }
 
 // What the fleet's record takes, in bytes, at most: half of what the smallest store holds in one

@@ -102,8 +102,9 @@ func TestDefaults(t *testing.T) {
 			FleetHourly:     20,
 			FleetWaiting:    50,
 		},
-		Ledger:  Ledger{Kind: LedgerMemory, Name: "mem:"},
-		Reserve: 15 * time.Second,
+		Ledger:   Ledger{Kind: LedgerMemory, Name: "mem:"},
+		Evidence: Evidence{Kind: EvidenceOff, Name: "off", Timeout: 3 * time.Second},
+		Reserve:  15 * time.Second,
 		Warnings: []string{"REMEDY_LEDGER: with mem: only one process may run: several would not " +
 			"know of each other's incidents, and could reboot the same instance"},
 	}
@@ -207,7 +208,8 @@ func TestEveryVariable(t *testing.T) {
 		"REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
 		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents" +
 			"?endpoint=vpc1-remedy.cn-hangzhou.vpc.ots.aliyuncs.com",
-		"REMEDY_EVIDENCE_TIMEOUT=3s", "REMEDY_HTTP_TOKEN=sixteen-letters!",
+		"REMEDY_EVIDENCE=oss://my-bucket/ecs-remedy", "REMEDY_EVIDENCE_TIMEOUT=500ms",
+		"REMEDY_HTTP_TOKEN=sixteen-letters!",
 		"REMEDY_ECS_ENDPOINT=http://127.0.0.1:8080", "REMEDY_NETWORK=vpc",
 		"REMEDY_DEADLINE_RESERVE=500ms",
 		"REMEDY_NOTIFY=https://hook.example.com/x",
@@ -246,6 +248,8 @@ func TestEveryVariable(t *testing.T) {
 		VPC:       true,
 		Reserve:   500 * time.Millisecond,
 		Notify:    []Address{{FormJSON, "https://hook.example.com/x", "", "hook.example.com"}},
+		Evidence: Evidence{Kind: EvidenceOSS, Bucket: "my-bucket", Prefix: "ecs-remedy",
+			Name: "oss://my-bucket/ecs-remedy", Timeout: 500 * time.Millisecond},
 	}
 	got, err := Load(environ)
 	if err != nil {
@@ -258,8 +262,7 @@ func TestEveryVariable(t *testing.T) {
 	for _, v := range Variables() {
 		isSet := slices.ContainsFunc(environ,
 			func(entry string) bool { return strings.HasPrefix(entry, v.Name+"=") })
-		// have no other valid value yet
-		if !isSet && v.Name != "REMEDY_EVIDENCE" && v.Name != "REMEDY_EVIDENCE_TIMEOUT" {
+		if !isSet {
 			t.Error("not set in this test:", v.Name)
 		}
 	}
@@ -298,6 +301,14 @@ func TestJustRight(t *testing.T) {
 		{"REMEDY_ECS_ENDPOINT=http://127.9.9.9", "127/8 is loopback"},
 		{"REMEDY_MODE=enforce REMEDY_LEDGER=mem:", "explicitly in memory"},
 		{"REMEDY_MODE=off", "off needs no ledger either"},
+		{"REMEDY_EVIDENCE_TIMEOUT=100ms", "the shortest"},
+		{"REMEDY_EVIDENCE_TIMEOUT=10s", "the longest"},
+		{"REMEDY_EVIDENCE_TIMEOUT=10s REMEDY_LEASE=2s REMEDY_POLL=1s",
+			"nobody waits for evidence that is off"},
+		{"REMEDY_EVIDENCE=dir:///e REMEDY_EVIDENCE_TIMEOUT=10s REMEDY_LEASE=30s",
+			"a third of the lease exactly"},
+		{"REMEDY_EVIDENCE=dir:///e REMEDY_LEASE=9s REMEDY_POLL=1s",
+			"the default, a third of the lease exactly"},
 		{"REMEDY_MODE=enforce REMEDY_ECS_ENDPOINT=http://127.0.0.1:4321 " +
 			"REMEDY_ATTEMPT_TIMEOUT=2500ms REMEDY_POLL=50ms REMEDY_DEADLINE_RESERVE=500ms " +
 			"REMEDY_LEASE=2s REMEDY_LEDGER=mem: REMEDY_BOOT_GRACE=3s",

@@ -36,7 +36,10 @@ func FuzzLoad(f *testing.F) {
 		"REMEDY_NOTIFY=https://oapi.dingtalk.com/robot/send?access_token=~",
 		"REMEDY_ECS_ENDPOINT=https://u:~@ecs.cn-hangzhou.aliyuncs.com",
 		"REMEDY_ECS_ENDPOINT=http://127.0.0.1:1",
-		"REMEDY_EVIDENCE=oss://key:~@bucket/x", "REMEDY_HTTP_TOKN=~",
+		"REMEDY_EVIDENCE=oss://key:~@bucket/x",
+		"REMEDY_EVIDENCE=oss://my-bucket/a/b.c?endpoint=http://127.0.0.1:1",
+		"REMEDY_EVIDENCE=dir:///a/../b\nREMEDY_EVIDENCE_TIMEOUT=100ms",
+		"REMEDY_HTTP_TOKN=~",
 		"REMEDY_WINDOWS=Mon-Thu 22:00-06:00 Asia/Shanghai; always",
 		"REMEDY_FLEET_CONCURRENT=9223372036854775807\nREMEDY_FLEET_HOURLY=4946\n" +
 			"REMEDY_FLEET_WAITING=0\nREMEDY_LANG=zh",
@@ -75,6 +78,7 @@ func FuzzLoad(f *testing.F) {
 				oneLine(t, warning)
 			}
 			oneLine(t, c.Ledger.Name)
+			oneLine(t, c.Evidence.Name)
 			opens(t, c.Ledger)
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
 				fmt.Fprintf(&shown, verb, c)

@@ -152,10 +152,11 @@ func settings(c *Config) []setting {
 			parse: ledger(&c.Ledger), hides: ledgerHidden},
 		{Variable: Variable{"REMEDY_EVIDENCE", "off",
 			"`off` · `dir:///PATH` · `oss://BUCKET/PREFIX`"},
-			parse: evidence, hides: urlHidden},
+			parse: evidence(&c.Evidence), hides: urlHidden},
 		{Variable: Variable{"REMEDY_EVIDENCE_TIMEOUT", "3s",
-			"evidence never delays a reboot longer than this"},
-			parse: evidenceTimeout},
+			"evidence never delays a reboot longer than this (100ms to 10s, and a third of " +
+				"REMEDY_LEASE at most)"},
+			parse: evidenceTimeout(&c.Evidence.Timeout)},
 		{Variable: Variable{"REMEDY_NOTIFY", "none",
 			"space-separated notification URLs"},
 			parse: addresses(&c.Notify), hides: always},
@@ -336,23 +337,6 @@ func endpoint(into *string) parser {
 
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
-// bucketURL follows the naming rules of OSS for buckets (OSS help "Bucket naming conventions").
-var bucketURL = late(`^oss://[a-z0-9][a-z0-9-]{1,61}[a-z0-9](/[^/\\?#@][^\\?#@]*)?/?$`)
-
-// evidence accepts only the default. Other values are checked all the same, so that the message
-// does not promise that a broken one would work some day.
-func evidence(value string, fail fail) {
-	folder, isFolder := strings.CutPrefix(value, "dir://")
-	switch {
-	case value == "off":
-	case isFolder && path.IsAbs(folder), bucketURL().MatchString(value):
-		fail("leave it unset", "valid, but evidence is not part of this version")
-	default:
-		fail("leave it unset", "not off, dir:///PATH or oss://BUCKET/PREFIX; and evidence is not "+
-			"part of this version")
-	}
-}
-
 // language takes the one language that there are words in.
 func language(value string, fail fail) {
 	switch value {
@@ -361,16 +345,5 @@ func language(value string, fail fail) {
 		fail("leave it unset", "valid, but Chinese words are not part of this version")
 	default:
 		fail("set it to en", "not en or zh")
-	}
-}
-
-// evidenceTimeout accepts nothing but its default: any other value would be ignored.
-func evidenceTimeout(value string, fail fail) {
-	switch limit, err := time.ParseDuration(value); {
-	case err != nil || limit <= 0:
-		fail("leave it unset", "not a positive Go duration, such as 3s; and evidence is not part "+
-			"of this version")
-	case limit != 3*time.Second:
-		fail("leave it unset", "valid, but evidence is not part of this version")
 	}
 }
