@@ -13,7 +13,9 @@ import (
 // of a batch are handled at once, so what happens at one instant is held back until time moves on, and
 // then told alarm by alarm: the order is the same in every run. It is safe for concurrent use.
 type Recorder struct {
-	tell func(Entry)
+	tell   func(Entry)
+	alarms []events.Alarm
+	start  time.Time
 
 	mu      sync.Mutex
 	stories []*story
@@ -34,22 +36,32 @@ type story struct {
 	ended    time.Time
 }
 
-// NewRecorder begins with the alarms of an event, which is delivered at start. It calls tell with
-// every entry, one at a time, in the order in which they are to be shown; tell must not call the
+// NewRecorder is for an event with these alarms, which is delivered at start. The Recorder calls tell
+// with every entry, one at a time, in the order in which they are to be shown; tell must not call the
 // Recorder.
 func NewRecorder(alarms []events.Alarm, start time.Time, tell func(Entry)) *Recorder {
-	r := &Recorder{tell: tell, now: start, byAlarm: map[string]*story{}}
+	r := &Recorder{tell: tell, alarms: alarms, start: start, now: start,
+		byAlarm: map[string]*story{}}
 	for n := range alarms {
-		a := alarms[n]
+		a := &alarms[n]
 		s := &story{n: n + 1, instance: a.Instance, answers: map[remedy.Rule]remedy.Finding{},
 			attempts: map[int]remedy.Attempt{}}
 		r.stories = append(r.stories, s)
 		if name := a.Key + " " + a.Instance; r.byAlarm[name] == nil {
 			r.byAlarm[name] = s
 		}
-		tell(Entry{Alarm: n + 1, At: start, Kind: KindAlarm, Event: &a})
 	}
 	return r
+}
+
+// Begin tells the alarms. It comes before everything else.
+func (r *Recorder) Begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for n := range r.alarms {
+		a := r.alarms[n]
+		r.tell(Entry{Alarm: n + 1, At: r.start, Kind: KindAlarm, Event: &a})
+	}
 }
 
 // Decided implements handle.Watcher.
