@@ -14,6 +14,7 @@ import (
 	"ecs-remedy/function/internal/drill"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/remedy"
+	"ecs-remedy/function/internal/report"
 	"ecs-remedy/function/internal/timeline"
 )
 
@@ -25,8 +26,9 @@ type drillCommand struct {
 	Ledger  string   `default:"mem:" placeholder:"URL" help:"In place of REMEDY_LEDGER (${default}, gone after each file)."`
 	Account string   `placeholder:"ID" help:"The account that the function works for (the alarm's own)."`
 	JSON    bool     `name:"json" help:"Print one JSON document with the results of all files, and nothing else."`
-	HTML    string   `name:"html" placeholder:"FILE" help:"Not part of this version."`
-	List    bool     `help:"List the guests, the faults and the embedded samples."`
+	HTML    string   `name:"html" placeholder:"FILE" help:"Write a page that shows what happened, too."`
+	langFlag
+	List bool `help:"List the guests, the faults and the embedded samples."`
 }
 
 // Help says what the flags' own lines have no room for.
@@ -49,9 +51,6 @@ read or understood. The worst of all files counts.`
 
 // Run drills every file, and says how that went with its error.
 func (d *drillCommand) Run(c *console) error {
-	if d.HTML != "" {
-		return hinted{errors.New("--html is not part of this version"), "--json prints the results for another program"}
-	}
 	if d.List {
 		return list(c)
 	}
@@ -72,13 +71,15 @@ func (d *drillCommand) Run(c *console) error {
 	}
 	response := handle.Response{Results: []remedy.Result{}}
 	worst := 0
+	var told []report.Story
 	for n, file := range files {
-		results, err := d.drill(c, settings, scenario, file, n)
+		results, page, err := d.drill(c, settings, scenario, file, n)
 		if err != nil {
 			worst = max(worst, c.fail(err))
 			continue
 		}
 		response.Results = append(response.Results, results...)
+		told = append(told, page...)
 		for _, r := range results {
 			if r.Verdict == remedy.VerdictFailed || r.Verdict == remedy.VerdictPending || r.Verdict == remedy.VerdictMalformed {
 				worst = max(worst, 1)
@@ -90,12 +91,21 @@ func (d *drillCommand) Run(c *console) error {
 			return err
 		}
 	}
+	if d.HTML != "" && len(told) > 0 {
+		said := c.out
+		if d.JSON {
+			said = c.err // nothing else stands beside the JSON
+		}
+		if err := writePage(c, said, d.words(c), d.HTML, told...); err != nil {
+			return err
+		}
+	}
 	return []error{nil, errNotWell, errSaid}[worst]
 }
 
-// drill plays one file, the nth, and returns its results.
+// drill plays one file, the nth, and returns its results, and what a page tells of them.
 func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.Scenario, file string,
-	n int) ([]remedy.Result, error) {
+	n int) ([]remedy.Result, []report.Story, error) {
 	real := time.Now()
 	now := real.UTC().Round(time.Second)
 	event, err := drill.Default(now)
@@ -103,11 +113,11 @@ func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.
 		event, err = c.read(file)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	settings, event, err = drill.Admit(settings, event)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	page := newPage(c)
 	if d.JSON {
@@ -117,27 +127,31 @@ func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.
 		page.gap()
 	}
 	line := &printer{page: page, event: event, start: event.Starts(now)}
-	recorder := timeline.NewRecorder(event.Alarms, line.start, line.entry)
+	var entries []timeline.Entry
+	recorder := timeline.NewRecorder(event.Alarms, line.start, func(e timeline.Entry) {
+		entries = append(entries, e)
+		line.entry(e)
+	})
 	store, err := app.OpenStore(settings, c.credentials())
 	if err != nil {
-		return nil, hinted{err, "--ledger mem: needs nothing"}
+		return nil, nil, hinted{err, "--ledger mem: needs nothing"}
 	}
 	sim, err := drill.Simulate(drill.Options{Settings: settings, Event: event, Scenario: scenario,
 		Start: line.start, Account: d.Account, Store: store, Watcher: recorder})
 	if err != nil {
 		store.Close() // nothing was written
-		return nil, err
+		return nil, nil, err
 	}
 	defer sim.Function.Close() // every write was answered before
 	line.begin(scenario)
 	recorder.Begin()
 	results, err := sim.Play(context.Background(), event.Payload, recorder)
 	if err != nil {
-		return nil, hinted{fmt.Errorf("%s: %w", event.Name, err),
+		return nil, nil, hinted{fmt.Errorf("%s: %w", event.Name, err),
 			"unset REMEDY_HTTP_TOKEN to drill the alarm behind the token"}
 	}
 	line.end(sim.Clock.Now(), time.Since(real))
-	return results, page.err
+	return results, stories(event, entries, results), page.err
 }
 
 // printJSON prints a value as the command's only output.

@@ -18,8 +18,8 @@ type labels struct {
 	Findings, Rule, Answer, Saw, OK, NotOK, NoFindings       string
 	NoneAsked                                                string
 	Evidence, Place, Screenshot, Picture, Console, Log, Tail string // {subject}, {stage}, {n}, {all}
-	Whole, Marked, Line, NoMarks, Missing, NoEvidence        string
-	NoPicture                                                string
+	Whole, Marked, NoMarks, Missing, NoEvidence              string
+	NoPicture, Noted, NotKept, NotRead, NotListed, Alien     string    // {what}, {stage}; {name}, {why}
 	Stages                                                   [4]string // by the number of the evidence, from 1
 
 	Received, Format, Name, AlarmRule, State, RawState, Level, Time, Key, Account, Product string
@@ -40,16 +40,18 @@ const (
 // RuleEvidence is the rule under which findings say what evidence was kept, and what not.
 const RuleEvidence remedy.Rule = "evidence"
 
-// MarkKind is what a line of a console log tells of why a machine hangs. The strings are also names
-// of styles of the page.
+// MarkKind is what a line of a console log tells of why a machine hangs. The strings are those of
+// package evidence, and names of styles of the page.
 type MarkKind string
 
 // The kinds of marks.
 const (
-	MarkPanic       MarkKind = "panic"
-	MarkSoftLockup  MarkKind = "soft-lockup"
-	MarkHungTask    MarkKind = "hung-task"
-	MarkOutOfMemory MarkKind = "out-of-memory"
+	MarkPanic       MarkKind = "panic"         // the kernel crashed
+	MarkLockup      MarkKind = "lockup"        // a CPU that does not come back
+	MarkHungTask    MarkKind = "hung-task"     // a task that waits for ever
+	MarkOutOfMemory MarkKind = "out-of-memory" // the kernel killed a process for its memory
+	MarkIOError     MarkKind = "io-error"      // a disk or a file system failed
+	MarkReadOnly    MarkKind = "read-only"     // a file system takes no more writes
 )
 
 // Mark says that a line of a console log is one to look at.

@@ -117,9 +117,22 @@ func (w *Words) Verdict(v remedy.Verdict) string { return or(w.verdicts[v], stri
 
 // attempts says how often what was tried; empty where nothing was.
 func (w *Words) attempts(all []remedy.AttemptView) string {
-	var n [4]int
-	for _, a := range all {
-		switch {
+	var said []string
+	for i, n := range counted(all) {
+		if n > 0 {
+			said = append(said, w.counts[i].of(n))
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return fill(w.tried, "what", strings.Join(said, w.and))
+}
+
+// counted is how many attempts there were of each kind that is counted, in the order of Words.counts.
+func counted(all []remedy.AttemptView) (n [4]int) {
+	for i := range all {
+		switch a := &all[i]; {
 		case a.Outcome == remedy.OutcomeNotExecuted:
 			n[2]++
 		case a.Outcome == remedy.OutcomeRejected:
@@ -130,19 +143,15 @@ func (w *Words) attempts(all []remedy.AttemptView) string {
 			n[0]++
 		}
 	}
-	var said []string
-	for i, c := range w.counts {
-		switch {
-		case n[i] == 1:
-			said = append(said, fill(c.one, "n", "1"))
-		case n[i] > 1:
-			said = append(said, fill(c.many, "n", strconv.Itoa(n[i])))
-		}
+	return n
+}
+
+// of is the phrase for n things.
+func (c count) of(n int) string {
+	if n == 1 {
+		return fill(c.one, "n", "1")
 	}
-	if len(said) == 0 {
-		return ""
-	}
-	return fill(w.tried, "what", strings.Join(said, w.and))
+	return fill(c.many, "n", strconv.Itoa(n))
 }
 
 // Duration is a span of time in its two largest units, to the second: "1 h 5 min", "42 s".

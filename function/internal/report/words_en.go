@@ -247,9 +247,11 @@ var english = Words{
 	},
 	marks: map[MarkKind]string{
 		MarkPanic:       "kernel panic",
-		MarkSoftLockup:  "soft lockup",
+		MarkLockup:      "CPU lockup",
 		MarkHungTask:    "hung task",
 		MarkOutOfMemory: "out of memory",
+		MarkIOError:     "I/O error",
+		MarkReadOnly:    "file system read-only",
 	},
 
 	told: chat{
@@ -359,11 +361,15 @@ var english = Words{
 		Tail:       "The last {n} of {all} lines.",
 		Whole:      "{n} lines.",
 		Marked:     "Marked lines",
-		Line:       "line {n}",
-		NoMarks:    "Nothing in it looks like a kernel panic, a soft lockup, a hung task or a lack of memory.",
+		NoMarks:    "Nothing in it looks like a kernel panic, a lockup, a hung task, a lack of memory or a failing disk.",
 		Missing:    "What is missing",
 		NoEvidence: "None is at hand. Where REMEDY_EVIDENCE names a place, the function keeps a screenshot and the console log there before it reboots.",
 		NoPicture:  "The picture is no JPEG or PNG, or too large, and is not shown.",
+		Noted:      "What the function noted",
+		NotKept:    "{what}: none was kept {stage}",
+		NotRead:    "{name} could not be read: {why}",
+		NotListed:  "What there is could not be listed: {why}",
+		Alien:      "{name} is about something else, and is not used",
 
 		Received: "The alarm as received",
 		Format:   "Format", Name: "Name", AlarmRule: "Rule", State: "State", RawState: "State as sent",

@@ -212,9 +212,11 @@ var chinese = Words{
 	},
 	marks: map[MarkKind]string{
 		MarkPanic:       "内核崩溃",
-		MarkSoftLockup:  "软死锁",
+		MarkLockup:      "CPU 死锁",
 		MarkHungTask:    "任务挂起",
 		MarkOutOfMemory: "内存不足",
+		MarkIOError:     "I/O 错误",
+		MarkReadOnly:    "文件系统只读",
 	},
 
 	told: chat{
@@ -320,11 +322,15 @@ var chinese = Words{
 		Tail:       "共 {all} 行，显示最后 {n} 行。",
 		Whole:      "共 {n} 行。",
 		Marked:     "已标记的行",
-		Line:       "第 {n} 行",
-		NoMarks:    "其中没有发现内核崩溃、软死锁、任务挂起或内存不足的迹象。",
+		NoMarks:    "其中没有发现内核崩溃、CPU 死锁、任务挂起、内存不足或磁盘故障的迹象。",
 		Missing:    "缺少的证据",
 		NoEvidence: "没有现场证据。如果 REMEDY_EVIDENCE 指定了保存位置，函数会在重启之前保存屏幕截图和控制台日志。",
 		NoPicture:  "图片不是 JPEG 或 PNG，或者过大，因此不显示。",
+		Noted:      "函数的记录",
+		NotKept:    "{what}：{stage}没有保存",
+		NotRead:    "无法读取 {name}：{why}",
+		NotListed:  "无法列出证据：{why}",
+		Alien:      "{name} 的内容与本次故障无关，未采用",
 
 		Received: "收到的告警",
 		Format:   "格式", Name: "名称", AlarmRule: "规则", State: "状态", RawState: "原始状态",

@@ -190,3 +190,25 @@ func settledAt(i *remedy.Incident, n int) time.Time {
 	}
 	return at
 }
+
+// About are the entries of one alarm of an event, in the order of their times: its own, and what was
+// told of all alarms before its end.
+func About(entries []Entry, alarm int) []Entry {
+	var all []Entry
+	var end time.Time
+	for i := range entries {
+		if e := &entries[i]; e.Alarm == alarm && e.Kind == KindEnd {
+			end = e.At
+		}
+	}
+	for i := range entries {
+		e := &entries[i]
+		if e.Alarm == alarm || e.Alarm == 0 && (end.IsZero() || e.At.Before(end)) {
+			all = append(all, *e)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Entry) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(order[a.Kind], order[b.Kind]))
+	})
+	return all
+}
