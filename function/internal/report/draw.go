@@ -46,7 +46,7 @@ type bar struct {
 type mark struct {
 	X       string
 	Y       int
-	Shape   string // alarm, end, attempt, heart, moment
+	Shape   string // a name that the template knows
 	Class   string
 	Title   string
 	Label   string // in the mark
@@ -141,9 +141,10 @@ type painter struct {
 func (w *Words) draw(entries []timeline.Entry, s scale) drawing {
 	p := &painter{w: w, scale: s, entries: entries, y: firstLane, clock: w.Clock}
 	p.moments()
-	p.attempts()
-	p.statuses()
-	p.hearts()
+	if p.attempts() { // otherwise nobody watched the instance
+		p.statuses()
+		p.hearts()
+	}
 	p.waits()
 	p.ticks()
 	return p.d
@@ -207,13 +208,16 @@ func (p *painter) moments() {
 			p.legend("moment", "moment", said.Label)
 		case timeline.KindEnd:
 			m := p.mark(e.At, y, "end", tone(e.Result.Verdict), said.Label)
+			if m.Class == "bad" {
+				m.Shape = "end-bad"
+			}
 			m.Beside, m.Anchor = said.Label, "end"
 		}
 	}
 }
 
-// attempts draws each attempt from its claim to when it was settled.
-func (p *painter) attempts() {
+// attempts draws each attempt from its claim to when it was settled. False: there is none.
+func (p *painter) attempts() bool {
 	const apart = 7.0 // per cent between two numbers: what they take on a phone
 	l := &p.w.labels
 	y := p.lane(l.Attempts)
@@ -265,6 +269,7 @@ func (p *painter) attempts() {
 	case len(ends) > 1:
 		p.y += (len(ends) - 1) * rowHeight
 	}
+	return len(ends) > 0
 }
 
 // level is how high a status stands: a glance tells up from down without the colour.
@@ -284,14 +289,28 @@ func (p *painter) statuses() {
 				Look: &timeline.Look{Status: a.Before.Status, Until: p.entries[i].At}})
 		}
 	}
-	for n, e := range looks {
-		look, until := e.Look, e.Look.Until
-		next := p.scale.to
-		if n+1 < len(looks) {
-			next = looks[n+1].At
-		}
-		if next.Sub(until) <= bridged && next.After(until) {
-			until = next
+	for n := 0; n < len(looks); n++ {
+		e := looks[n]
+		look, read, until := e.Look, e.Look.Until, e.Look.Until
+		for {
+			next := p.scale.to
+			if n+1 < len(looks) {
+				next = looks[n+1].At
+			}
+			if next.Sub(until) > bridged {
+				break
+			}
+			if next.After(until) {
+				until = next
+			}
+			if n+1 == len(looks) || p.w.status(looks[n+1].Look) != p.w.status(look) {
+				break
+			}
+			n++ // the same again: one bar
+			read = looks[n].Look.Until
+			if read.After(until) {
+				until = read
+			}
 		}
 		class, height := "other", 10
 		switch {
@@ -303,11 +322,11 @@ func (p *painter) statuses() {
 			class, height = statusClass[look.Status], level[look.Status]
 		}
 		text := p.w.status(look)
-		title := p.clock(e.At) + "–" + p.clock(look.Until) + " " + text
-		label := text
+		title := p.clock(e.At) + "–" + p.clock(read) + " " + text
 		if look.Failed != nil {
-			label, text = "", p.w.labels.Failed
+			text = p.w.labels.Failed
 		}
+		label := p.w.statuses[look.Status] // no others: who knows how long they are
 		p.span(e.At, until, y+22-height, height, class, title, label)
 		p.legend(class, "bar", text)
 	}
@@ -323,7 +342,7 @@ var statusClass = map[string]string{"Running": "running", "Starting": "starting"
 func (p *painter) hearts() {
 	y := p.lane(p.w.labels.Heart)
 	known := map[int64]bool{}
-	var last time.Time
+	var last, first time.Time // before the drawing's time, and the first within it
 	beat := func(t time.Time) {
 		if t.IsZero() || known[t.Unix()] {
 			return
@@ -334,6 +353,9 @@ func (p *painter) hearts() {
 				last = t
 			}
 			return
+		}
+		if first.IsZero() || t.Before(first) {
+			first = t
 		}
 		p.mark(t, y+10, "heart", "heart", p.w.labels.Heart)
 	}
@@ -347,6 +369,12 @@ func (p *painter) hearts() {
 		}
 	}
 	if !last.IsZero() {
+		until := first
+		if until.IsZero() {
+			until = p.scale.to
+		}
+		p.span(p.scale.from, until, y+18, 2, "silence", p.w.labels.Silent, "")
+		p.legend("silence", "line", p.w.labels.Silent)
 		before := p.w.Duration(p.scale.from.Sub(last))
 		p.d.Marks = append(p.d.Marks, mark{X: "0%", Y: y + 10, Shape: "earlier", Class: "heart",
 			At: last.Unix(), Title: p.w.Time(last), Anchor: "start",
@@ -394,11 +422,11 @@ var steps = []time.Duration{time.Second, 5 * time.Second, 10 * time.Second, 15 *
 
 // ticks draws the axis: as few as a phone has room for.
 func (p *painter) ticks() {
-	const most = 5
+	const most = 5 // besides the one at the start
 	all := p.scale.to.Sub(p.scale.from)
 	step := steps[len(steps)-1]
 	for _, s := range steps {
-		if all/s < most {
+		if all/s <= most {
 			step = s
 			break
 		}

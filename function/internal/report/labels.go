@@ -14,7 +14,7 @@ type labels struct {
 	Timeline, Scale, Drawing, Start                          string // {took}, {zone}; {from}, {to}
 	Events, Statuses, Heart, Waits                           string // lanes of the drawing
 	NoReading, Failed, Graceful, ByForce, NotSent            string // its legend
-	HeartAgo, NoHeart, NoStatus, Steps, Passed, Rows         string // {time}, {n}, {all}
+	HeartAgo, NoHeart, Silent, NoStatus, Steps, Passed, Rows string // {time}, {n}, {all}
 	Findings, Rule, Answer, Saw, OK, NotOK, NoFindings       string
 	NoneAsked                                                string
 	Evidence, Place, Screenshot, Picture, Console, Log, Tail string // {subject}, {stage}, {n}, {all}

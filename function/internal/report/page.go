@@ -176,10 +176,7 @@ func (w *Words) view(s *Story, n int) storyView {
 		Headline:  fill(w.headlines[r.Verdict], "subject", w.about(or(s.Name, r.InstanceID))),
 		Simulated: s.Simulated, Place: s.Place, Missing: s.Missing}
 	v.Meaning, v.Todo = w.Reason(r.Verdict, r.Reason)
-	v.Lead = w.Detail(r)
-	if r.Why == "" && r.Detail != "" { // it says more than we know
-		v.Lead = r.Detail
-	}
+	v.Lead = w.sentence(r)
 	v.Summary = w.summary(s, scale)
 	if len(s.Entries) > 0 {
 		v.Scale = fill(l.Scale, "took", w.Duration(scale.to.Sub(scale.from)), "zone", w.zone.String())
@@ -190,6 +187,15 @@ func (w *Words) view(s *Story, n int) storyView {
 	for i := range r.Findings {
 		v.Findings = append(v.Findings, w.finding(&r.Findings[i]))
 	}
+	slices.SortStableFunc(v.Findings, func(a, b findingView) int { // refusals first
+		switch {
+		case a.OK == b.OK:
+			return 0
+		case b.OK:
+			return -1
+		}
+		return 1
+	})
 	if n := slices.IndexFunc(r.Findings, func(f remedy.Finding) bool {
 		return f.Rule == RuleEvidence
 	}); n >= 0 {

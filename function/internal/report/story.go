@@ -74,7 +74,7 @@ func (w *Words) Entry(e *timeline.Entry, clock func(time.Time) string) Said {
 	case timeline.KindResolved:
 		return one(s.resolved, s.isResolved)
 	case timeline.KindEnd:
-		return one(w.Verdict(e.Result.Verdict), or(e.Result.Detail, w.Detail(e.Result)))
+		return one(w.Verdict(e.Result.Verdict), w.sentence(e.Result))
 	case timeline.KindIdle:
 		return one(s.idle, s.nothing)
 	}

@@ -84,6 +84,17 @@ func (w *Words) Detail(r *remedy.Result) string {
 	return strings.ToValidUTF8(said, "") + w.stop
 }
 
+// sentence is a result's detail in these words. A result that was read back has lost what its verdict
+// rests on but for the Detail that it came with; that is shown as it is.
+func (w *Words) sentence(r *remedy.Result) string {
+	known := r.Why != "" || r.Detail == "" || r.Detail == english.Detail(r) ||
+		r.Detail == chinese.Detail(r)
+	if known {
+		return w.Detail(r)
+	}
+	return r.Detail
+}
+
 // about is an instance as the subject of a sentence.
 func (w *Words) about(instance string) string {
 	if instance == "" {

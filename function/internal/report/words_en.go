@@ -324,7 +324,7 @@ var english = Words{
 
 		Timeline:  "Timeline",
 		Scale:     "To scale, {took} in all. Times are {zone}.",
-		Drawing:   "Timeline from {from} to {to}. The list below it says the same in words.",
+		Drawing:   "Timeline from {from} to {to}, to scale. The list that follows says the same in words.",
 		Start:     "start",
 		Events:    "Alarm and verdict",
 		Statuses:  "Status of the instance",
@@ -337,6 +337,7 @@ var english = Words{
 		NotSent:   "not executed or rejected",
 		HeartAgo:  "{time} before the alarm",
 		NoHeart:   "none is known",
+		Silent:    "no heartbeat",
 		NoStatus:  "none was read",
 		Steps:     "Step by step",
 		Passed:    "{n} rules let it pass",

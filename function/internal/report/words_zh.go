@@ -285,7 +285,7 @@ var chinese = Words{
 
 		Timeline:  "时间线",
 		Scale:     "按比例绘制，共 {took}。时间均为 {zone}。",
-		Drawing:   "从 {from} 到 {to} 的时间线，下方列表以文字说明同样的内容。",
+		Drawing:   "从 {from} 到 {to} 的时间线，其后的列表以文字说明同样的内容。",
 		Start:     "开始",
 		Events:    "告警与结论",
 		Statuses:  "实例状态",
@@ -298,6 +298,7 @@ var chinese = Words{
 		NotSent:   "未执行或被拒绝",
 		HeartAgo:  "告警之前 {time}",
 		NoHeart:   "没有已知的心跳",
+		Silent:    "没有心跳",
 		NoStatus:  "没有读取过",
 		Steps:     "处理过程",
 		Passed:    "{n} 项检查通过",
