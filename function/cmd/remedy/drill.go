@@ -6,14 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"time"
 
 	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/drill"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/remedy"
+	"ecs-remedy/function/internal/report"
+	"ecs-remedy/function/internal/timeline"
 )
 
 type drillCommand struct {
@@ -24,8 +26,9 @@ type drillCommand struct {
 	Ledger  string   `default:"mem:" placeholder:"URL" help:"In place of REMEDY_LEDGER (${default}, gone after each file)."`
 	Account string   `placeholder:"ID" help:"The account that the function works for (the alarm's own)."`
 	JSON    bool     `name:"json" help:"Print one JSON document with the results of all files, and nothing else."`
-	HTML    string   `name:"html" placeholder:"FILE" help:"Not part of this version."`
-	List    bool     `help:"List the guests, the faults and the embedded samples."`
+	HTML    string   `name:"html" placeholder:"FILE" help:"Write a page that shows what happened, too."`
+	langFlag
+	List bool `help:"List the guests, the faults and the embedded samples."`
 }
 
 // Help says what the flags' own lines have no room for.
@@ -48,9 +51,6 @@ read or understood. The worst of all files counts.`
 
 // Run drills every file, and says how that went with its error.
 func (d *drillCommand) Run(c *console) error {
-	if d.HTML != "" {
-		return hinted{errors.New("--html is not part of this version"), "--json prints the results for another program"}
-	}
 	if d.List {
 		return list(c)
 	}
@@ -71,13 +71,15 @@ func (d *drillCommand) Run(c *console) error {
 	}
 	response := handle.Response{Results: []remedy.Result{}}
 	worst := 0
+	var told []report.Story
 	for n, file := range files {
-		results, err := d.drill(c, settings, scenario, file, n)
+		results, page, err := d.drill(c, settings, scenario, file, n)
 		if err != nil {
 			worst = max(worst, c.fail(err))
 			continue
 		}
 		response.Results = append(response.Results, results...)
+		told = append(told, page...)
 		for _, r := range results {
 			if r.Verdict == remedy.VerdictFailed || r.Verdict == remedy.VerdictPending || r.Verdict == remedy.VerdictMalformed {
 				worst = max(worst, 1)
@@ -89,28 +91,33 @@ func (d *drillCommand) Run(c *console) error {
 			return err
 		}
 	}
+	if d.HTML != "" && len(told) > 0 {
+		said := c.out
+		if d.JSON {
+			said = c.err // nothing else stands beside the JSON
+		}
+		if err := writePage(c, said, d.words(c), d.HTML, told...); err != nil {
+			return err
+		}
+	}
 	return []error{nil, errNotWell, errSaid}[worst]
 }
 
-// drill plays one file, the nth, and returns its results.
-func (d *drillCommand) drill(c *console, settings config.Config, s scenario, file string, n int) ([]remedy.Result, error) {
+// drill plays one file, the nth, and returns its results, and what a page tells of them.
+func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.Scenario, file string,
+	n int) ([]remedy.Result, []report.Story, error) {
 	real := time.Now()
 	now := real.UTC().Round(time.Second)
-	in, err := defaultAlarm(now)
+	event, err := drill.Default(now)
 	if file != "" {
-		in, err = c.read(file)
+		event, err = c.read(file)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	payload, token, err := withToken(in.payload)
+	settings, event, err = drill.Admit(settings, event)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in.name, err)
-	}
-	if settings.HTTPToken == "" {
-		settings.HTTPToken = token
-	} else {
-		payload = in.payload
+		return nil, nil, err
 	}
 	page := newPage(c)
 	if d.JSON {
@@ -119,93 +126,32 @@ func (d *drillCommand) drill(c *console, settings config.Config, s scenario, fil
 	if n > 0 {
 		page.gap()
 	}
-	line := newTimeline(page, in, in.starts(now))
+	line := &printer{page: page, event: event, start: event.Starts(now)}
+	var entries []timeline.Entry
+	recorder := timeline.NewRecorder(event.Alarms, line.start, func(e timeline.Entry) {
+		entries = append(entries, e)
+		line.entry(e)
+	})
 	store, err := app.OpenStore(settings, c.credentials())
 	if err != nil {
-		return nil, hinted{err, "--ledger mem: needs nothing"}
+		return nil, nil, hinted{err, "--ledger mem: needs nothing"}
 	}
-	sim, err := simulate(settings, in, s, line.start, d.Account, store, line)
+	sim, err := drill.Simulate(drill.Options{Settings: settings, Event: event, Scenario: scenario,
+		Start: line.start, Account: d.Account, Store: store, Watcher: recorder})
 	if err != nil {
 		store.Close() // nothing was written
-		return nil, err
+		return nil, nil, err
 	}
-	defer sim.function.Close() // every write was answered before
-	line.begin(in, s)
-	results, err := play(sim, payload, line)
+	defer sim.Function.Close() // every write was answered before
+	line.begin(scenario)
+	recorder.Begin()
+	results, err := sim.Play(context.Background(), event.Payload, recorder)
 	if err != nil {
-		return nil, hinted{fmt.Errorf("%s: %w", in.name, err), "unset REMEDY_HTTP_TOKEN to drill the alarm behind the token"}
+		return nil, nil, hinted{fmt.Errorf("%s: %w", event.Name, err),
+			"unset REMEDY_HTTP_TOKEN to drill the alarm behind the token"}
 	}
-	line.end(results, sim.clock.Now(), time.Since(real))
-	return results, page.err
-}
-
-// sweepEvery is the period of the timer in a deployment.
-const sweepEvery = time.Minute
-
-// sweeps is how many of the timer's sweeps a drill waits for: more than an incident's limit and a guest's boot take.
-const sweeps = 180
-
-// play delivers the event, and after it the timer's, as long as an incident is under way or an alarm waits.
-func play(sim *simulation, payload []byte, line *timeline) ([]remedy.Result, error) {
-	results, err := invoke(sim, payload)
-	if err != nil {
-		return nil, err
-	}
-	for range sweeps {
-		if !underWay(results) {
-			break
-		}
-		line.sweep(sim.clock.Now())
-		if err := sim.clock.Sleep(context.Background(), sweepEvery); err != nil {
-			return nil, err
-		}
-		_, err := invoke(sim, fmt.Appendf(nil, `{"triggerTime": %q, "triggerName": "sweep", "payload": ""}`,
-			sim.clock.Now().UTC().Format(time.RFC3339)))
-		if err != nil {
-			return nil, err
-		}
-		for i := range results {
-			if underWay(results[i : i+1]) {
-				results[i] = sim.audit.last(results[i])
-			}
-		}
-	}
-	return results, nil
-}
-
-// underWay reports whether a sweep has something to take up.
-func underWay(results []remedy.Result) bool {
-	for _, r := range results {
-		if r.Verdict == remedy.VerdictPending && r.Incident != "" || r.Verdict == remedy.VerdictWaiting {
-			return true
-		}
-	}
-	return false
-}
-
-// invoke delivers one event to the function. The errors by which the function asks for an event again, or to keep it, are
-// verdicts here.
-func invoke(sim *simulation, payload []byte) ([]remedy.Result, error) {
-	answer, err := sim.function.Invoke(context.Background(), sim.invocation, payload)
-	var pending *handle.Pending
-	var malformed *handle.Malformed
-	if err != nil && !errors.As(err, &pending) && !errors.As(err, &malformed) {
-		return nil, err
-	}
-	switch answer := answer.(type) {
-	case handle.Response:
-		return answer.Results, nil
-	case handle.HTTPResponse:
-		var response handle.Response
-		if err := json.Unmarshal([]byte(answer.Body), &response); err != nil {
-			return nil, err
-		}
-		if answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusBadRequest {
-			return nil, fmt.Errorf("the HTTP trigger answers %d: %s", answer.StatusCode, answer.Body)
-		}
-		return response.Results, nil
-	}
-	return nil, fmt.Errorf("the function answered with a %T", answer)
+	line.end(sim.Clock.Now(), time.Since(real))
+	return results, stories(event, entries, results), page.err
 }
 
 // printJSON prints a value as the command's only output.

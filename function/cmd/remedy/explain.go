@@ -11,6 +11,7 @@ import (
 
 	"ecs-remedy/events"
 	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/drill"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/remedy"
 	"ecs-remedy/function/internal/report"
@@ -98,7 +99,7 @@ func (e *explainCommand) Run(c *console) error {
 		return printJSON(c, map[string]any{"explanations": explanations})
 	}
 	p := newPage(c)
-	p.text(bold, "Explanation of "+in.name)
+	p.text(bold, "Explanation of "+in.Name)
 	for n := range explanations {
 		p.gap()
 		explanations[n].print(p, n, len(explanations))
@@ -107,7 +108,7 @@ func (e *explainCommand) Run(c *console) error {
 }
 
 // simulated asks a function in a simulated world.
-func (e *explainCommand) simulated(c *console, in input) ([]handle.Explanation, error) {
+func (e *explainCommand) simulated(c *console, in drill.Event) ([]handle.Explanation, error) {
 	switch {
 	case e.Region != "":
 		return nil, hinted{errors.New("--region is for --live"), "a simulated instance is where its alarm says"}
@@ -136,18 +137,19 @@ func (e *explainCommand) simulated(c *console, in input) ([]handle.Explanation, 
 	if err != nil {
 		return nil, err
 	}
-	sim, err := simulate(settings, in, scenario, in.starts(time.Now().UTC().Round(time.Second)), e.Account, store, nil)
+	sim, err := drill.Simulate(drill.Options{Settings: settings, Event: in, Scenario: scenario,
+		Start: in.Starts(time.Now().UTC().Round(time.Second)), Account: e.Account, Store: store})
 	if err != nil {
 		store.Close() // nothing was written
 		return nil, err
 	}
-	defer sim.function.Close() // nothing was written
-	return sim.function.Explain(context.Background(), sim.invocation, in.payload, true)
+	defer sim.Function.Close() // nothing was written
+	return sim.Function.Explain(context.Background(), sim.Invocation, in.Payload, true)
 }
 
 // live asks a function about the real account, which only reads: handle.Handler.Explain sends no reboot, and a dry run only
 // with --dry-run.
-func (e *explainCommand) live(c *console, in input) ([]handle.Explanation, error) {
+func (e *explainCommand) live(c *console, in drill.Event) ([]handle.Explanation, error) {
 	if e.Guest != "" || len(e.Fault) > 0 {
 		return nil, hinted{errors.New("--guest and --fault are for the simulation, and --live is not one"),
 			"leave out the one or the other"}
@@ -165,14 +167,14 @@ func (e *explainCommand) live(c *console, in input) ([]handle.Explanation, error
 		return nil, hinted{errors.New("--live needs credentials, and there are none in the environment"),
 			"set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, and ALIBABA_CLOUD_SECURITY_TOKEN of a role's"}
 	}
-	for _, a := range in.alarms {
+	for _, a := range in.Alarms {
 		if a.Instance != "" && a.Region == "" && e.Region == "" {
-			return nil, hinted{fmt.Errorf("%s: the alarm does not name a region", in.name), "name it: --region cn-hangzhou"}
+			return nil, hinted{fmt.Errorf("%s: the alarm does not name a region", in.Name), "name it: --region cn-hangzhou"}
 		}
 	}
 	account := e.Account
 	if account == "" {
-		account = in.account()
+		account = in.Account()
 	}
 	function, err := app.New(settings, io.Discard, app.Seams{})
 	if err != nil {
@@ -180,7 +182,7 @@ func (e *explainCommand) live(c *console, in input) ([]handle.Explanation, error
 	}
 	defer function.Close() // nothing was written
 	return function.Explain(context.Background(), app.Invocation{Account: account, Region: e.Region, Credentials: keys},
-		in.payload, e.DryRun)
+		in.Payload, e.DryRun)
 }
 
 // explain words an answer.
@@ -258,7 +260,7 @@ func (x *explanation) print(p *page, n, of int) {
 	about := cell{label, bold}
 	for _, field := range [][2]string{
 		{"format", string(a.Format)}, {"name", a.Name}, {"rule", a.Rule}, {"state", state(a)}, {"level", a.Level},
-		{"time", stamp(a.Time, x.At)}, {"instance", a.InstanceID}, {"region", a.Region}, {"account", a.Account},
+		{"time", english.Stamp(a.Time, x.At)}, {"instance", a.InstanceID}, {"region", a.Region}, {"account", a.Account},
 		{"event", strings.TrimSpace(a.Event + " " + a.EventStatus)}, {"metric", a.Metric}, {"key", a.Key},
 		{"problem", string(a.Problem)}, {"note", a.Note},
 	} {

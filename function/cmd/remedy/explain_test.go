@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"ecs-remedy/function/internal/drill"
 	"ecs-remedy/function/internal/ecssim"
 )
 
@@ -35,11 +36,11 @@ func TestExplainLive(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer stop()
-			alarm, err := defaultAlarm(time.Now())
+			alarm, err := drill.Default(time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
-			id := alarm.alarms[0].Instance
+			id := alarm.Alarms[0].Instance
 			world.Add(ecssim.Instance{ID: id, Tags: test.tags})
 			environ := []string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=bolt://" + t.TempDir() + "/ledger.db",
 				"REMEDY_ECS_ENDPOINT=" + address,
@@ -49,7 +50,7 @@ func TestExplainLive(t *testing.T) {
 			// Twice: had the first written anything to the ledger, the second would find an incident or a duplicate.
 			for range 2 {
 				var out, stderr bytes.Buffer
-				status := run(args, &console{in: bytes.NewReader(alarm.payload), out: &out, err: &stderr, environ: environ})
+				status := run(args, &console{in: bytes.NewReader(alarm.Payload), out: &out, err: &stderr, environ: environ})
 				if status != 0 {
 					t.Fatalf("exit status %d: %s", status, stderr.String())
 				}

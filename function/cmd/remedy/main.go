@@ -10,6 +10,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
+
+	"ecs-remedy/function/internal/report"
 )
 
 // commands are the subcommands; each is a file of its own.
@@ -24,6 +26,8 @@ type commands struct {
 	Pause     pauseCommand     `cmd:"" help:"Stop every function from claiming attempts, at once."`
 	Resume    resumeCommand    `cmd:"" help:"End a pause."`
 
+	Report reportCommand `cmd:"" help:"Write the page of an incident: what happened, and what to do next."`
+
 	Doctor doctorCommand `cmd:"" help:"Check configuration, permissions, instances and ledger before the first incident."`
 }
 
@@ -34,6 +38,9 @@ type console struct {
 	environ  []string
 	color    bool // out is a terminal, and NO_COLOR is not set
 	live     bool // err is a terminal that a line can be drawn on again and again
+
+	shelf report.Shelf                   // of evidence; nil: there is none
+	marks func(log string) []report.Mark // lines of a console log to look at; nil: none are known
 }
 
 func main() {

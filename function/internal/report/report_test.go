@@ -14,7 +14,7 @@ import (
 var reasons = map[remedy.Verdict]string{
 	remedy.VerdictRestarted: "recovered",
 	remedy.VerdictObserved:  "would-restart",
-	remedy.VerdictRefused: "paused rule-not-allowed stale-alarm wrong-account outside-window duplicate-alarm in-progress cooling-down " +
+	remedy.VerdictRefused: "paused rule-not-allowed stale-alarm wrong-account outside-window wrong-region duplicate-alarm in-progress cooling-down " +
 		"incidents-spent fleet-concurrent fleet-hourly not-found not-running security-locked locked expired not-opted-in " +
 		"platform-acting guest-alive unconfirmed-hang unreadable forbidden disk-error rejected",
 	remedy.VerdictWaiting: "fleet-concurrent",
@@ -25,19 +25,28 @@ var reasons = map[remedy.Verdict]string{
 	remedy.VerdictMalformed: "malformed",
 }
 
-// TestEveryReasonIsWorded: no verdict reaches a human as half a sentence, and no two reasons of a verdict read the same.
+// TestEveryReasonIsWorded: in no language does a verdict reach a human as half a sentence, no two reasons
+// of a verdict read the same, and each says what to do.
 func TestEveryReasonIsWorded(t *testing.T) {
-	for verdict, list := range reasons {
-		said := map[string]string{}
-		for reason := range strings.FieldsSeq(list) {
-			detail := Detail(&remedy.Result{InstanceID: "i-bp1", Verdict: verdict, Reason: remedy.Reason(reason)})
-			if strings.HasSuffix(detail, ": .") || !strings.HasSuffix(detail, ".") {
-				t.Errorf("%s/%s reads %q", verdict, reason, detail)
+	for _, lang := range []string{LangEnglish, LangChinese} {
+		words := In(lang)
+		for verdict, list := range reasons {
+			said := map[string]string{}
+			for reason := range strings.FieldsSeq(list) {
+				result := &remedy.Result{InstanceID: "i-bp1", Verdict: verdict,
+					Reason: remedy.Reason(reason)}
+				meaning, todo := words.Reason(verdict, result.Reason)
+				for _, text := range []string{words.Detail(result), meaning, todo} {
+					if text == "" || strings.ContainsAny(text, "{}") || strings.Contains(text, ": .") ||
+						strings.Contains(text, "：。") || !strings.HasSuffix(text, words.stop) {
+						t.Errorf("%s: %s/%s reads %q", lang, verdict, reason, text)
+					}
+					if other := said[text]; other != "" && other != reason {
+						t.Errorf("%s: %s and %s both read %q", lang, reason, other, text)
+					}
+					said[text] = reason
+				}
 			}
-			if other := said[detail]; other != "" {
-				t.Errorf("%s and %s both read %q", reason, other, detail)
-			}
-			said[detail] = reason
 		}
 	}
 }

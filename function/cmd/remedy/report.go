@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/drill"
+	"ecs-remedy/function/internal/remedy"
+	"ecs-remedy/function/internal/report"
+	"ecs-remedy/function/internal/timeline"
+)
+
+type reportCommand struct {
+	recordsFlags
+	Incident string `arg:"" help:"The incident's name, INSTANCE/TIME, as \"remedy incidents\" lists it."`
+	Out      string `placeholder:"FILE" help:"Where to write the page; - is standard output (default: INSTANCE-TIME.html in this folder)."`
+	langFlag
+}
+
+// langFlag chooses the words of a page.
+type langFlag struct {
+	Lang string `enum:",en,zh" default:"" placeholder:"LANG" help:"The page's language, en or zh (default: REMEDY_LANG, otherwise en)."`
+}
+
+// words are those of the flag, or else of the environment.
+func (l *langFlag) words(c *console) *report.Words {
+	if l.Lang != "" {
+		return report.In(l.Lang)
+	}
+	return report.In(c.getenv("REMEDY_LANG"))
+}
+
+// Help says what the flags' own lines have no room for.
+func (reportCommand) Help() string {
+	return `One HTML file that loads nothing: the verdict, what to do next, a timeline drawn to scale, the attempts, and the ids
+to search logs with. It is made from the ledger, which does not keep what the rules saw. Nothing is changed.
+
+Where the incident is still open, the page says how far it has come.`
+}
+
+// Run writes the page.
+func (r *reportCommand) Run(c *console) error {
+	_, books, err := r.open(c)
+	if err != nil {
+		return err
+	}
+	defer books.Store.Close() // nothing was written
+	book, mode := r.book(c, books)
+	reading := book.Record(context.Background(), remedy.InstanceOf(r.Incident))
+	if !reading.OK() {
+		return fmt.Errorf("the record of %s cannot be read: %s", remedy.InstanceOf(r.Incident),
+			reading.Note)
+	}
+	record := &reading.Value
+	incident := record.Ended(r.Incident)
+	if record.Open != nil && record.Open.ID == r.Incident {
+		incident = record.Open
+	}
+	if incident == nil {
+		return hinted{fmt.Errorf("no incident %s among the records of mode %s", r.Incident, mode),
+			"remedy incidents lists those that the ledger holds, under their whole names INSTANCE/TIME"}
+	}
+	story := report.Story{Result: timeline.Result(incident), Entries: timeline.Of(incident),
+		Version: app.Version()}
+	words := r.words(c)
+	if c.shelf != nil {
+		words.Gather(context.Background(), c.shelf, c.marks, &story)
+	}
+	if r.Out == "" {
+		r.Out = strings.ReplaceAll(incident.ID, "/", "-") + ".html"
+	}
+	return writePage(c, c.out, words, r.Out, story)
+}
+
+// writePage writes a page, and says where it is to said. It may show what a console showed, so nobody else may
+// read it.
+func writePage(c *console, said io.Writer, words *report.Words, path string,
+	stories ...report.Story) error {
+	now := time.Now()
+	if path == "-" {
+		return words.Page(c.out, now, stories...)
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return cannotWrite(path, err)
+	}
+	if err := errors.Join(words.Page(file, now, stories...), file.Close()); err != nil {
+		return cannotWrite(path, err)
+	}
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	_, err = fmt.Fprintln(said, "The page is "+plain(path))
+	return err
+}
+
+func cannotWrite(path string, err error) error {
+	var failed *os.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return hinted{fmt.Errorf("%s: %w", path, err), "check the folder's name and permissions"}
+}
+
+// stories are what a page tells of a drill: a story for each alarm.
+func stories(event drill.Event, entries []timeline.Entry, results []remedy.Result) []report.Story {
+	var all []report.Story
+	for n := range results {
+		s := report.Story{Result: results[n], Entries: timeline.About(entries, n+1),
+			Version: app.Version(), Simulated: true}
+		if n < len(event.Alarms) {
+			s.Alarm = &event.Alarms[n]
+		}
+		all = append(all, s)
+	}
+	return all
+}

@@ -1,0 +1,216 @@
+package report
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"ecs-remedy/function/internal/remedy"
+)
+
+// Words are the texts of one language: of details, chat messages, timelines and pages. There is one
+// file a language, words_en.go and words_zh.go; what is made of the texts is the same for all. They
+// are safe for concurrent use.
+//
+// What package remedy words stays as it is in every language: Result.Why and Finding.Saw are English,
+// for they are stored, and another language's reader may meet what this one's wrote. Names and codes
+// of the APIs stay as the APIs spell them.
+//
+// In templates {name} stands for a value. Values are put in once and not looked at again, so that
+// nothing from outside can act as a template.
+type Words struct {
+	// Lang is the language as HTML's lang attribute names it.
+	Lang string
+
+	zone      *time.Location // in which times are shown
+	stop      string         // ends a sentence
+	aside     string         // what a sentence rests on: {text}
+	and       string         // between two things that were counted
+	tried     string         // {what} was tried before
+	subject   string         // stands for an instance that is not named
+	called    string         // one that is, within a sentence: {id}
+	yes, no   string
+	details   map[remedy.Verdict]string // {subject}, {tried} and {because}
+	headlines map[remedy.Verdict]string // {subject}
+	verdicts  map[remedy.Verdict]string
+	reasons   map[remedy.Verdict]map[remedy.Reason]reason
+	rules     map[remedy.Rule]string
+	outcomes  map[remedy.Outcome]string
+	statuses  map[string]string // of an instance, by ECS's name for it
+	states    map[string]string // of an alarm
+	failures  map[remedy.Failure]string
+	marks     map[MarkKind]string
+	counts    [4]count // graceful reboots, forced ones, calls not executed, calls rejected
+	units     [4]string
+	space     string // between a number and its unit, and between two units
+
+	told   chat
+	events story
+	labels labels
+}
+
+// reason is what a verdict's reason means, and what whoever is told should do.
+type reason struct {
+	because string // as the end of a detail
+	todo    string // one or two sentences; they stand alone
+}
+
+// count is a phrase for one thing, and for several: {n}.
+type count struct{ one, many string }
+
+// The languages, as REMEDY_LANG spells them.
+const (
+	LangEnglish = "en"
+	LangChinese = "zh"
+)
+
+// In returns the words of a language; English for one that there are no words for.
+func In(lang string) *Words {
+	if lang == LangChinese {
+		return &chinese
+	}
+	return &english
+}
+
+// Detail is the result in one sentence: what happened to which instance, and what it rests on.
+func (w *Words) Detail(r *remedy.Result) string {
+	said := fill(w.details[r.Verdict], "subject", w.about(r.InstanceID), "tried", w.attempts(r.Attempts),
+		"because", w.reason(r.Verdict, r.Reason).because)
+	if r.Why != "" {
+		said += fill(w.aside, "text", r.Why)
+	}
+	return strings.ToValidUTF8(said, "") + w.stop
+}
+
+// sentence is a result's detail in these words. A result that was read back has lost what its verdict
+// rests on but for the Detail that it came with; that is shown as it is.
+func (w *Words) sentence(r *remedy.Result) string {
+	known := r.Why != "" || r.Detail == "" || r.Detail == english.Detail(r) ||
+		r.Detail == chinese.Detail(r)
+	if known {
+		return w.Detail(r)
+	}
+	return r.Detail
+}
+
+// about is an instance as the subject of a sentence.
+func (w *Words) about(instance string) string {
+	if instance == "" {
+		return w.subject
+	}
+	return fill(w.called, "id", instance)
+}
+
+// Reason says of a verdict's reason in a sentence what it means, and in one or two what to do next.
+// Both are empty for a reason that the verdict never has.
+func (w *Words) Reason(verdict remedy.Verdict, why remedy.Reason) (meaning, todo string) {
+	found := w.reason(verdict, why)
+	if found.because == "" {
+		return "", ""
+	}
+	first, size := utf8.DecodeRuneInString(found.because)
+	return string(unicode.ToUpper(first)) + found.because[size:] + w.stop, found.todo
+}
+
+// reason: what a guard or ECS refused in the middle of an incident is worded as before one.
+func (w *Words) reason(verdict remedy.Verdict, why remedy.Reason) reason {
+	found, known := w.reasons[verdict][why]
+	if !known && verdict == remedy.VerdictFailed {
+		found = w.reasons[remedy.VerdictRefused][why]
+	}
+	return found
+}
+
+// Verdict is the verdict in a word or two.
+func (w *Words) Verdict(v remedy.Verdict) string { return or(w.verdicts[v], string(v)) }
+
+// attempts says how often what was tried; empty where nothing was.
+func (w *Words) attempts(all []remedy.AttemptView) string {
+	var said []string
+	for i, n := range counted(all) {
+		if n > 0 {
+			said = append(said, w.counts[i].of(n))
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return fill(w.tried, "what", strings.Join(said, w.and))
+}
+
+// counted is how many attempts there were of each kind that is counted, in the order of Words.counts.
+func counted(all []remedy.AttemptView) (n [4]int) {
+	for i := range all {
+		switch a := &all[i]; {
+		case a.Outcome == remedy.OutcomeNotExecuted:
+			n[2]++
+		case a.Outcome == remedy.OutcomeRejected:
+			n[3]++
+		case a.Force:
+			n[1]++
+		default:
+			n[0]++
+		}
+	}
+	return n
+}
+
+// of is the phrase for n things.
+func (c count) of(n int) string {
+	if n == 1 {
+		return fill(c.one, "n", "1")
+	}
+	return fill(c.many, "n", strconv.Itoa(n))
+}
+
+// Duration is a span of time in its two largest units, to the second: "1 h 5 min", "42 s".
+func (w *Words) Duration(d time.Duration) string {
+	sign := ""
+	if d < 0 {
+		sign, d = "−", -d
+	}
+	d = d.Round(time.Second)
+	parts := [4]int{int(d.Hours()) / 24, int(d.Hours()) % 24, int(d.Minutes()) % 60,
+		int(d.Seconds()) % 60}
+	var said []string
+	for i, n := range parts {
+		if len(said) == 2 || len(said) == 1 && n == 0 {
+			break
+		}
+		if n > 0 {
+			said = append(said, strconv.Itoa(n)+w.space+w.units[i])
+		}
+	}
+	if len(said) == 0 {
+		said = []string{"0" + w.space + w.units[3]}
+	}
+	return sign + strings.Join(said, " ")
+}
+
+// Time is a date and time in the language's zone, which it names; empty for the zero time.
+func (w *Words) Time(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(w.zone).Format("2006-01-02 15:04:05") + " " + w.zone.String()
+}
+
+// Clock is a time of day in the language's zone, without naming it.
+func (w *Words) Clock(t time.Time) string { return t.In(w.zone).Format("15:04:05") }
+
+// fill puts values into a template: name, value and so on.
+func fill(template string, values ...string) string {
+	for i := 0; i < len(values); i += 2 {
+		values[i] = "{" + values[i] + "}"
+	}
+	return strings.NewReplacer(values...).Replace(template)
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
