@@ -38,8 +38,6 @@ type code struct {
 // the code has by now must be removed, which a check sees to.
 var (
 	settingsAhead = []string{
-		"REMEDY_LANG=zh",
-		"REMEDY_EVIDENCE=oss://bucket/prefix",
 	}
 	actionsAhead  = []string{}
 	fieldsAhead   = []string{}

@@ -15,6 +15,7 @@ import (
 	"ecs-remedy/function/internal/ecs"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/ledger"
+	"ecs-remedy/function/internal/notify"
 	"ecs-remedy/function/internal/report"
 )
 
@@ -22,6 +23,7 @@ import (
 type Seams struct {
 	Clock     handle.Clock      // nil: RealClock
 	Transport http.RoundTripper // to ECS; nil: the network
+	Outside   http.RoundTripper // to OSS and to those who are told; nil: the network
 	Store     ledger.Store      // nil: the configured one
 	Watcher   handle.Watcher    // nil: nobody watches
 	Name      func() string     // names of owners; nil: random
@@ -33,6 +35,8 @@ type Function struct {
 	seams  Seams
 	out    io.Writer
 	store  ledger.Store // nil where every invocation opens its own, with its own credentials
+	words  *report.Words
+	tally  notify.Tally
 }
 
 // New wires a function that writes its audit lines to out. The error names what could not be opened, and the cure.
@@ -46,7 +50,7 @@ func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
 	if seams.Name == nil {
 		seams.Name = rand.Text
 	}
-	f := &Function{config: c, seams: seams, out: out, store: seams.Store}
+	f := &Function{config: c, seams: seams, out: out, store: seams.Store, words: report.In(c.Lang)}
 	if f.store == nil && c.Ledger.Kind != config.LedgerTablestore {
 		store, err := OpenStore(c, ecs.Credentials{})
 		if err != nil {
@@ -102,26 +106,46 @@ type Invocation struct {
 // Invoke handles one event. What it returns is encoded as JSON: a handle.Response, or a handle.HTTPResponse for an event of an
 // HTTP trigger. Its error is *handle.Pending or *handle.Malformed.
 func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []byte) (any, error) {
+	begun := time.Now()
 	request, isHTTP := events.HTTP(payload)
-	handler, done, err := f.handler(invocation)
+	handler, told, done, err := f.handler(invocation)
 	if err != nil { // no credentials, or no ledger: nothing can be done about any event until that is mended
 		if isHTTP {
 			return handle.HTTPNotReady(request, f.config.HTTPToken.Reveal()), nil
 		}
-		return handle.NotReady(report.New(f.out, invocation.RequestID, Version()), payload, err)
+		return handle.NotReady(f.words.Reporter(f.out, invocation.RequestID, Version()), payload, err)
 	}
 	defer done()
 	if isHTTP {
-		return handler.HandleHTTP(ctx, invocation.about(), request, payload), nil
+		answer := handler.HandleHTTP(ctx, invocation.about(), request, payload)
+		f.finish(ctx, told, begun.Add(httpFinish), false)
+		return answer, nil
 	}
-	return handler.Handle(ctx, invocation.about(), payload)
+	response, err := handler.Handle(ctx, invocation.about(), payload)
+	f.finish(ctx, told, invocation.Deadline.Add(-time.Second), handle.IsTimer(payload))
+	return response, err
+}
+
+// httpFinish is when an HTTP request is answered at the latest: CloudMonitor waits 5 s.
+const httpFinish = 4500 * time.Millisecond
+
+// finish tells people what came of an invocation, until the given time at the latest; zero less a
+// second: the invocation has no deadline.
+func (f *Function) finish(ctx context.Context, told *telling, until time.Time, sweeps bool) {
+	ctx = context.WithoutCancel(ctx) // of what is over people must hear
+	if until.Year() > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	told.finish(ctx, sweeps)
 }
 
 // Explain says what would be done about one event now, and does nothing: see handle.Handler.Explain. The error is
 // *handle.Malformed or one of the set-up.
 func (f *Function) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) (
 	[]handle.Explanation, error) {
-	handler, done, err := f.handler(invocation)
+	handler, _, done, err := f.handler(invocation)
 	if err != nil {
 		return nil, err
 	}
@@ -134,29 +158,51 @@ func (i Invocation) about() handle.Invocation {
 	return handle.Invocation{Account: i.Account, Region: i.Region, Retry: i.Retry, Deadline: i.Deadline}
 }
 
-// handler makes what handles one invocation, with its own credentials. The returned func closes what only it used.
-func (f *Function) handler(invocation Invocation) (*handle.Handler, func(), error) {
+// handler makes what handles one invocation, with its own credentials, and what it tells. The returned
+// func closes what only it used.
+func (f *Function) handler(invocation Invocation) (*handle.Handler, *telling, func(), error) {
 	cloud, err := OpenCloud(f.config, invocation.Credentials, invocation.Region, f.seams)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	store, done := f.store, cloud.Close
 	if store == nil {
 		if store, err = OpenStore(f.config, invocation.Credentials); err != nil {
 			cloud.Close()
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		done = func() {
 			cloud.Close()
 			store.Close() // nothing is lost with it: every write was answered before
 		}
 	}
+	told := &telling{Reporter: f.words.Reporter(f.out, invocation.RequestID, Version()), f: f,
+		requestID: invocation.RequestID, words: f.words, console: cloud,
+		exhibits: map[string][]report.Exhibit{}, missing: map[string][]string{}}
+	closeLedger := done
+	kept, closeEvidence, err := OpenEvidence(f.config, invocation.Credentials, invocation.Region, true,
+		f.seams.Outside)
+	if err != nil { // evidence is in nobody's way
+		told.Untold(fmt.Errorf("no evidence is kept: %w", err))
+	}
+	told.store = kept
+	done = func() {
+		closeEvidence()
+		closeLedger()
+	}
+	told.notifier, err = OpenNotifier(f.config, f.words, store, &f.tally, f.seams.Outside)
+	if err != nil {
+		told.Untold(fmt.Errorf("nobody is told: %w", err))
+	}
 	book := ledger.New(store, f.config.Policy, f.seams.Clock.Now)
 	handler := &handle.Handler{
 		Policy: f.config.Policy, Reserve: f.config.Reserve, Clock: f.seams.Clock,
 		Ledger: book, Signs: book, Version: Version(), Cloud: cloud, Rebooter: cloud,
-		Reporter: report.New(f.out, invocation.RequestID, Version()), Watcher: f.seams.Watcher,
+		Reporter: told, Watcher: f.seams.Watcher,
 		Name: f.seams.Name, HTTPToken: f.config.HTTPToken.Reveal(),
 	}
-	return handler, done, nil
+	if told.store != nil {
+		handler.Evidence = told
+	}
+	return handler, told, done, nil
 }

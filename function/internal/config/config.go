@@ -27,8 +27,15 @@ type Config struct {
 	Warnings []string
 
 	Notify   []Address // who is told
+	Lang     string    // of what people read: LangEnglish or LangChinese
 	Evidence Evidence
 }
+
+// The languages, as REMEDY_LANG spells them.
+const (
+	LangEnglish = "en"
+	LangChinese = "zh"
+)
 
 // Problem is one thing that is wrong with the environment. Its text is one line.
 type Problem struct {
@@ -143,7 +150,9 @@ func (l *loader) compare(c *Config) {
 			Cure: fmt.Sprintf("at most %v, or a longer REMEDY_INCIDENT_WINDOW", p.KeyRetention())})
 	}
 	l.compareFleet(c)
-	l.compareEvidence(c)
+	if c.Evidence.Kind != EvidenceOff {
+		c.Policy.EvidenceLimit = c.Evidence.Timeout // no longer than a call may take: see remedy
+	}
 }
 
 // What the fleet's record takes, in bytes, at most: half of what the smallest store holds in one

@@ -104,6 +104,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Ledger:   Ledger{Kind: LedgerMemory, Name: "mem:"},
 		Evidence: Evidence{Kind: EvidenceOff, Name: "off", Timeout: 3 * time.Second},
+		Lang:     LangEnglish,
 		Reserve:  15 * time.Second,
 		Warnings: []string{"REMEDY_LEDGER: with mem: only one process may run: several would not " +
 			"know of each other's incidents, and could reboot the same instance"},
@@ -204,7 +205,7 @@ func TestEveryVariable(t *testing.T) {
 		"REMEDY_POLL=10ms", "REMEDY_LEASE=2s",
 		"REMEDY_COOLDOWN=1h30m", "REMEDY_MAX_INCIDENTS=1", "REMEDY_INCIDENT_WINDOW=48h",
 		"REMEDY_FLEET_CONCURRENT=1",
-		"REMEDY_FLEET_HOURLY=1", "REMEDY_FLEET_WAITING=0", "REMEDY_LANG=en",
+		"REMEDY_FLEET_HOURLY=1", "REMEDY_FLEET_WAITING=0", "REMEDY_LANG=zh",
 		"REMEDY_WINDOWS=Fri-Sun 22:00-06:00 Asia/Shanghai",
 		"REMEDY_LEDGER=ots://remedy.cn-hangzhou/incidents" +
 			"?endpoint=vpc1-remedy.cn-hangzhou.vpc.ots.aliyuncs.com",
@@ -235,6 +236,7 @@ func TestEveryVariable(t *testing.T) {
 			IncidentWindow:  48 * time.Hour,
 			FleetConcurrent: 1,
 			FleetHourly:     1,
+			EvidenceLimit:   500 * time.Millisecond,
 			Windows: []remedy.Window{{Days: [7]bool{time.Friday: true,
 				time.Saturday: true, time.Sunday: true},
 				From: 22 * 60, To: 6 * 60, Location: shanghai}},
@@ -250,6 +252,7 @@ func TestEveryVariable(t *testing.T) {
 		Notify:    []Address{{FormJSON, "https://hook.example.com/x", "", "hook.example.com"}},
 		Evidence: Evidence{Kind: EvidenceOSS, Bucket: "my-bucket", Prefix: "ecs-remedy",
 			Name: "oss://my-bucket/ecs-remedy", Timeout: 500 * time.Millisecond},
+		Lang: LangChinese,
 	}
 	got, err := Load(environ)
 	if err != nil {

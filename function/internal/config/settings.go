@@ -162,7 +162,7 @@ func settings(c *Config) []setting {
 			parse: addresses(&c.Notify), hides: always},
 		{Variable: Variable{"REMEDY_LANG", "en",
 			"`en` · `zh`: the words of details, messages and pages"},
-			parse: language},
+			parse: language(&c.Lang)},
 		{Variable: Variable{"REMEDY_HTTP_TOKEN", "none",
 			"secret for the HTTP trigger, 16 characters at least; without it HTTP requests are " +
 				"refused"},
@@ -337,13 +337,13 @@ func endpoint(into *string) parser {
 
 func loopback(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
-// language takes the one language that there are words in.
-func language(value string, fail fail) {
-	switch value {
-	case "en":
-	case "zh":
-		fail("leave it unset", "valid, but Chinese words are not part of this version")
-	default:
-		fail("set it to en", "not en or zh")
+// language reads the language of what people read.
+func language(into *string) parser {
+	return func(value string, fail fail) {
+		if value != LangEnglish && value != LangChinese {
+			fail("set it to en or zh", "not en or zh")
+			return
+		}
+		*into = value
 	}
 }

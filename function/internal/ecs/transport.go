@@ -18,7 +18,6 @@ import (
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/responses"
-	"github.com/aliyun/alibaba-cloud-sdk-go/services/ecs"
 )
 
 const (
@@ -54,7 +53,7 @@ func (c *Client) call(ctx context.Context, region string, request requests.AcsRe
 		ctx: ctx, life: c.life, base: base, scheme: strings.ToLower(c.scheme), host: domain,
 	}
 	config.Transport = carry
-	api, err := ecs.NewClientWithOptions(region, config, keys.provider())
+	api, err := sdk.NewClientWithOptions(region, config, keys.provider())
 	if err != nil {
 		return a, &trouble{text: "the SDK takes no client"}
 	}

@@ -32,6 +32,8 @@ type Item struct {
 	Name string // of the file in the incident's folder; empty: it was not kept
 	Why  string // it was not kept, in a few words; empty if it was
 	Code string // of ECS or OSS, where one of them gave an error code
+	// Content is what was kept by this call; nil where it was there already, or is not kept.
+	Content []byte
 }
 
 // Names are those of the files that are kept.
@@ -45,12 +47,9 @@ func (k Kept) Names() []string {
 	return names
 }
 
-// String is one phrase that says what was kept and what not and why, for a finding.
-func (k Kept) String() string {
-	var parts []string
-	if names := k.Names(); len(names) > 0 {
-		parts = append(parts, "kept "+strings.Join(names, " and "))
-	}
+// Missing says what was not kept and why, a phrase each.
+func (k Kept) Missing() []string {
+	missing := []string{}
 	for _, item := range []struct {
 		what string
 		Item
@@ -60,10 +59,19 @@ func (k Kept) String() string {
 			if item.Code != "" && !strings.Contains(item.Why, item.Code) {
 				part += " (" + item.Code + ")"
 			}
-			parts = append(parts, part)
+			missing = append(missing, part)
 		}
 	}
-	return strings.Join(parts, "; ")
+	return missing
+}
+
+// String is one phrase that says what was kept and what not and why, for a finding.
+func (k Kept) String() string {
+	var parts []string
+	if names := k.Names(); len(names) > 0 {
+		parts = append(parts, "kept "+strings.Join(names, " and "))
+	}
+	return strings.Join(append(parts, k.Missing()...), "; ")
 }
 
 // Take asks the console for a screenshot and a log in parallel, cleans both, and stores them in the
@@ -166,7 +174,7 @@ func begin(ctx context.Context, store Store, incident string,
 			return
 		}
 		t.late.Store(&lateStore)
-		result = stored(f.name, store.Put(ctx, incident, f.name, f.content, false))
+		result = stored(f, store.Put(ctx, incident, f.name, f.content, false))
 	}()
 	return t
 }
@@ -187,9 +195,12 @@ func (t *task) wait(ctx context.Context) Item {
 }
 
 // stored says what became of a file that was put.
-func stored(name string, err error) Item {
-	if err == nil || errors.Is(err, ErrExists) {
-		return Item{Name: name}
+func stored(f file, err error) Item {
+	switch {
+	case err == nil:
+		return Item{Name: f.name, Content: f.content}
+	case errors.Is(err, ErrExists):
+		return Item{Name: f.name}
 	}
 	item := Item{Why: "the store failed"}
 	var failure *Failure

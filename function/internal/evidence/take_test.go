@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -246,7 +247,7 @@ func TestTakeAsksNobody(t *testing.T) {
 		g := &guest{}
 		sim, store := newOSS(t)
 		kept := Take(row.ctx, g, store, region, row.incident, row.moment)
-		if want := (Kept{Item{Why: row.why}, Item{Why: row.why}}); kept != want ||
+		if want := (Kept{Item{Why: row.why}, Item{Why: row.why}}); !reflect.DeepEqual(kept, want) ||
 			len(g.asked) != 0 || len(sim.Calls()) != 0 || kept.Names() == nil {
 			t.Errorf("%v, asked %v and %v, want %v", kept, g.asked, sim.Calls(), want)
 		}

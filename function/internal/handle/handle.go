@@ -214,8 +214,7 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 // NotReady is the answer to an event where there is nothing to handle it with: it is reported, and asked
 // for again, unless the timer sent it.
 func NotReady(reporter Reporter, payload []byte, cause error) (Response, error) {
-	alarms, err := events.Decode(payload)
-	if err == nil && isTimer(alarms) {
+	if IsTimer(payload) {
 		reporter.Unswept(cause.Error())
 		return Response{Results: []remedy.Result{}}, nil
 	}
@@ -223,7 +222,19 @@ func NotReady(reporter Reporter, payload []byte, cause error) (Response, error) 
 	return Response{Results: results}, &Pending{Results: results}
 }
 
-// isTimer reports whether the event is the timer's: it asks for a sweep.
+// mostTimer is how long a timer's event may be. Function Compute's has some 100 bytes and the payload of
+// the trigger's configuration.
+const mostTimer = 4 << 10
+
+// IsTimer reports whether the event is the timer's: it asks for a sweep.
+func IsTimer(payload []byte) bool {
+	if len(payload) > mostTimer {
+		return false
+	}
+	alarms, err := events.Decode(payload)
+	return err == nil && isTimer(alarms)
+}
+
 func isTimer(alarms []events.Alarm) bool {
 	return len(alarms) == 1 && alarms[0].Format == events.FormatTimer
 }

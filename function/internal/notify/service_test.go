@@ -129,7 +129,7 @@ func TestBodies(t *testing.T) {
 		{FormJSON, sign,
 			`{"results":[{"alarm":{"format":"","name":"","state":"","level":"","id":""},` +
 				`"region":"","instanceId":"i-bp1","verdict":"restarted","reason":"","detail":"",` +
-				`"incident":"","forced":false,"attempts":[],"findings":[]}]}`},
+				`"incident":"","forced":false,"evidence":"","attempts":[],"findings":[]}]}`},
 	} {
 		got, err := services[row.form].encode(sample, row.sign)
 		if err != nil {

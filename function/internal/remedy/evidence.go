@@ -16,7 +16,7 @@ type Evidence struct {
 	Stage    EvidenceStage // when
 	Place    string        // where everything of the incident is kept; empty: nothing was
 	Kept     []string      // the names of what is there
-	Missing  []string      // what is not, and why, for a human; never a URL
+	Missing  []string      // what is not, and why, for a human, a phrase each; never a URL
 }
 
 // EvidenceStage says when evidence is kept. It begins the names of what is kept.
@@ -81,14 +81,11 @@ func (e *Evidence) words(failure Failure, note string) string {
 	if failure != "" {
 		return "nothing was kept: " + strings.TrimSpace(string(failure)+" "+note)
 	}
-	saw := "nothing was kept"
+	var parts []string
 	if len(e.Kept) > 0 {
-		saw = "kept " + strings.Join(e.Kept, ", ")
+		parts = append(parts, "kept "+strings.Join(e.Kept, " and "))
 	}
-	if len(e.Missing) > 0 {
-		saw += "; missing: " + strings.Join(e.Missing, ", ")
-	}
-	return saw
+	return strings.Join(append(parts, e.Missing...), "; ")
 }
 
 // place is where evidence of the incident is kept, as far as is known; empty: nowhere.

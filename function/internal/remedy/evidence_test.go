@@ -58,24 +58,24 @@ func TestEvidenceBeforeTheFirstAttempt(t *testing.T) {
 		limit  time.Duration // of the question
 		saw    string
 	}{
-		{"kept", nil, 1, 3 * time.Second, "kept 1-screenshot.png, 1-console.txt"},
+		{"kept", nil, 1, 3 * time.Second, "kept 1-screenshot.png and 1-console.txt"},
 		{"a part is missing", func(c *candidate) {
 			c.Evidence.Value.Kept = c.Evidence.Value.Kept[1:]
-			c.Evidence.Value.Missing = []string{"the screenshot (Throttling)"}
-		}, 1, 3 * time.Second, "kept 1-console.txt; missing: the screenshot (Throttling)"},
+			c.Evidence.Value.Missing = []string{"no screenshot: Throttling"}
+		}, 1, 3 * time.Second, "kept 1-console.txt; no screenshot: Throttling"},
 		{"nothing came of it", func(c *candidate) {
 			c.Evidence.Failure, c.Evidence.Note = FailureUnavailable, "no answer in time"
 		}, 1, 3 * time.Second, "nothing was kept: unavailable no answer in time"},
 		{"it takes as long as it may", func(c *candidate) { c.takes = time.Hour }, 1,
-			3 * time.Second, "kept 1-screenshot.png, 1-console.txt"},
+			3 * time.Second, "kept 1-screenshot.png and 1-console.txt"},
 		{"it is switched off", func(c *candidate) { c.EvidenceLimit = 0 }, 0, 0, ""},
 		{"no longer than a call, so that no lease runs out in it",
 			func(c *candidate) { c.Lease, c.Poll = 6*time.Second, time.Second }, 1, 2 * time.Second,
-			"kept 1-screenshot.png, 1-console.txt"},
+			"kept 1-screenshot.png and 1-console.txt"},
 		{"what is left until the last moment of a claim, less the time for the claim",
-			at(2 * time.Second), 1, 1500 * time.Millisecond, "kept 1-screenshot.png, 1-console.txt"},
+			at(2 * time.Second), 1, 1500 * time.Millisecond, "kept 1-screenshot.png and 1-console.txt"},
 		{"a moment is left", at(500*time.Millisecond + time.Nanosecond), 1, time.Nanosecond,
-			"kept 1-screenshot.png, 1-console.txt"},
+			"kept 1-screenshot.png and 1-console.txt"},
 		{"none is left", at(500 * time.Millisecond), 0, 0, "nothing was kept: there was no time"},
 		{"none is left of the invocation's time", func(c *candidate) {
 			c.StopAt = c.Now.Add(400 * time.Millisecond)

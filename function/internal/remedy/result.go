@@ -45,7 +45,7 @@ func (m *machine) result(step *Step) *Result {
 		Verdict: step.Verdict, Reason: step.Reason, Why: step.Why, InstanceID: a.Instance,
 		Alarm: AlarmView{Format: string(a.Format), Name: a.Name, State: string(a.State), Level: a.Level,
 			ID: a.Key, Time: a.Time},
-		Attempts: []AttemptView{}, Findings: m.seen.Findings,
+		Attempts: []AttemptView{}, Findings: m.seen.Findings, Name: m.f.Instance.Value.Name,
 	}
 	if a.Instance != "" {
 		r.Region = m.f.InstanceRegion()

@@ -153,6 +153,7 @@ type Result struct {
 	Findings   []Finding     `json:"findings"`
 
 	Why   string    `json:"-"` // Step.Why, for the detail
+	Name  string    `json:"-"` // the instance's, if it was read
 	Ended *Incident `json:"-"` // the incident that this is the end of; nil: none
 }
 

@@ -43,6 +43,14 @@ func (r *Reporter) Report(result *remedy.Result) {
 		"alarm", result.Alarm, "attempts", result.Attempts, "findings", result.Findings)
 }
 
+// Untold writes a line for each thing that people should have been told, or that should have been kept,
+// and was not. Nothing depends on it.
+func (r *Reporter) Untold(errs ...error) {
+	for _, err := range errs {
+		r.log.Warn("untold", "detail", err.Error())
+	}
+}
+
 // Unswept writes the line of a sweep that could not do its work.
 func (r *Reporter) Unswept(why string) {
 	r.log.Warn("sweep", "detail", "this sweep could not look after open incidents, and the next one "+
