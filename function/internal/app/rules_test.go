@@ -46,11 +46,13 @@ func list(t *testing.T, patterns ...string) map[string]listed {
 // mayImport is the house's table: which of our own packages each package may import. What is not in it may import none, and
 // every package must be in it.
 var mayImport = map[string][]string{
-	"events":                              {},
-	"function":                            {"function/internal/app", "function/internal/config", "function/internal/ecs"},
-	"function/cmd/remedy":                 {"*"},
-	"function/internal/app":               {"*", "!function/internal/ecssim", "!function/internal/fcsim"},
-	"function/internal/config":            {"function/internal/remedy"},
+	"events":                   {},
+	"function":                 {"function/internal/app", "function/internal/config", "function/internal/ecs"},
+	"function/cmd/remedy":      {"*"},
+	"function/internal/app":    {"*", "!function/internal/doctor", "!function/internal/ecssim", "!function/internal/fcsim"},
+	"function/internal/config": {"function/internal/remedy"},
+	"function/internal/doctor": {"function/internal/app", "function/internal/config", "function/internal/ecssim",
+		"function/internal/ledger", "function/internal/remedy"},
 	"function/internal/ecs":               {"function/internal/remedy"},
 	"function/internal/ecssim":            {},
 	"function/internal/fcsim":             {},
@@ -96,7 +98,7 @@ func breaches(packages map[string]listed) []string {
 	}
 	for _, dependency := range packages["function"].Deps {
 		ours, is := strings.CutPrefix(dependency, module+"/")
-		if is && (slices.Contains([]string{"function/internal/ecssim", "function/internal/fcsim"}, ours) || strings.HasPrefix(ours, "function/cmd/")) {
+		if is && (slices.Contains([]string{"function/internal/doctor", "function/internal/ecssim", "function/internal/fcsim"}, ours) || strings.HasPrefix(ours, "function/cmd/")) {
 			found = append(found, "the function's binary links "+ours)
 		}
 	}
@@ -124,9 +126,13 @@ func TestHouseRulesCanFail(t *testing.T) {
 		{"function/internal/handle", module + "/function/internal/ecs", ""},
 		{"function/internal/ledger", module + "/function/internal/ecs", ""},
 		{"function/internal/app", module + "/function/internal/ecssim", ""},
+		{"function/internal/app", module + "/function/internal/doctor", ""},
+		{"function/internal/doctor", module + "/function/internal/ecs", ""},
+		{"function/internal/handle", module + "/function/internal/doctor", ""},
 		{"function/internal/remedy", "os", ""},
 		{"function/internal/remedy", "", "log"},
 		{"function", "", module + "/function/internal/ecssim"},
+		{"function", "", module + "/function/internal/doctor"},
 		{"events", "gopkg.in/yaml.v3", ""},
 		{"function/internal/utils", "", ""},
 	} {
