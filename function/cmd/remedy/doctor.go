@@ -17,18 +17,18 @@ import (
 )
 
 type doctorCommand struct {
-	Region     string    `placeholder:"ID" help:"The region to look at (default: ALIBABA_CLOUD_REGION_ID)."`
+	Region     string    `placeholder:"ID" help:"The region (default: ALIBABA_CLOUD_REGION_ID)."`
 	Instance   string    `placeholder:"ID" help:"Look at this instance only, tagged or not."`
 	All        bool      `help:"Show every instance, those that are well too."`
 	NotifyTest bool      `help:"Send a test message to each address in REMEDY_NOTIFY."`
-	Simulate   sceneFlag `help:"Look at a simulated account; --simulate=NAME: a wrong NAME lists them."`
-	JSON       bool      `name:"json" help:"Print one JSON document with every instance, and nothing else."`
+	Simulate   sceneFlag `help:"Look at a simulated account. A wrong =NAME lists them."`
+	JSON       bool      `name:"json" help:"Print one JSON document, and nothing else."`
 }
 
 // Help says what the flags' own lines have no room for.
 func (doctorCommand) Help() string {
-	return `What each instance would get if its guest fell silent now, and what is missing. To be run before
-the first incident, and after every change, with the REMEDY_* variables of the function.
+	return `What each instance would get if its guest fell silent now, and what is missing. To be
+run before the first incident, and after every change, with the REMEDY_* variables of the function.
 
 It uses the credentials in ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a
 role, ALIBABA_CLOUD_SECURITY_TOKEN, and no others. What is checked is what these may do: with those
@@ -252,8 +252,8 @@ func (d *doctorCommand) instances(p *page, r *doctor.Report) {
 
 // line prints a mark, a name and what was seen, wrapped beside them.
 func line(p *page, r doctor.Result, name, said string) {
-	mark := map[doctor.Result]cell{doctor.ResultOK: {"✓", green}, doctor.ResultWarning: {"!", yellow},
-		doctor.ResultFinding: {"✗", red}}[r]
+	mark := map[doctor.Result]cell{doctor.ResultOK: {"✓", green},
+		doctor.ResultWarning: {"!", yellow}, doctor.ResultFinding: {"✗", red}}[r]
 	const width = 30 // DescribeInstanceHistoryEvents
 	head := p.paint(mark) + " " + name + pad(name, width) + " "
 	for _, text := range wrap(said, columns-width-3) {

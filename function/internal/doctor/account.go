@@ -43,8 +43,8 @@ type rehearser interface {
 }
 
 // credentialsCure says where credentials come from.
-const credentialsCure = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, and " +
-	"for a role ALIBABA_CLOUD_SECURITY_TOKEN"
+const credentialsCure = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, " +
+	"and for a role ALIBABA_CLOUD_SECURITY_TOKEN"
 
 // credentials checks that there is what a call needs, and makes what calls; done closes it.
 func (e *examination) credentials() (done func(), ok bool) {
@@ -68,7 +68,8 @@ func (e *examination) credentials() (done func(), ok bool) {
 	return cloud.Close, true
 }
 
-// answered says what it means that ECS could not be asked for instances. It reports whether it could.
+// answered says what it means that ECS could not be asked for instances. It reports whether it
+// could.
 func (e *examination) answered(failure remedy.Failure, code, note string) bool {
 	const name = "DescribeInstances"
 	switch {
@@ -84,8 +85,8 @@ func (e *examination) answered(failure remedy.Failure, code, note string) bool {
 	return failure == ""
 }
 
-// isPermission reports whether an error code is RAM's, for an identity that ECS knows: what is wrong
-// with the identity itself has other codes (ECS API document "Common error codes").
+// isPermission reports whether an error code is RAM's, for an identity that ECS knows: what is
+// wrong with the identity itself has other codes (ECS API document "Common error codes").
 func isPermission(code string) bool {
 	return strings.HasPrefix(code, "Forbidden") || strings.HasPrefix(code, "NoPermission")
 }
@@ -137,8 +138,8 @@ func (e *examination) list(ctx context.Context) ([]string, bool) {
 	return ids, len(ids) > 0
 }
 
-// untagged says which instances may be rebooted though nobody tagged them, and looks at the few that
-// ECS lists first. What it returns is sorted.
+// untagged says which instances may be rebooted though nobody tagged them, and looks at the few
+// that ECS lists first. What it returns is sorted.
 func (e *examination) untagged(tagged, some []string) []string {
 	policy := &e.Settings.Policy
 	few := slices.DeleteFunc(slices.Clone(some), func(id string) bool {
@@ -146,8 +147,9 @@ func (e *examination) untagged(tagged, some []string) []string {
 		return is
 	})
 	f := e.same("untagged", Finding{Check: "untagged", Result: ResultWarning,
-		Saw: fmt.Sprintf("REMEDY_UNTAGGED=%s: every instance of %s without the tag %s gets that, and "+
-			"of those only the first few of the region are looked at here", policy.Untagged, e.Region,
+		Saw: fmt.Sprintf("REMEDY_UNTAGGED=%s: every instance of %s without the tag %s gets that, "+
+			"and of those only the first few of the region are looked at here",
+			policy.Untagged, e.Region,
 			policy.OptInTag),
 		Cures: []string{"REMEDY_UNTAGGED=refuse, and the tag for those that may be rebooted"}})
 	for _, id := range few {
@@ -162,8 +164,8 @@ func (e *examination) untagged(tagged, some []string) []string {
 func (e *examination) one(ctx context.Context) ([]string, bool) {
 	const name = "DescribeInstances"
 	if !IsInstanceID(e.Instance) {
-		e.add(name, ResultFinding, quoted(e.Instance)+" is not the id of an instance, so it was not "+
-			"asked about", "an id such as i-bp1a2b3c4d5e6f7g8h9j")
+		e.add(name, ResultFinding, quoted(e.Instance)+" is not the id of an instance, so it was "+
+			"not asked about", "an id such as i-bp1a2b3c4d5e6f7g8h9j")
 		return nil, false
 	}
 	var read remedy.Reading[remedy.Instance]
@@ -174,8 +176,8 @@ func (e *examination) one(ctx context.Context) ([]string, bool) {
 	if read.Failure == remedy.FailureMissing && read.Code == "" {
 		e.accepted(read.At, read.Date)
 		e.about("unknown", e.Instance, "", Finding{Check: name, Result: ResultFinding,
-			Saw: "not in " + e.Region + ": it is gone or in another region, or these credentials may " +
-				"not read it",
+			Saw: "not in " + e.Region + ": it is gone or in another region, or these credentials " +
+				"may not read it",
 			Cures: []string{"--region with its region, or allow ecs:DescribeInstances for it"}})
 		return nil, false
 	}
@@ -199,9 +201,9 @@ func (e *examination) accepted(at, date time.Time) {
 // tries is how often the doctor asks ECS for one thing.
 const tries = 4
 
-// patiently asks, and asks again while ask reports that there is no answer yet: after a second, or where
-// calls are throttled in the next minute, which is when ECS counts anew (ECS API document "API
-// throttling").
+// patiently asks, and asks again while ask reports that there is no answer yet: after a second, or
+// where calls are throttled in the next minute, which is when ECS counts anew (ECS API document
+// "API throttling").
 func (e *examination) patiently(ctx context.Context, ask, throttled func() bool) {
 	for try := 1; ask() && try < tries; try++ {
 		wait := time.Second

@@ -12,10 +12,10 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// instancesPerRegion is how many instances of functions an account may have at once in a region, unless
-// its quota was raised (Function Compute document "Limits"). A reboot under way holds one of them for
-// the whole ladder, for go1 runs one invocation at a time; instancesSpare are for the sweep, alarms that
-// are refused, and whatever else the account runs.
+// instancesPerRegion is how many instances of functions an account may have at once in a region,
+// unless its quota was raised (Function Compute document "Limits"). A reboot under way holds one of
+// them for the whole ladder, for go1 runs one invocation at a time; instancesSpare are for the
+// sweep, alarms that are refused, and whatever else the account runs.
 const (
 	instancesPerRegion = 100
 	instancesSpare     = 10
@@ -43,8 +43,8 @@ func (e *examination) configuration() bool {
 			"REMEDY_MODE=enforce arms it")
 	}
 	if !p.SecondCheck {
-		e.add(name, ResultWarning, "REMEDY_SECOND_CHECK=none: instances are rebooted even if their "+
-			"guest is known to be alive", "REMEDY_SECOND_CHECK=heartbeat")
+		e.add(name, ResultWarning, "REMEDY_SECOND_CHECK=none: instances are rebooted even if "+
+			"their guest is known to be alive", "REMEDY_SECOND_CHECK=heartbeat")
 	}
 	if now := e.seams.Clock.Now(); len(p.Windows) > 0 && !anyOpen(p.Windows, now) {
 		e.add(name, ResultWarning,
@@ -52,14 +52,15 @@ func (e *examination) configuration() bool {
 			"wait for the next one, or widen REMEDY_WINDOWS")
 	}
 	if e.Settings.HTTPToken != "" && e.Settings.Ledger.Kind == config.LedgerMemory {
-		e.add(name, ResultFinding, "REMEDY_HTTP_TOKEN with the ledger mem: an incident that the HTTP "+
-			"trigger begins is left to the timer's sweep, which runs in another process and cannot "+
-			"see it", "a ledger that every process reaches: "+sharedLedgers)
+		e.add(name, ResultFinding, "REMEDY_HTTP_TOKEN with the ledger mem: an incident that the "+
+			"HTTP trigger begins is left to the timer's sweep, which runs in another process and "+
+			"cannot see it", "a ledger that every process reaches: "+sharedLedgers)
 	}
 	if most := instancesPerRegion - instancesSpare; p.FleetConcurrent > most {
 		e.add(name, ResultWarning, fmt.Sprintf("REMEDY_FLEET_CONCURRENT=%d: each reboot under way "+
-			"holds an instance of the function for the whole ladder, and an account has %d of them "+
-			"in a region unless its quota was raised, with the sweep and all else that it runs",
+			"holds an instance of the function for the whole ladder, and an account has %d of "+
+			"them in a region unless its quota was raised, with the sweep and all else "+
+			"that it runs",
 			p.FleetConcurrent, instancesPerRegion),
 			fmt.Sprintf("REMEDY_FLEET_CONCURRENT=%d at most, or a quota of %d function instances "+
 				"in the region (Quota Center, Function Compute)", most,

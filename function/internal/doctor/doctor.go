@@ -1,9 +1,9 @@
-// Package doctor examines, before the first incident and after every change, what would happen to each
-// instance if its guest fell silent now, and what is missing: permissions, tags, heartbeats, clocks,
-// the ledger, and the function itself.
+// Package doctor examines, before the first incident and after every change, what would happen to
+// each instance if its guest fell silent now, and what is missing: permissions, tags, heartbeats,
+// clocks, the ledger, and the function itself.
 //
-// It changes nothing. RebootInstance is only ever called with DryRun, and of the ledger's keys one of
-// its own is written. What it says is data; the command line prints it.
+// It changes nothing. RebootInstance is only ever called with DryRun, and of the ledger's keys one
+// of its own is written. What it says is data; the command line prints it.
 package doctor
 
 import (
@@ -29,8 +29,8 @@ const (
 	ResultFinding Result = "finding" // to be cured
 )
 
-// Options are what an examination needs. The zero value of a field that can be left out is said to be
-// one.
+// Options are what an examination needs. The zero value of a field that can be left out is said to
+// be one.
 type Options struct {
 	Settings config.Config
 	// Wrong is the error of config.Load; where it is not nil, nothing else is examined.
@@ -92,7 +92,8 @@ type Check struct {
 	Saw   string `json:"saw"`
 }
 
-// Finding is something to be cured or worth knowing, about everything or about some instances alike.
+// Finding is something to be cured or worth knowing, about everything or about some instances
+// alike.
 type Finding struct {
 	Check     string   `json:"check"`
 	Result    Result   `json:"result"`
@@ -134,8 +135,8 @@ func (r *Report) count(result Result) int {
 	return n
 }
 
-// Rewrite puts every text through change, which makes it fit to be shown: names of instances, tags and
-// answers of servers are anybody's.
+// Rewrite puts every text through change, which makes it fit to be shown: names of instances, tags
+// and answers of servers are anybody's.
 func (r *Report) Rewrite(change func(string) string) {
 	each := func(texts ...*string) {
 		for _, text := range texts {
@@ -170,8 +171,8 @@ func (r *Report) Rewrite(change func(string) string) {
 	}
 }
 
-// IsInstanceID reports whether id has the form of an instance's: "i-", then up to 40 lower-case letters
-// and digits. Nothing else is asked about: the id goes into a signed request.
+// IsInstanceID reports whether id has the form of an instance's: "i-", then up to 40 lower-case
+// letters and digits. Nothing else is asked about: the id goes into a signed request.
 func IsInstanceID(id string) bool { return instanceID.MatchString(id) }
 
 var (
@@ -179,8 +180,8 @@ var (
 	eventID    = regexp.MustCompile(`^e-[A-Za-z0-9]{1,60}$`)
 )
 
-// Examine makes every check that makes sense after the ones before it. It returns what it found so far
-// when ctx ends.
+// Examine makes every check that makes sense after the ones before it. It returns what it found so
+// far when ctx ends.
 func Examine(ctx context.Context, o Options) Report {
 	e := examination{Options: o, found: map[string]*Finding{}, report: Report{Region: o.Region,
 		Findings: []Finding{}, Checks: []Check{}, Instances: []Instance{}}}
@@ -271,8 +272,8 @@ func (e *examination) sorted() Report {
 	return e.report
 }
 
-// named puts the only instance of a finding, and the id of what it saw of it, in the place of the words
-// that stand for them. An id that a shell could take for something else stays out.
+// named puts the only instance of a finding, and the id of what it saw of it, in the place of the
+// words that stand for them. An id that a shell could take for something else stays out.
 func named(cures []string, only Case) []string {
 	all := make([]string, len(cures))
 	for i, cure := range cures {

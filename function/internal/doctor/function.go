@@ -21,12 +21,12 @@ type Function struct {
 	Waiting int         `json:"waiting"` // alarms that waited for a slot then
 }
 
-// Silent is how old a sign of life can be: the sweep comes once a minute (template.yml's timer), and
-// one or two may be missed.
+// Silent is how old a sign of life can be: the sweep comes once a minute (template.yml's timer),
+// and one or two may be missed.
 const Silent = 3 * time.Minute
 
-// LastSeen tells the newest of the signs, as of the given time. Each mode keeps a sign of its own, and
-// whichever is newer is the function's.
+// LastSeen tells the newest of the signs, as of the given time. Each mode keeps a sign of its own,
+// and whichever is newer is the function's.
 func LastSeen(now time.Time, signs ...remedy.Sign) Function {
 	var newest remedy.Sign
 	for _, sign := range signs {
@@ -56,8 +56,8 @@ func (f Function) String() string {
 	return said
 }
 
-// ago is how long something is past, in its largest unit. What is to come is said to be, where two clocks
-// that agree could not say so.
+// ago is how long something is past, in its largest unit. What is to come is said to be, where two
+// clocks that agree could not say so.
 func ago(d time.Duration) string {
 	if d < -remedy.MaxSkew {
 		return strings.TrimSuffix(ago(-d), " ago") + " from now"
@@ -79,16 +79,17 @@ func (e *examination) alive(f *Function, now time.Time) {
 	const name = "function"
 	e.report.Function = f
 	if !f.Seen {
-		e.add(name, ResultFinding, "no function ever wrote to this ledger: it is another one's, or "+
-			"the function was never deployed, or its timer does not come",
-			"REMEDY_LEDGER as the function has it, or deploy it: remedy package prints the commands")
+		e.add(name, ResultFinding, "no function ever wrote to this ledger: it is another one's, "+
+			"or the function was never deployed, or its timer does not come",
+			"REMEDY_LEDGER as the function has it, or deploy it: remedy package prints the "+
+				"commands")
 		return
 	}
 	age := now.Sub(f.At)
 	switch {
 	case age > Silent:
-		e.add(name, ResultFinding, "last seen "+f.Ago+", and its timer comes once a minute: alarms "+
-			"are not handled, or it writes to another ledger",
+		e.add(name, ResultFinding, "last seen "+f.Ago+", and its timer comes once a minute: "+
+			"alarms are not handled, or it writes to another ledger",
 			"the function's log and its timer in the Function Compute console")
 	case -age > remedy.MaxSkew:
 		e.add(name, ResultFinding, "last seen "+f.Ago+": one of the two clocks is wrong",

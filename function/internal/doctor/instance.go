@@ -9,7 +9,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// atOnce is how many instances are looked at side by side: few, for the account's calls are counted.
+// atOnce is how many instances are looked at side by side: few, for the account's calls are
+// counted.
 const atOnce = 4
 
 // expiresSoon is how long before its end a subscription is worth a warning.
@@ -191,8 +192,8 @@ func (e *examination) optIn(i *remedy.Instance) obstacle {
 	}
 }
 
-// refused is what it means that a rule refuses an instance; the zero obstacle: another check has said
-// it.
+// refused is what it means that a rule refuses an instance; the zero obstacle: another check has
+// said it.
 func (e *examination) refused(rule remedy.Rule, f *remedy.Facts) obstacle {
 	i := &f.Instance.Value
 	unasked := func(failure remedy.Failure) bool {
@@ -207,7 +208,8 @@ func (e *examination) refused(rule remedy.Rule, f *remedy.Facts) obstacle {
 	case rule == remedy.RuleOptIn:
 		return e.optIn(i)
 	case rule == remedy.RuleSecurityLock && !i.LocksKnown:
-		return obstacle{ResultFinding, "its locks are not known, which counts as locked", "try again"}
+		return obstacle{ResultFinding, "its locks are not known, which counts as locked",
+			"try again"}
 	case rule == remedy.RuleExpiry && !ended(f.Instance):
 		return obstacle{ResultFinding, "whether its subscription has expired is not known",
 			"see the clocks' check, and the instance in the ECS console"}
@@ -306,8 +308,8 @@ func (e *examination) judge(id string, f *remedy.Facts) Instance {
 	return x
 }
 
-// ofInstance are the rules whose answers say something of the instance itself, and not of the alarm that is
-// supposed.
+// ofInstance are the rules whose answers say something of the instance itself, and not of the alarm
+// that is supposed.
 var ofInstance = map[remedy.Rule]bool{
 	remedy.RuleLastRecovery: true, remedy.RuleCoolDown: true,
 	remedy.RuleIncidents: true, remedy.RuleFound: true, remedy.RuleRunning: true,
@@ -326,11 +328,12 @@ func (e *examination) heartbeats(f *remedy.Facts, grant remedy.Grant, gets bool,
 	switch {
 	case !gets || !f.Vitals.OK() || !f.Vitals.Value.Heartbeat.IsZero():
 	case grant == remedy.GrantFull:
-		worse(key, obstacle{ResultFinding, "no heartbeat is known: it may be forced though nothing " +
-			"would tell that its guest is alive" + weak, install + ", or set the tag to graceful"}, "")
+		worse(key, obstacle{ResultFinding, "no heartbeat is known: it may be forced though " +
+			"nothing would tell that its guest is alive" + weak, install +
+			", or set the tag to graceful"}, "")
 	case weak != "":
-		worse(key, obstacle{ResultWarning, "no heartbeat is known: nothing would tell that its guest " +
-			"is alive" + weak, install}, "")
+		worse(key, obstacle{ResultWarning, "no heartbeat is known: nothing would tell that its " +
+			"guest is alive" + weak, install}, "")
 	}
 }
 
@@ -351,8 +354,8 @@ func (e *examination) announced(f *remedy.Facts, worse func(string, obstacle, st
 		if event.Status != "Inquiring" || !event.NotBefore.IsZero() {
 			continue
 		}
-		worse("platform-inquiry", obstacle{ResultFinding, event.Type + " waits for the answer of the " +
-			"instance's owner, and the platform does nothing before it",
+		worse("platform-inquiry", obstacle{ResultFinding, event.Type + " waits for the answer of " +
+			"the instance's owner, and the platform does nothing before it",
 			"to accept: aliyun ecs AcceptInquiredSystemEvent --RegionId " + e.Region +
 				" --EventId EVENT"}, event.ID, "to decline: Events in the ECS console")
 	}

@@ -17,8 +17,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// ledger checks the ledger, and what it tells of the function. It returns the store where there is one
-// to close.
+// ledger checks the ledger, and what it tells of the function. It returns the store where there is
+// one to close.
 func (e *examination) ledger(ctx context.Context) ledger.Store {
 	const name = "ledger"
 	where := &e.Settings.Ledger
@@ -26,9 +26,9 @@ func (e *examination) ledger(ctx context.Context) ledger.Store {
 	simulated := e.Scene != nil && (e.Scene.life != nil || where.Kind == config.LedgerMemory)
 	if single := where.Kind == config.LedgerMemory || where.Kind == config.LedgerBolt; single &&
 		e.Settings.Policy.Mode == remedy.ModeEnforce {
-		e.add(name, ResultFinding, fmt.Sprintf("%s is not for mode enforce: Function Compute runs as "+
-			"many processes as there are events, and only one may run with it: they could reboot "+
-			"an instance twice", where.Name), sharedLedgers)
+		e.add(name, ResultFinding, fmt.Sprintf("%s is not for mode enforce: Function Compute runs "+
+			"as many processes as there are events, and only one may run with it: they could "+
+			"reboot an instance twice", where.Name), sharedLedgers)
 	}
 	switch {
 	case simulated:
@@ -49,8 +49,8 @@ func (e *examination) ledger(ctx context.Context) ledger.Store {
 			// It is the function that makes the file: one of another owner could lock it out.
 			folder := filepath.Dir(where.Path)
 			if scratch, err = os.MkdirTemp(folder, ".ecs-remedy-doctor-"); err != nil {
-				e.add(name, ResultFinding, fmt.Sprintf("%s does not exist, and its folder cannot be "+
-					"written", where.Name), "make the folder "+folder+", and let the function "+
+				e.add(name, ResultFinding, fmt.Sprintf("%s does not exist, and its folder cannot "+
+					"be written", where.Name), "make the folder "+folder+", and let the function "+
 					"write to it")
 				return nil
 			}
@@ -93,8 +93,9 @@ func (e *examination) redis(ctx context.Context, r *ledger.Redis) {
 		e.add(name, ResultWarning, "whether it drops records when its memory runs short is not "+
 			"known: "+err.Error(), cure)
 	case policy != "noeviction":
-		e.add(name, ResultFinding, "its maxmemory-policy is "+policy+": when its memory runs short "+
-			"it drops open incidents, or the ended ones that cool-downs are counted from", cure)
+		e.add(name, ResultFinding, "its maxmemory-policy is "+policy+": when its memory runs "+
+			"short it drops open incidents, or the ended ones that cool-downs are counted from",
+			cure)
 	default:
 		e.well(name, "its maxmemory-policy is "+policy)
 	}

@@ -29,7 +29,8 @@ func Scenes() []Scene {
 	return []Scene{
 		{Name: "example", instances: func(now time.Time) []ecssim.Instance {
 			return append(well(now), locked("security"), locked("financial"), expires(now, -1),
-				expires(now, 5), unheard("true"), inquiring("asked", time.Time{}), stopped("stopped"),
+				expires(now, 5), unheard("true"), inquiring("asked", time.Time{}),
+				stopped("stopped"),
 				patient("mistagged", "yes", nil),
 				patient("optedout", "false", nil),
 				patient("moved", "true", func(i *ecssim.Instance) {
@@ -56,11 +57,8 @@ func Scenes() []Scene {
 				inquiring("dated", now.Add(72*time.Hour))}
 		}},
 		{Name: "no-heartbeat", instances: some(unheard("true"))},
-		{Name: "untagged", instances: func(now time.Time) []ecssim.Instance {
-			return []ecssim.Instance{patient("untagged", "", func(i *ecssim.Instance) { i.Tags = nil })}
-		}},
-		{Name: "partly-tagged", instances: some(patient("full", "true", nil),
-			patient("untagged", "", func(i *ecssim.Instance) { i.Tags = nil }))},
+		{Name: "untagged", instances: some(untagged())},
+		{Name: "partly-tagged", instances: some(patient("full", "true", nil), untagged())},
 		{Name: "wrong-region", instances: some(patient("elsewhere", "true",
 			func(i *ecssim.Instance) { i.Region = "cn-beijing" }))},
 		{Name: "no-permission", key: without("DescribeInstances"), instances: well},
@@ -80,7 +78,9 @@ func Scenes() []Scene {
 					DryRuns: true})
 			}
 		}},
-		{Name: "clock", instances: well, change: func(w *ecssim.World) { w.Skew = 5 * time.Minute }},
+		{Name: "clock", instances: well, change: func(w *ecssim.World) {
+			w.Skew = 5 * time.Minute
+		}},
 		{Name: "never-seen", instances: well, life: func(s *remedy.Sign, _ time.Time) {
 			*s = remedy.Sign{}
 		}},
@@ -103,7 +103,8 @@ func some(all ...ecssim.Instance) func(time.Time) []ecssim.Instance {
 	return func(time.Time) []ecssim.Instance { return all }
 }
 
-// fleet has 300 instances: 281 get the whole ladder, 12 are rebooted gracefully only, 7 get nothing.
+// fleet has 300 instances: 281 get the whole ladder, 12 are rebooted gracefully only, 7 get
+// nothing.
 func fleet(now time.Time) []ecssim.Instance {
 	var all []ecssim.Instance
 	add := func(n int, one func(name string) ecssim.Instance) {
@@ -147,8 +148,8 @@ func stopped(name string) ecssim.Instance {
 	return patient(name, "true", func(i *ecssim.Instance) { i.Status = ecssim.StatusStopped })
 }
 
-// prepaid makes an instance a subscription that ends at the beginning of a day, so many days from today:
-// two runs on one day show the same.
+// prepaid makes an instance a subscription that ends at the beginning of a day, so many days from
+// today: two runs on one day show the same.
 func prepaid(now time.Time, days int) func(*ecssim.Instance) {
 	return func(i *ecssim.Instance) {
 		i.ChargeType = "PrePaid"
@@ -163,6 +164,10 @@ func expires(now time.Time, days int) ecssim.Instance {
 		name = fmt.Sprintf("ends%02d", days)
 	}
 	return patient(name, "true", prepaid(now, days))
+}
+
+func untagged() ecssim.Instance {
+	return patient("untagged", "", func(i *ecssim.Instance) { i.Tags = nil })
 }
 
 func unheard(tag string) ecssim.Instance {
@@ -203,12 +208,14 @@ func (s *Scene) play(tag string) (app.Credentials, app.Seams) {
 		}
 		world.Add(i)
 	}
-	return app.Credentials{AccessKeyID: ecssim.DefaultKeyID, AccessKeySecret: ecssim.DefaultSecret,
-		SecurityToken: ecssim.DefaultToken}, app.Seams{Clock: clock, Transport: world.RoundTripper()}
+	keys := app.Credentials{AccessKeyID: ecssim.DefaultKeyID,
+		AccessKeySecret: ecssim.DefaultSecret, SecurityToken: ecssim.DefaultToken}
+	return keys, app.Seams{Clock: clock, Transport: world.RoundTripper()}
 }
 
-// ledger makes the ledger of a function that lives there, with this version and in this mode, but for
-// what the scene changes. Should a write fail, the ledger holds less, and the examination says so.
+// ledger makes the ledger of a function that lives there, with this version and in this mode, but
+// for what the scene changes. Should a write fail, the ledger holds less, and the examination says
+// so.
 func (s *Scene) ledger(ctx context.Context, policy remedy.Policy, version string,
 	now func() time.Time) ledger.Store {
 	store := ledger.NewMem()
