@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
 	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/remedy"
@@ -81,8 +82,8 @@ func TestTheSameIsOneFinding(t *testing.T) {
 	r := Examine(t.Context(), Options{Settings: settings(t), Scene: &scene})
 	want := []Finding{{Check: "opt-in", Result: ResultFinding,
 		Saw: "its tag is neither true nor graceful, so it grants nothing",
-		Cures: []string{"set the tag auto-restart to true or to graceful, and to false where that " +
-			"is meant"},
+		Cures: []string{"set the tag auto-restart to true or to graceful, and to false where " +
+			"that is meant"},
 		Instances: []Case{{"i-bp1a", `auto-restart="no"`},
 			{"i-bp1c", `auto-restart="yes"`}}}}
 	if diff := cmp.Diff(want, about(r, "opt-in")); diff != "" {
@@ -367,5 +368,68 @@ func TestWrong(t *testing.T) {
 	long := wrong(config.Problem{Variable: "REMEDY_POLL", Value: strings.Repeat("9", 5000)})
 	if len(long) > 200 {
 		t.Errorf("a long value is shown in %d bytes", len(long))
+	}
+}
+
+// Where calls are throttled, ECS counts anew in the next minute; anything else may be over in a
+// second. Nothing is asked more than four times.
+func TestPatiently(t *testing.T) {
+	began := time.Date(2026, 11, 23, 8, 0, 20, 0, time.UTC)
+	for _, row := range []struct {
+		why       string
+		failures  int
+		throttled bool
+		asked     int
+		took      time.Duration
+	}{
+		{"an answer", 0, false, 1, 0},
+		{"none at first", 1, false, 2, time.Second},
+		{"throttled at first", 1, true, 2, 41 * time.Second},
+		{"throttled twice", 2, true, 3, 101 * time.Second},
+		{"never an answer", 9, false, 4, 3 * time.Second},
+	} {
+		clock := ecssim.NewVirtual(began)
+		e := examination{seams: app.Seams{Clock: clock}}
+		asked := 0
+		e.patiently(t.Context(), func() bool {
+			asked++
+			return asked <= row.failures
+		}, func() bool { return row.throttled })
+		if took := clock.Now().Sub(began); asked != row.asked || took != row.took {
+			t.Errorf("%s: asked %d times in %v, want %d in %v", row.why, asked, took, row.asked,
+				row.took)
+		}
+	}
+}
+
+// A rule that refuses can mean several things, and only one of them is cured by what it says.
+func TestWhatARefusalMeans(t *testing.T) {
+	for _, row := range []struct {
+		why    string
+		change func(*ecssim.Instance)
+		check  string
+		says   string
+	}{
+		{"a lock", func(i *ecssim.Instance) { i.Locks = []string{"Security"} }, "security-lock",
+			"locked for security reasons"},
+		{"no list of locks", func(i *ecssim.Instance) { i.LocksMissing = true }, "security-lock",
+			"its locks are not known, which counts as locked"},
+		{"null for a list", func(i *ecssim.Instance) { i.LocksNull = true }, "security-lock",
+			"its locks are not known, which counts as locked"},
+		{"an end that is past", func(i *ecssim.Instance) {
+			i.ChargeType, i.ExpiredTime = "PrePaid", "2020-01-01T16:00Z"
+		}, "expiry", "its subscription has expired"},
+		{"an end that nobody understands", func(i *ecssim.Instance) {
+			i.ChargeType, i.ExpiredTime = "PrePaid", "soon"
+		}, "expiry", "whether its subscription has expired is not known"},
+		{"a charge type that nobody knows", func(i *ecssim.Instance) { i.ChargeType = "Barter" },
+			"expiry", "whether its subscription has expired is not known"},
+	} {
+		scene := Scene{instances: some(patient("x", "true", row.change))}
+		r := Examine(t.Context(), Options{Settings: settings(t), Scene: &scene})
+		findings := about(r, row.check)
+		if len(findings) != 1 || findings[0].Saw != row.says || r.Totals.Nothing != 1 {
+			t.Errorf("%s: %+v, want that %s", row.why, findings, row.says)
+		}
 	}
 }

@@ -1,9 +1,12 @@
 package doctor
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 )
 
@@ -97,6 +100,50 @@ func TestAlive(t *testing.T) {
 		}
 		if !r.Function.Seen || r.Function.Version != row.version {
 			t.Errorf("%s: %+v", row.why, r.Function)
+		}
+	}
+}
+
+// A pause is said, and so is the loss of the record in which one would stand.
+func TestLedgerOfAll(t *testing.T) {
+	for _, row := range []struct {
+		why   string
+		fleet *remedy.Fleet // nil: there is none beside the sign of life
+		want  Result
+		says  string
+	}{
+		{"there is one, and no pause", &remedy.Fleet{}, "", ""},
+		{"it is missing", nil, ResultFinding, "the fleet's record was lost"},
+		{"it was made anew since", &remedy.Fleet{Lost: time.Now()}, ResultFinding,
+			"the fleet's record was lost"},
+		{"a pause until somebody ends it", &remedy.Fleet{Paused: remedy.Pause{
+			Since: time.Now().Add(-time.Hour), Reason: "storage"}}, ResultWarning,
+			"paused since "},
+		{"a pause that is over", &remedy.Fleet{Paused: remedy.Pause{Reason: "storage",
+			Since: time.Now().Add(-time.Hour), Until: time.Now().Add(-time.Minute)}}, "", ""},
+	} {
+		policy := settings(t).Policy
+		e := examination{found: map[string]*Finding{}, Options: Options{Settings: settings(t)}}
+		e.seams.Clock = app.RealClock{}
+		book := ledger.New(ledger.NewMem(), policy, time.Now)
+		sign := remedy.Sign{Mode: policy.Mode, At: time.Now()}
+		writes := []remedy.Write{{Sign: &sign}}
+		if row.fleet != nil {
+			writes = append(writes, remedy.Write{Fleet: row.fleet})
+		}
+		for _, write := range writes {
+			if w := book.Write(t.Context(), policy.Book(), "", write); w.Wrote != remedy.WroteDone {
+				t.Fatal(w.Note)
+			}
+		}
+		e.read(t.Context(), book)
+		findings := about(e.sorted(), "ledger")
+		switch {
+		case row.want == "" && len(findings) > 0:
+			t.Errorf("%s: %+v, want nothing", row.why, findings)
+		case row.want != "" && (len(findings) != 1 || findings[0].Result != row.want ||
+			!strings.HasPrefix(findings[0].Saw, row.says)):
+			t.Errorf("%s: %+v, want %s: %s", row.why, findings, row.want, row.says)
 		}
 	}
 }
