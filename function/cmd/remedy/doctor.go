@@ -72,8 +72,14 @@ func (d *doctorCommand) Run(c *console) error {
 	} else if options.Region == "" {
 		options.Region = c.getenv("ALIBABA_CLOUD_REGION_ID")
 	}
+	if wrong == nil && d.Simulate == "" && settings.Evidence.Kind != config.EvidenceOff {
+		options.EvidencePlace = settings.Evidence.Name
+		options.Evidence = func(ctx context.Context) error {
+			return app.CheckEvidence(ctx, settings, c.credentials(), options.Region)
+		}
+	}
 	if d.NotifyTest && wrong == nil {
-		test, err := notifyTest(settings.Notify)
+		test, err := notifyTest(settings)
 		if err != nil {
 			return err
 		}
@@ -105,17 +111,12 @@ func (d *doctorCommand) Run(c *console) error {
 const notifyLimit = 10 * time.Second
 
 // notifyTest makes what sends a message to each address.
-func notifyTest(addresses []config.Address) (doctor.NotifyTest, error) {
-	if len(addresses) == 0 {
+func notifyTest(settings config.Config) (doctor.NotifyTest, error) {
+	if len(settings.Notify) == 0 {
 		return nil, hinted{errors.New("--notify-test: there is nobody to tell"),
 			"set REMEDY_NOTIFY to the addresses that the function has"}
 	}
-	all := make([]notify.Address, len(addresses))
-	for i, a := range addresses {
-		all[i] = notify.Address{Form: notify.Form(a.Form), URL: a.URL.Reveal(),
-			Secret: a.SigningSecret.Reveal(), Host: a.Host}
-	}
-	sender, err := notify.NewSender(all, nil, app.RealClock{}.Now)
+	sender, err := app.OpenSender(settings, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func notifyTest(addresses []config.Address) (doctor.NotifyTest, error) {
 		ctx, cancel := context.WithTimeout(ctx, notifyLimit)
 		defer cancel()
 		defer sender.Close()
-		done := make([]doctor.Delivery, len(all))
+		done := make([]doctor.Delivery, len(settings.Notify))
 		for i, host := range sender.Hosts() {
 			done[i].Host = host
 		}

@@ -10,8 +10,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
-
-	"ecs-remedy/function/internal/report"
 )
 
 // commands are the subcommands; each is a file of its own.
@@ -39,8 +37,6 @@ type console struct {
 	color    bool // out is a terminal, and NO_COLOR is not set
 	live     bool // err is a terminal that a line can be drawn on again and again
 
-	shelf report.Shelf                   // of evidence; nil: there is none
-	marks func(log string) []report.Mark // lines of a console log to look at; nil: none are known
 }
 
 func main() {

@@ -40,14 +40,14 @@ func (l *langFlag) words(c *console) *report.Words {
 // Help says what the flags' own lines have no room for.
 func (reportCommand) Help() string {
 	return `One HTML file that loads nothing: the verdict, what to do next, a timeline drawn to scale, the attempts, and the ids
-to search logs with. It is made from the ledger, which does not keep what the rules saw. Nothing is changed.
+to search logs with. It is made from the ledger and from the evidence in REMEDY_EVIDENCE. Nothing is changed.
 
 Where the incident is still open, the page says how far it has come.`
 }
 
 // Run writes the page.
 func (r *reportCommand) Run(c *console) error {
-	_, books, err := r.open(c)
+	settings, books, err := r.open(c)
 	if err != nil {
 		return err
 	}
@@ -70,8 +70,15 @@ func (r *reportCommand) Run(c *console) error {
 	story := report.Story{Result: timeline.Result(incident), Entries: timeline.Of(incident),
 		Version: app.Version()}
 	words := r.words(c)
-	if c.shelf != nil {
-		words.Gather(context.Background(), c.shelf, c.marks, &story)
+	shelf, done, err := app.OpenEvidence(settings, c.credentials(), incident.Region, false, nil)
+	if err != nil {
+		return hinted{fmt.Errorf("the evidence at %s: %w", settings.Evidence.Name, err),
+			"leave REMEDY_EVIDENCE unset for a page without it"}
+	}
+	defer done()
+	if shelf != nil {
+		story.Place = incident.Evidence
+		words.Gather(context.Background(), shelf, app.Marks, &story)
 	}
 	if r.Out == "" {
 		r.Out = strings.ReplaceAll(incident.ID, "/", "-") + ".html"

@@ -37,8 +37,7 @@ type code struct {
 // dropped, until its parameter asks for it, and a grant is there only with evidence. An entry that
 // the code has by now must be removed, which a check sees to.
 var (
-	settingsAhead = []string{
-	}
+	settingsAhead = []string{}
 	actionsAhead  = []string{}
 	fieldsAhead   = []string{}
 	verdictsAhead = []string{}

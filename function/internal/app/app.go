@@ -37,6 +37,7 @@ type Function struct {
 	store  ledger.Store // nil where every invocation opens its own, with its own credentials
 	words  *report.Words
 	tally  notify.Tally
+	sender *notify.Sender // nil: nobody is told
 }
 
 // New wires a function that writes its audit lines to out. The error names what could not be opened, and the cure.
@@ -58,11 +59,20 @@ func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
 		}
 		f.store = store
 	}
+	if len(c.Notify) > 0 {
+		var err error
+		if f.sender, err = OpenSender(c, seams.Outside); err != nil {
+			return nil, err
+		}
+	}
 	return f, nil
 }
 
 // Close closes the ledger.
 func (f *Function) Close() error {
+	if f.sender != nil {
+		f.sender.Close()
+	}
 	if f.store == nil {
 		return nil
 	}
@@ -179,7 +189,7 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, *telling, fu
 	told := &telling{Reporter: f.words.Reporter(f.out, invocation.RequestID, Version()), f: f,
 		requestID: invocation.RequestID, words: f.words, console: cloud,
 		exhibits: map[string][]report.Exhibit{}, missing: map[string][]string{}}
-	closeLedger := done
+	closeRest := done
 	kept, closeEvidence, err := OpenEvidence(f.config, invocation.Credentials, invocation.Region, true,
 		f.seams.Outside)
 	if err != nil { // evidence is in nobody's way
@@ -188,11 +198,13 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, *telling, fu
 	told.store = kept
 	done = func() {
 		closeEvidence()
-		closeLedger()
+		closeRest()
 	}
-	told.notifier, err = OpenNotifier(f.config, f.words, store, &f.tally, f.seams.Outside)
-	if err != nil {
-		told.Untold(fmt.Errorf("nobody is told: %w", err))
+	if f.sender != nil {
+		told.notifier, err = newNotifier(f.config, f.words, store, &f.tally, f.sender)
+		if err != nil {
+			told.Untold(fmt.Errorf("nobody is told: %w", err))
+		}
 	}
 	book := ledger.New(store, f.config.Policy, f.seams.Clock.Now)
 	handler := &handle.Handler{

@@ -119,6 +119,7 @@ func (t *telling) finish(ctx context.Context, sweeps bool) {
 	if t.notifier == nil {
 		return
 	}
+	defer t.f.sender.Close()
 	t.Untold(t.notifier.Tell(ctx, news...)...)
 	if sweeps {
 		t.Untold(t.notifier.Flush(ctx)...)
@@ -164,7 +165,10 @@ func OpenEvidence(c config.Config, keys ecs.Credentials, region string, internal
 	switch c.Evidence.Kind {
 	case config.EvidenceDir:
 		store, err := evidence.OpenDir(c.Evidence.Path)
-		return store, func() {}, err
+		if err != nil {
+			return nil, func() {}, err
+		}
+		return store, func() {}, nil
 	case config.EvidenceOSS:
 		store, err := evidence.OpenOSS(evidence.OSSOptions{Bucket: c.Evidence.Bucket,
 			Prefix: c.Evidence.Prefix, Region: region, Internal: internal,
@@ -179,22 +183,19 @@ func OpenEvidence(c config.Config, keys ecs.Credentials, region string, internal
 	return nil, func() {}, nil
 }
 
-// OpenNotifier returns what tells people, over one ledger; nil: nobody is told. Base carries the
-// messages; nil: the network.
-func OpenNotifier(c config.Config, words *report.Words, store ledger.Store, tally *notify.Tally,
-	base http.RoundTripper) (*notify.Notifier, error) {
-	if len(c.Notify) == 0 {
-		return nil, nil
-	}
+// OpenSender returns what sends messages to everybody who is told. Base carries them; nil: the network.
+func OpenSender(c config.Config, base http.RoundTripper) (*notify.Sender, error) {
 	addresses := make([]notify.Address, len(c.Notify))
 	for i, a := range c.Notify {
 		addresses[i] = notify.Address{Form: notify.Form(a.Form), URL: a.URL.Reveal(),
 			Secret: a.SigningSecret.Reveal(), Host: a.Host}
 	}
-	sender, err := notify.NewSender(addresses, base, time.Now)
-	if err != nil {
-		return nil, err
-	}
+	return notify.NewSender(addresses, base, time.Now)
+}
+
+// newNotifier tells people, over one ledger.
+func newNotifier(c config.Config, words *report.Words, store ledger.Store, tally *notify.Tally,
+	sender *notify.Sender) (*notify.Notifier, error) {
 	return notify.New(notify.Options{Sender: sender, Ledger: store, Tally: tally, Now: time.Now,
 		IsConflict: func(err error) bool { return errors.Is(err, ledger.ErrConflict) },
 		Prefix:     string(c.Policy.Book()),
