@@ -84,11 +84,11 @@ const region = "cn-hangzhou"
 // was kept.
 func TestTake(t *testing.T) {
 	const limit = 3 * time.Second
-	picture, log := asJPEG(t, screen(720, 400)), []byte("\x1b[31mKernel panic\r\n")
+	picture, log := asJPEG(t, screen(240, 160)), []byte("\x1b[31mKernel panic\r\n")
 	good := guest{picture: picture, log: log, takes: time.Second}
-	whole := "kept 1-screenshot.jpg and 1-console.txt"
+	whole := "kept 1-screenshot.jpg, 1-console.txt"
 	neither := func(why string) string {
-		return "no screenshot: " + why + "; no console log: " + why
+		return "nothing was kept; missing: screenshot: " + why + ", console log: " + why
 	}
 	refused := func(r remedy.Reading[[]byte]) guest {
 		r.At = time.Unix(1, 0)
@@ -133,10 +133,10 @@ func TestTake(t *testing.T) {
 		{name: "nothing on it", guest: guest{picture: []byte{}, log: []byte("\r\n")},
 			want: neither("what ECS gave was not kept: it is empty")},
 		{name: "a bomb", guest: guest{picture: withSize(asPNG(t, screen(4, 4)), 1<<16, 1<<16),
-			log: log}, want: "kept 1-console.txt; no screenshot: what ECS gave was not kept: it " +
-			"has more than 4096 by 4096 points, or 4 million"},
+			log: log}, want: "kept 1-console.txt; missing: screenshot: what ECS gave was not " +
+			"kept: it has more than 4096 by 4096 points, or 4 million"},
 		{name: "a picture that is none", guest: guest{picture: []byte(script), log: log},
-			want: "kept 1-console.txt; no screenshot: what ECS gave was not kept: it is " +
+			want: "kept 1-console.txt; missing: screenshot: what ECS gave was not kept: it is " +
 				"neither a JPEG nor a PNG"},
 
 		{name: "the store hangs", guest: good, fault: osssim.FaultHang, took: limit,
@@ -195,7 +195,7 @@ func TestTake(t *testing.T) {
 
 // TestTakeKeeps looks at what is in the store afterwards.
 func TestTakeKeeps(t *testing.T) {
-	picture := asPNG(t, screen(720, 400))
+	picture := asPNG(t, screen(240, 160))
 	g := &guest{picture: append(bytes.Clone(picture), script...), log: []byte("\x07ding\r\n")}
 	for name, store := range stores(t) {
 		for _, moment := range []Moment{MomentFirst, MomentForce, MomentEnd} {
@@ -206,7 +206,7 @@ func TestTakeKeeps(t *testing.T) {
 				t.Errorf("%s: %v, (-want +got) %s", name, kept, diff)
 			}
 			shot, err := store.Get(t.Context(), incident, want[0], mostPicture)
-			if err != nil || !bytes.Equal(shot, asPNG(t, screen(720, 400))) &&
+			if err != nil || !bytes.Equal(shot, asPNG(t, screen(240, 160))) &&
 				bytes.Contains(shot, []byte(script)) {
 				t.Errorf("%s: the screenshot: %d bytes, %v", name, len(shot), err)
 			}
@@ -257,7 +257,7 @@ func TestTakeAsksNobody(t *testing.T) {
 func TestTakeFromECS(t *testing.T) {
 	w := ecssim.New(ecssim.Real())
 	w.Add(ecssim.Instance{ID: "i-bp1example", Region: region,
-		Screenshot:    asJPEG(t, screen(720, 400)),
+		Screenshot:    asJPEG(t, screen(240, 160)),
 		ConsoleOutput: []byte("\x1b[31mINFO: task java:1 blocked for more than 120 seconds.\r\n")})
 	client, err := ecs.New(ecs.Options{Credentials: ecs.Credentials{
 		AccessKeyID: ecssim.DefaultKeyID, AccessKeySecret: ecssim.DefaultSecret,
@@ -269,7 +269,7 @@ func TestTakeFromECS(t *testing.T) {
 	defer client.Close()
 	sim, store := newOSS(t)
 	kept := Take(t.Context(), client, store, region, incident, MomentForce)
-	if kept.String() != "kept 2-screenshot.jpg and 2-console.txt" {
+	if kept.String() != "kept 2-screenshot.jpg, 2-console.txt" {
 		t.Error(kept)
 	}
 	log := sim.Objects()["ecs-remedy/a.b_C/"+incident+"/2-console.txt"].Content
