@@ -143,6 +143,7 @@ func (l *loader) compare(c *Config) {
 			Cure: fmt.Sprintf("at most %v, or a longer REMEDY_INCIDENT_WINDOW", p.KeyRetention())})
 	}
 	l.compareFleet(c)
+	l.compareEvidence(c)
 }
 
 // What the fleet's record takes, in bytes, at most: half of what the smallest store holds in one

@@ -303,8 +303,12 @@ func TestJustRight(t *testing.T) {
 		{"REMEDY_MODE=off", "off needs no ledger either"},
 		{"REMEDY_EVIDENCE_TIMEOUT=100ms", "the shortest"},
 		{"REMEDY_EVIDENCE_TIMEOUT=10s", "the longest"},
-		{"REMEDY_EVIDENCE=dir:///e REMEDY_EVIDENCE_TIMEOUT=10s REMEDY_LEASE=2s REMEDY_POLL=1s",
-			"longer than a call may take: the lower limit holds"},
+		{"REMEDY_EVIDENCE_TIMEOUT=10s REMEDY_LEASE=2s REMEDY_POLL=1s",
+			"nobody waits for evidence that is off"},
+		{"REMEDY_EVIDENCE=dir:///e REMEDY_EVIDENCE_TIMEOUT=10s REMEDY_LEASE=30s",
+			"a third of the lease exactly"},
+		{"REMEDY_EVIDENCE=dir:///e REMEDY_LEASE=9s REMEDY_POLL=1s",
+			"the default, a third of the lease exactly"},
 		{"REMEDY_MODE=enforce REMEDY_ECS_ENDPOINT=http://127.0.0.1:4321 " +
 			"REMEDY_ATTEMPT_TIMEOUT=2500ms REMEDY_POLL=50ms REMEDY_DEADLINE_RESERVE=500ms " +
 			"REMEDY_LEASE=2s REMEDY_LEDGER=mem: REMEDY_BOOT_GRACE=3s",

@@ -109,8 +109,7 @@ func ossPlace(place *Evidence, rest string, fail fail) bool {
 
 const (
 	leastEvidenceTimeout = 100 * time.Millisecond
-	// mostEvidenceTimeout is the most that remedy.Policy.CallLimit can be, within which every call
-	// ends so that no lease runs out in one. A lower limit holds for evidence, too.
+	// mostEvidenceTimeout is the most that remedy.Policy.CallLimit can be.
 	mostEvidenceTimeout = 10 * time.Second
 )
 
@@ -124,4 +123,19 @@ func evidenceTimeout(into *time.Duration) parser {
 		}
 		atLeast(value, fail)
 	}
+}
+
+// compareEvidence: an owner who waits for evidence does not renew its lease meanwhile, so evidence
+// must not take longer than a call may.
+func (l *loader) compareEvidence(c *Config) {
+	limit := c.Policy.CallLimit()
+	if !l.fine("REMEDY_EVIDENCE", "REMEDY_EVIDENCE_TIMEOUT", "REMEDY_LEASE") ||
+		c.Evidence.Kind == EvidenceOff || c.Evidence.Timeout <= limit {
+		return
+	}
+	l.add(Problem{Variable: "REMEDY_EVIDENCE_TIMEOUT", Value: l.given["REMEDY_EVIDENCE_TIMEOUT"],
+		Wrong: fmt.Sprintf("%v is longer than a third of REMEDY_LEASE (%v): an incident's owner "+
+			"that waits for evidence would look silent, and lose its incident",
+			c.Evidence.Timeout, c.Policy.Lease),
+		Cure: fmt.Sprintf("at most %v, or a longer REMEDY_LEASE", limit)})
 }

@@ -154,7 +154,8 @@ func settings(c *Config) []setting {
 			"`off` · `dir:///PATH` · `oss://BUCKET/PREFIX`"},
 			parse: evidence(&c.Evidence), hides: urlHidden},
 		{Variable: Variable{"REMEDY_EVIDENCE_TIMEOUT", "3s",
-			"evidence never delays a reboot longer than this (100ms to 10s)"},
+			"evidence never delays a reboot longer than this (100ms to 10s, and a third of " +
+				"REMEDY_LEASE at most)"},
 			parse: evidenceTimeout(&c.Evidence.Timeout)},
 		{Variable: Variable{"REMEDY_NOTIFY", "none",
 			"space-separated notification URLs"},

@@ -47,33 +47,23 @@ func (k Kept) Names() []string {
 
 // String is one phrase that says what was kept and what not and why, for a finding.
 func (k Kept) String() string {
-	text := "nothing was kept"
+	var parts []string
 	if names := k.Names(); len(names) > 0 {
-		text = "kept " + strings.Join(names, ", ")
+		parts = append(parts, "kept "+strings.Join(names, " and "))
 	}
-	if missing := k.Missing(); len(missing) > 0 {
-		text += "; missing: " + strings.Join(missing, ", ")
-	}
-	return text
-}
-
-// Missing says of each file that is not kept which it is, and why.
-func (k Kept) Missing() []string {
-	var missing []string
 	for _, item := range []struct {
 		what string
 		Item
-	}{{"screenshot: ", k.Screenshot}, {"console log: ", k.Log}} {
-		if item.Name != "" {
-			continue
+	}{{"no screenshot: ", k.Screenshot}, {"no console log: ", k.Log}} {
+		if item.Name == "" {
+			part := item.what + item.Why
+			if item.Code != "" && !strings.Contains(item.Why, item.Code) {
+				part += " (" + item.Code + ")"
+			}
+			parts = append(parts, part)
 		}
-		text := item.what + item.Why
-		if item.Code != "" && !strings.Contains(item.Why, item.Code) {
-			text += " (" + item.Code + ")"
-		}
-		missing = append(missing, text)
 	}
-	return missing
+	return strings.Join(parts, "; ")
 }
 
 // Take asks the console for a screenshot and a log in parallel, cleans both, and stores them in the

@@ -86,9 +86,9 @@ func TestTake(t *testing.T) {
 	const limit = 3 * time.Second
 	picture, log := asJPEG(t, screen(240, 160)), []byte("\x1b[31mKernel panic\r\n")
 	good := guest{picture: picture, log: log, takes: time.Second}
-	whole := "kept 1-screenshot.jpg, 1-console.txt"
+	whole := "kept 1-screenshot.jpg and 1-console.txt"
 	neither := func(why string) string {
-		return "nothing was kept; missing: screenshot: " + why + ", console log: " + why
+		return "no screenshot: " + why + "; no console log: " + why
 	}
 	refused := func(r remedy.Reading[[]byte]) guest {
 		r.At = time.Unix(1, 0)
@@ -133,10 +133,10 @@ func TestTake(t *testing.T) {
 		{name: "nothing on it", guest: guest{picture: []byte{}, log: []byte("\r\n")},
 			want: neither("what ECS gave was not kept: it is empty")},
 		{name: "a bomb", guest: guest{picture: withSize(asPNG(t, screen(4, 4)), 1<<16, 1<<16),
-			log: log}, want: "kept 1-console.txt; missing: screenshot: what ECS gave was not " +
-			"kept: it has more than 4096 by 4096 points, or 4 million"},
+			log: log}, want: "kept 1-console.txt; no screenshot: what ECS gave was not kept: it " +
+			"has more than 4096 by 4096 points, or 4 million"},
 		{name: "a picture that is none", guest: guest{picture: []byte(script), log: log},
-			want: "kept 1-console.txt; missing: screenshot: what ECS gave was not kept: it is " +
+			want: "kept 1-console.txt; no screenshot: what ECS gave was not kept: it is " +
 				"neither a JPEG nor a PNG"},
 
 		{name: "the store hangs", guest: good, fault: osssim.FaultHang, took: limit,
@@ -269,7 +269,7 @@ func TestTakeFromECS(t *testing.T) {
 	defer client.Close()
 	sim, store := newOSS(t)
 	kept := Take(t.Context(), client, store, region, incident, MomentForce)
-	if kept.String() != "kept 2-screenshot.jpg, 2-console.txt" {
+	if kept.String() != "kept 2-screenshot.jpg and 2-console.txt" {
 		t.Error(kept)
 	}
 	log := sim.Objects()["ecs-remedy/a.b_C/"+incident+"/2-console.txt"].Content
