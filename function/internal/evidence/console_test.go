@@ -71,10 +71,10 @@ func TestConsoleTail(t *testing.T) {
 		t.Errorf("%d bytes, %q, want %q", len(got), notice, want)
 	}
 	for name, raw := range map[string]string{
-		"10 MB of zeros":       strings.Repeat("\x00", 10_000_000),
-		"10 MB of bells":       strings.Repeat("\x07\x08", 5_000_000),
-		"10 MB of line breaks": strings.Repeat("\n", 10_000_000) + "x",
-		"10 MB of lines":       strings.Repeat("a line\r\n", 1_250_000),
+		"3 MB of zeros":       strings.Repeat("\x00", 3_000_000),
+		"3 MB of bells":       strings.Repeat("\x07\x08", 1_500_000),
+		"3 MB of line breaks": strings.Repeat("\n", 3_000_000) + "x",
+		"3 MB of lines":       strings.Repeat("a line\r\n", 375_000),
 	} {
 		start := time.Now()
 		got := CleanConsole([]byte(raw))

@@ -102,7 +102,7 @@ const script = "<script>alert(1)</script>"
 
 // TestCleanScreenshot has what is kept as it stands, what is encoded anew, and what is refused.
 func TestCleanScreenshot(t *testing.T) {
-	jpg, pic := asJPEG(t, screen(720, 400)), asPNG(t, screen(720, 400))
+	jpg, pic := asJPEG(t, screen(240, 160)), asPNG(t, screen(240, 160))
 	const jfif = "JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 	noise := image.NewGray(image.Rect(0, 0, 1200, 1000))
 	random := rand.New(rand.NewPCG(1, 2))
@@ -166,7 +166,7 @@ func TestCleanScreenshot(t *testing.T) {
 		{"a PNG with too many points", withSize(pic, 2049, 2048), "", false, errManyPoints},
 		{"a PNG of all points allowed, and no data for them", withSize(pic, 2048, 2048), "", false,
 			errBroken},
-		{"a PNG without points", withSize(pic, 0, 400), "", false, errBroken},
+		{"a PNG without points", withSize(pic, 0, 160), "", false, errBroken},
 		{"a JPEG that goes over its points without end", append(bytes.Clone(jpg),
 			bytes.Repeat([]byte("\xff\xda"), mostScans)...), "", false, errManyScans},
 		{"a JPEG that goes over its points as often as allowed", append(bytes.Clone(jpg),
@@ -221,7 +221,7 @@ func isClean(t *testing.T, clean []byte, ending string) {
 
 // TestScreenshotBombs: the worst there is takes no time to speak of.
 func TestScreenshotBombs(t *testing.T) {
-	pic := asPNG(t, screen(720, 400))
+	pic := asPNG(t, screen(240, 160))
 	for name, raw := range map[string][]byte{
 		"points": withSize(pic, 1<<16, 1<<16),
 		"scans":  bytes.Repeat([]byte("\xff\xd8\xff\xda\x00"), 200_000),

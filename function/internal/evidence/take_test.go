@@ -85,7 +85,7 @@ const region = "cn-hangzhou"
 // was kept.
 func TestTake(t *testing.T) {
 	const limit = 3 * time.Second
-	picture, log := asJPEG(t, screen(720, 400)), []byte("\x1b[31mKernel panic\r\n")
+	picture, log := asJPEG(t, screen(240, 160)), []byte("\x1b[31mKernel panic\r\n")
 	good := guest{picture: picture, log: log, takes: time.Second}
 	whole := "kept 1-screenshot.jpg and 1-console.txt"
 	neither := func(why string) string {
@@ -196,7 +196,7 @@ func TestTake(t *testing.T) {
 
 // TestTakeKeeps looks at what is in the store afterwards.
 func TestTakeKeeps(t *testing.T) {
-	picture := asPNG(t, screen(720, 400))
+	picture := asPNG(t, screen(240, 160))
 	g := &guest{picture: append(bytes.Clone(picture), script...), log: []byte("\x07ding\r\n")}
 	for name, store := range stores(t) {
 		for _, moment := range []Moment{MomentFirst, MomentForce, MomentEnd} {
@@ -207,7 +207,7 @@ func TestTakeKeeps(t *testing.T) {
 				t.Errorf("%s: %v, (-want +got) %s", name, kept, diff)
 			}
 			shot, err := store.Get(t.Context(), incident, want[0], mostPicture)
-			if err != nil || !bytes.Equal(shot, asPNG(t, screen(720, 400))) &&
+			if err != nil || !bytes.Equal(shot, asPNG(t, screen(240, 160))) &&
 				bytes.Contains(shot, []byte(script)) {
 				t.Errorf("%s: the screenshot: %d bytes, %v", name, len(shot), err)
 			}
@@ -258,7 +258,7 @@ func TestTakeAsksNobody(t *testing.T) {
 func TestTakeFromECS(t *testing.T) {
 	w := ecssim.New(ecssim.Real())
 	w.Add(ecssim.Instance{ID: "i-bp1example", Region: region,
-		Screenshot:    asJPEG(t, screen(720, 400)),
+		Screenshot:    asJPEG(t, screen(240, 160)),
 		ConsoleOutput: []byte("\x1b[31mINFO: task java:1 blocked for more than 120 seconds.\r\n")})
 	client, err := ecs.New(ecs.Options{Credentials: ecs.Credentials{
 		AccessKeyID: ecssim.DefaultKeyID, AccessKeySecret: ecssim.DefaultSecret,
