@@ -91,6 +91,16 @@ type statement struct {
 // statements are those of the role that trusts the service: its own, and those of the policies that
 // are attached to it.
 func (s *stack) statements(service string) []statement {
+	var all []statement
+	for _, s := range s.policy(service) {
+		all = append(all, statement{fmt.Sprint(dig(s, "Effect")), texts(dig(s, "Action")),
+			texts(dig(s, "Resource")), dig(s, "Condition")})
+	}
+	return all
+}
+
+// policy is the statements as they stand in the template.
+func (s *stack) policy(service string) []any {
 	var documents []any
 	roles := map[string]bool{}
 	for _, role := range s.of("ALIYUN::RAM::Role") {
@@ -109,12 +119,9 @@ func (s *stack) statements(service string) []statement {
 			documents = append(documents, policy["PolicyDocument"])
 		}
 	}
-	var all []statement
+	var all []any
 	for _, document := range documents {
-		for _, s := range items(dig(document, "Statement")) {
-			all = append(all, statement{fmt.Sprint(dig(s, "Effect")), texts(dig(s, "Action")),
-				texts(dig(s, "Resource")), dig(s, "Condition")})
-		}
+		all = append(all, items(dig(document, "Statement"))...)
 	}
 	return all
 }

@@ -183,14 +183,19 @@ func TestGuests(t *testing.T) {
 		"stays-stopped":       {remedy.VerdictFailed, remedy.ReasonNotRunning, "G"},
 		"slow-boot":           {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
 		"slow-stop":           {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
-		"last-gasp":           {remedy.VerdictFailed, remedy.ReasonNotRecovered, "G"},
-		"via-stopped":         {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
-		"unseen":              {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
-		"read-lag":            {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
-		"flapping":            {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
-		"no-agent":            {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
-		"no-agent-dead":       {remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"},
-		"alive":               {remedy.VerdictRefused, remedy.ReasonGuestAlive, ""},
+		// They obey: there is no force before two attempts' times have passed.
+		"slow-stop-8m":            {remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"},
+		"slow-stop-8m-forceable":  {remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"},
+		"slow-stop-20m":           {remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"},
+		"slow-stop-20m-forceable": {remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"},
+		"last-gasp":               {remedy.VerdictFailed, remedy.ReasonNotRecovered, "G"},
+		"via-stopped":             {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"unseen":                  {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"read-lag":                {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"flapping":                {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"no-agent":                {remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		"no-agent-dead":           {remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"},
+		"alive":                   {remedy.VerdictRefused, remedy.ReasonGuestAlive, ""},
 	}
 	for _, guest := range ecssim.Guests() {
 		t.Run(guest.Name, func(t *testing.T) {
