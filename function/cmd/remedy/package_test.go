@@ -164,54 +164,6 @@ func unpack(t *testing.T, entry *zip.File, path string) {
 	}
 }
 
-// TestPackageCommands checks the commands that follow the zip, read back by a shell.
-func TestPackageCommands(t *testing.T) {
-	zipped := &packaged{Zip: "dist/ecs-remedy-0123456789ab.zip", Object: "ecs-remedy-0123456789ab.zip"}
-	for _, tt := range []struct {
-		name  string
-		flags packageCommand
-		want  []string // a part of each command
-	}{
-		{"everything given", packageCommand{Bucket: "code", Region: "cn-hangzhou", Stack: "remedy", StackID: "4a6c",
-			Function: "healer", Account: "1234", Rule: "cpu rule's", Instance: "i-bp1"}, []string{
-			"oss://code/ecs-remedy-0123456789ab.zip --endpoint oss-cn-hangzhou.aliyuncs.com",
-			`--StackName remedy --TemplateBody "$(cat template.yml)" --Parameters.1.ParameterKey CodeBucket ` +
-				`--Parameters.1.ParameterValue code --Parameters.2.ParameterKey CodeObject ` +
-				`--Parameters.2.ParameterValue ecs-remedy-0123456789ab.zip --Parameters.3.ParameterKey FunctionName ` +
-				`--Parameters.3.ParameterValue healer`,
-			"--UsePreviousParameters true --Parameters.1.ParameterKey CodeObject",
-			`--RuleId 'cpu rule'\''s' --Targets.1.Id 1 --Targets.1.Level CRITICAL ` +
-				`--Targets.1.Arn acs:mns:cn-hangzhou:1234:/topics/healer-alarms/message`,
-			"--ResourceId.1 i-bp1 --Tag.1.Key auto-restart --Tag.1.Value graceful",
-			"go run ./function/cmd/remedy doctor --region cn-hangzhou",
-			"--Parameters.1.ParameterKey Mode --Parameters.1.ParameterValue enforce",
-		}},
-		{"nothing given: quoted placeholders, which a shell does not take for redirections",
-			packageCommand{Stack: "ecs-remedy", Function: "ecs-remedy"}, []string{
-				"'oss://<BUCKET>/ecs-remedy-0123456789ab.zip' --endpoint 'oss-<REGION>.aliyuncs.com'",
-				"--RegionId '<REGION>' --StackName ecs-remedy",
-				"--StackId '<STACK-ID>'",
-				"--RuleId '<RULE>' --Targets.1.Id 1 --Targets.1.Level CRITICAL " +
-					"--Targets.1.Arn 'acs:mns:<REGION>:<ACCOUNT>:/topics/ecs-remedy-alarms/message'",
-				"--ResourceId.1 '<INSTANCE>'",
-				"doctor --region '<REGION>'",
-				"--StackId '<STACK-ID>'",
-			}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			steps := tt.flags.next(zipped, "template.yml")
-			if len(steps) != len(tt.want) {
-				t.Fatalf("%d commands, want %d", len(steps), len(tt.want))
-			}
-			for i, want := range tt.want {
-				if !strings.Contains(steps[i].Command, want) {
-					t.Errorf("%s\ngot  %s\nwant %s", steps[i].Title, steps[i].Command, want)
-				}
-			}
-		})
-	}
-}
-
 // TestShellWord has a shell read back what was written for it.
 func TestShellWord(t *testing.T) {
 	sh, err := exec.LookPath("sh")
