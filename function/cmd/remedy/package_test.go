@@ -28,7 +28,7 @@ func sourceCopy(t *testing.T, into string) {
 	if err := os.MkdirAll(into, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"go.mod", "go.sum", "events", "function"} {
+	for _, name := range []string{"go.mod", "go.sum", "template.yml", "events", "function"} {
 		err := filepath.WalkDir(filepath.Join(root, name), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err

@@ -102,8 +102,8 @@ func newShellWorld(t *testing.T) *shellWorld {
 	return w
 }
 
-// goStub stands for the go command: it builds and tests nothing, but says so where what it is asked to
-// build is not there.
+// goStub stands for the go command: it builds a file of one word, if there is none, and tests nothing;
+// but a folder that it is to build must be there.
 func goStub(root string) string {
 	return `#!/bin/sh
 for word; do
@@ -113,7 +113,14 @@ for word; do
   esac
 done
 case $1 in
-build | test) exit 0 ;;
+build)
+  while [ $# -gt 1 ]; do
+    if [ "$1" = -o ] && [ ! -e "$2" ]; then echo built >"$2"; fi
+    shift
+  done
+  exit 0
+  ;;
+test) exit 0 ;;
 run) shift; shift; exec ./remedy "$@" ;;
 esac
 echo "go $1 is not known here" >&2

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,18 +52,45 @@ func variablesTable() string {
 	return b.String()
 }
 
+// eventsTable has a row for each event that is acted on. The others, which are never, stand in a row
+// for each family: what a name has before its first dot or, without one, its colon.
 func eventsTable() string {
 	var b strings.Builder
 	b.WriteString("| product | event | acts on | why |\n|---|---|---|---|\n")
+	type group struct {
+		product    string
+		names, why []string
+	}
+	var never []group
+	families := map[string]int{}
 	for _, e := range remedy.CurableEvents {
-		acts := "never"
+		name := "`" + e.Event + "`"
 		if e.Status != "" {
-			acts = "`" + e.Status + "`"
+			acts := "`" + e.Status + "`"
+			if e.Weak {
+				acts += ", weak"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", e.Product, name, acts, e.Why)
+			continue
 		}
-		if e.Weak {
-			acts += ", weak"
+		family, _, found := strings.Cut(e.Event, ".")
+		if !found {
+			family, _, _ = strings.Cut(e.Event, ":")
 		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", e.Product, e.Event, acts, e.Why)
+		at, known := families[family]
+		if !known {
+			at = len(never)
+			families[family] = at
+			never = append(never, group{product: e.Product})
+		}
+		never[at].names = append(never[at].names, name)
+		if !slices.Contains(never[at].why, e.Why) {
+			never[at].why = append(never[at].why, e.Why)
+		}
+	}
+	for _, g := range never {
+		fmt.Fprintf(&b, "| %s | %s | never | %s |\n", g.product, strings.Join(g.names, ", "),
+			strings.Join(g.why, "; "))
 	}
 	return b.String()
 }
