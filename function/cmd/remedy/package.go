@@ -33,6 +33,23 @@ type packageCommand struct {
 	JSON     bool   `name:"json" help:"Print JSON."`
 }
 
+// Help says what the flags' own lines have no room for.
+func (packageCommand) Help() string {
+	return `The zip holds the function for Linux on x86-64, and its name carries its hash: the same source and the same Go
+give the same bytes. Then every step from there is printed as lines for a shell: uploading, creating the stack and
+waiting for it, testing the deployed chain, wiring rules and tags for one instance or hundreds, the doctor, arming,
+pausing, rolling back and uninstalling. Nothing is run, and nobody is asked.
+
+Flags are checked as template.yml checks its parameters. What is not given is a variable of the first step to fill
+in, or found out by a command.
+
+Examples:
+  remedy package --region cn-hangzhou --bucket my-code-bucket --user night-shift
+  remedy package --operator-policy --region cn-hangzhou --account 1234567890123456
+
+Exit status: 0 done, 1 the zip is too big, 2 wrong usage, or it cannot be built.`
+}
+
 const (
 	// handlerName is the file in the zip, which runtime go1 calls the handler (Function Compute help
 	// "Handlers in a Go runtime").
@@ -91,11 +108,9 @@ func (p *packageCommand) Run(c *console) error {
 	if p.JSON {
 		return printJSON(c, done)
 	}
-	out := newPage(c)
-	out.print(fmt.Sprintf("%s  %s (limit %s)", done.Zip, megabytes(done.Bytes), megabytes(zipLimit)))
-	out.gap()
-	printRunbook(out, done.Commands)
-	return out.err
+	_, err = fmt.Fprintf(c.out, "%s  %s (limit %s)\n\n%s", done.Zip, megabytes(done.Bytes),
+		megabytes(zipLimit), printed(done.Commands))
+	return err
 }
 
 // fromRoot is a path as seen from the folder of the sources, in which the runbook's commands are run.

@@ -335,18 +335,16 @@ aliyun ram AttachPolicyToUser --region "$region" --PolicyType Custom \
   --PolicyName "$function-operator-$region" --UserName ` + shellWord(given(p.User, missingUser))
 }
 
-// printRunbook prints the steps as a shell could read them.
-func printRunbook(p *page, steps []step) {
-	p.print("Next, step by step, in one shell and in the folder of template.yml. You need the aliyun")
-	p.print("command line (its plugin for logs: aliyun plugin install --names sls), and ./remedy:")
-	p.print("go build -o remedy ./function/cmd/remedy.")
+// printed is the runbook as it is read and copied. Its lines are never broken.
+func printed(steps []step) string {
+	var b strings.Builder
+	b.WriteString("Next, step by step, in one shell and in the folder of template.yml. You need the\n" +
+		"aliyun command line, its plugin for logs (aliyun plugin install --names sls), and\n" +
+		"./remedy: go build -o remedy ./function/cmd/remedy. A <WORD> is for you to fill in.\n")
 	for _, s := range steps {
-		p.print("")
-		p.print("# " + strconv.Itoa(s.N) + ". " + s.Title)
-		for line := range strings.SplitSeq(s.Command, "\n") {
-			p.print(line)
-		}
+		b.WriteString("\n# " + strconv.Itoa(s.N) + ". " + s.Title + "\n" + s.Command + "\n")
 	}
+	return b.String()
 }
 
 // given is a flag's value, or a placeholder. A placeholder ends up in quotes, so that a shell takes
