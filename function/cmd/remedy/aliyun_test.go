@@ -52,8 +52,8 @@ const (
 	kindLike    kind = "matching " // and the pattern
 )
 
-// cliAction is one action: the parameters that it must have and may have, by their names, in which N
-// stands for numbers from 1 on; and how far N may go.
+// cliAction is one action: the parameters that it must have and may have, by their names, in which
+// N stands for numbers from 1 on; and how far N may go.
 type cliAction struct {
 	must, may map[string]kind
 	most      int
@@ -64,14 +64,16 @@ func rulePart(prefix string) (must, may map[string]kind) {
 	must = map[string]kind{}
 	for name, k := range map[string]kind{
 		"RuleId": kindText, "RuleName": kindText, "Namespace": kindOneOf + "acs_ecs_dashboard",
-		"MetricName": kindOneOf + "cpu_total|CPUUtilization", "Resources": kindJSON, "ContactGroups": kindText,
+		"MetricName": kindOneOf + "cpu_total|CPUUtilization", "Resources": kindJSON,
+		"ContactGroups": kindText,
 	} {
 		must[prefix+name] = k
 	}
 	may = map[string]kind{}
 	for name, k := range map[string]kind{
 		"Period": kindNumber, "Interval": kindNumber, "SilenceTime": kindNumber,
-		"NoDataPolicy":                            kindOneOf + "KEEP_LAST_STATE|INSUFFICIENT_DATA|OK",
+		"NoDataPolicy": kindOneOf +
+			"KEEP_LAST_STATE|INSUFFICIENT_DATA|OK",
 		"Escalations.Critical.Statistics":         kindOneOf + "Average|Maximum|Minimum",
 		"Escalations.Critical.ComparisonOperator": kindOneOf + "GreaterThanOrEqualToThreshold",
 		"Escalations.Critical.Threshold":          kindNumber,
@@ -84,8 +86,8 @@ func rulePart(prefix string) (must, may map[string]kind) {
 
 // cliActions is what the stub knows: CloudMonitor 2019-01-01 (PutMetricRuleTargets,
 // PutResourceMetricRule, PutResourceMetricRules, SendDryRunSystemEvent and others), ROS 2019-09-10
-// (CreateStack and others), ECS 2014-05-26, RAM 2015-05-01, and Simple Log Service's get-logs-v2, as
-// their API documents have them.
+// (CreateStack and others), ECS 2014-05-26, RAM 2015-05-01, and Simple Log Service's get-logs-v2,
+// as their API documents have them.
 func cliActions() map[string]cliAction {
 	stack := map[string]kind{"RegionId": kindText, "StackId": kindLike + `^[0-9a-f-]{36}$`}
 	parameters := map[string]kind{"Parameters.N.ParameterKey": kindText,
@@ -104,7 +106,8 @@ func cliActions() map[string]cliAction {
 		"ResourceId.N": kindLike + `^i-[a-z0-9]+$`}
 	return map[string]cliAction{
 		"ros CreateStack": {must: with(parameters, map[string]kind{"RegionId": kindText,
-			"StackName": kindLike + `^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$`, "TemplateURL": templateURL}),
+			"StackName":   kindLike + `^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$`,
+			"TemplateURL": templateURL}),
 			may: map[string]kind{"TimeoutInMinutes": kindNumber}, most: 200},
 		"ros UpdateStack": {must: with(stack, parameters, map[string]kind{
 			"TemplateURL": templateURL}),
@@ -115,13 +118,16 @@ func cliActions() map[string]cliAction {
 			may: map[string]kind{"StackName.N": kindText, "Status.N": kindText}, most: 5},
 		"ros ListStackEvents": {must: stack, may: map[string]kind{"Status.N": kindText}, most: 10},
 
-		"cms SendDryRunSystemEvent": {must: map[string]kind{"Product": kindOneOf + "CloudMonitor|ECS",
-			"EventName": kindText}, may: map[string]kind{"EventContent": kindJSON, "GroupId": kindNumber}},
+		"cms SendDryRunSystemEvent": {must: map[string]kind{"Product": kindOneOf +
+			"CloudMonitor|ECS",
+			"EventName": kindText}, may: map[string]kind{"EventContent": kindJSON,
+			"GroupId": kindNumber}},
 		"cms DescribeContactGroupList": {may: map[string]kind{"PageNumber": kindNumber,
 			"PageSize": kindNumber}},
 		"cms PutResourceMetricRule":  {must: oneRule, may: oneRuleMay},
 		"cms PutResourceMetricRules": {must: rules, may: rulesMay, most: 50},
-		"cms PutMetricRuleTargets": {must: map[string]kind{"RuleId": kindText, "Targets.N.Id": kindText,
+		"cms PutMetricRuleTargets": {must: map[string]kind{"RuleId": kindText,
+			"Targets.N.Id":  kindText,
 			"Targets.N.Arn": kindLike + `^acs:mns:[a-z0-9-]+:\d+:/topics/[a-z0-9-]+/message$`},
 			may: map[string]kind{"Targets.N.Level": kindJSON}, most: 5},
 		"cms DeleteMetricRuleTargets": {must: map[string]kind{"RuleId": kindText,
@@ -133,9 +139,11 @@ func cliActions() map[string]cliAction {
 				"PageNumber": kindNumber}},
 		"ecs TagResources": {must: with(instances, map[string]kind{"Tag.N.Key": kindText,
 			"Tag.N.Value": kindOneOf + "true|graceful"}), most: 50},
-		"ecs UntagResources": {must: with(instances, map[string]kind{"TagKey.N": kindText}), most: 50},
+		"ecs UntagResources": {must: with(instances, map[string]kind{"TagKey.N": kindText}),
+			most: 50},
 
-		"ram CreatePolicy": {must: map[string]kind{"PolicyName": kindText, "PolicyDocument": kindJSON}},
+		"ram CreatePolicy": {must: map[string]kind{"PolicyName": kindText,
+			"PolicyDocument": kindJSON}},
 		"ram AttachPolicyToUser": {must: map[string]kind{"PolicyType": kindOneOf + "Custom|System",
 			"PolicyName": kindText, "UserName": kindText}},
 
@@ -226,7 +234,8 @@ func (k kind) check(value string) error {
 		return nil
 	case value == "" || value == "null" || strings.ContainsAny(value, "<>"):
 		return errors.New("nothing, or a placeholder")
-	case k == kindNumber && strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsDigit(r) }):
+	case k == kindNumber && strings.ContainsFunc(value,
+		func(r rune) bool { return !unicode.IsDigit(r) }):
 		return errors.New("not a number")
 	case k == kindBoolean && value != "true" && value != "false":
 		return errors.New("neither true nor false")
@@ -369,8 +378,9 @@ func (c *stubCloud) do(call *cliCall) (any, error) {
 		var lines []string
 		for i, o := range c.Objects {
 			if strings.HasPrefix(o, call.Words[0]) {
-				lines = append(lines, fmt.Sprintf("2026-11-%02d 10:00:00 +0800 CST  42  Standard  E  %s",
-					10+i, o))
+				lines = append(lines,
+					fmt.Sprintf("2026-11-%02d 10:00:00 +0800 CST  42  Standard  E  %s",
+						10+i, o))
 			}
 		}
 		return strings.Join(lines, "\n"), nil
@@ -383,7 +393,8 @@ func (c *stubCloud) do(call *cliCall) (any, error) {
 		"ros ListStackEvents":
 		return c.stack(call)
 	case "cms DescribeContactGroupList":
-		return cliObject{"ContactGroupList": cliObject{"ContactGroup": []any{"on call", "others"}}}, nil
+		return cliObject{"ContactGroupList": cliObject{"ContactGroup": []any{"on call", "others"}}},
+			nil
 	case "cms SendDryRunSystemEvent":
 		if c.Status == "" {
 			return nil, errors.New("there is no stack that would hear of it")
@@ -412,7 +423,8 @@ func (c *stubCloud) do(call *cliCall) (any, error) {
 		page, _ := strconv.Atoi(flag["PageNumber"])
 		all := []any{}
 		for n := (page - 1) * 50; n < min(page*50, stubFleet); n++ { // less than a page may hold
-			all = append(all, cliObject{"InstanceId": fmt.Sprintf("i-bp1fleet%03d", n), "ImageId": "win-i-1"})
+			all = append(all, cliObject{"InstanceId": fmt.Sprintf("i-bp1fleet%03d", n),
+				"ImageId": "win-i-1"})
 		}
 		return cliObject{"Instances": cliObject{"Instance": all}, "TotalCount": stubFleet}, nil
 	case "ecs TagResources", "ecs UntagResources":
@@ -441,7 +453,8 @@ func (c *stubCloud) do(call *cliCall) (any, error) {
 		meta := cliObject{"progress": "Complete", "whereQuery": flag["query"]}
 		return cliObject{"meta": meta, "data": found}, nil
 	}
-	return cliObject{"Code": "200", "Success": true, "RequestId": "00000000-0000-4000-8000-000000000001"}, nil
+	return cliObject{"Code": "200", "Success": true,
+		"RequestId": "00000000-0000-4000-8000-000000000001"}, nil
 }
 
 // stack is what ROS does. What is under way is over when it was asked for once.
@@ -450,7 +463,8 @@ func (c *stubCloud) stack(call *cliCall) (any, error) {
 	if call.Name == "ros ListStacks" {
 		all := []any{}
 		if c.Status != "" && c.StackName == flag["StackName.1"] {
-			all = append(all, cliObject{"StackId": stackID, "StackName": c.StackName, "Status": c.Status})
+			all = append(all, cliObject{"StackId": stackID, "StackName": c.StackName,
+				"Status": c.Status})
 		}
 		return cliObject{"Stacks": all}, nil
 	}
@@ -511,8 +525,8 @@ func (c *stubCloud) stack(call *cliCall) (any, error) {
 	return answer, nil
 }
 
-// configure gives the stack its parameters, which must be such as the template takes, and a template
-// and code that were uploaded.
+// configure gives the stack its parameters, which must be such as the template takes, and a
+// template and code that were uploaded.
 func (c *stubCloud) configure(flag map[string]string) error {
 	for n := 1; flag[fmt.Sprintf("Parameters.%d.ParameterKey", n)] != ""; n++ {
 		c.Parameters[flag[fmt.Sprintf("Parameters.%d.ParameterKey", n)]] =
@@ -689,7 +703,8 @@ func TestJMESPath(t *testing.T) {
 
 // TestCLICalls: the stub notices what the command line and the services would not take.
 func TestCLICalls(t *testing.T) {
-	const target = "aliyun cms PutMetricRuleTargets --region cn-hangzhou --RuleId r --Targets.1.Id f " +
+	const target = "aliyun cms PutMetricRuleTargets --region cn-hangzhou --RuleId r " +
+		"--Targets.1.Id f " +
 		"--Targets.1.Arn acs:mns:cn-hangzhou:1:/topics/f-alarms/message"
 	for _, row := range []struct{ why, call, want string }{
 		{"a good one", target, ""},
@@ -697,15 +712,19 @@ func TestCLICalls(t *testing.T) {
 		{"no such action", "aliyun cms PutMetricTargets --region r", "there is no cms"},
 		{"no such parameter", target + " --Targets.1.Name x", "no parameter Targets.1.Name"},
 		{"the same twice", target + " --RuleId s", "twice"},
-		{"a parameter is missing", strings.Replace(target, "--RuleId r ", "", 1), "--RuleId is missing"},
-		{"a variable was empty", strings.Replace(target, "--RuleId r", "--RuleId null", 1), "nothing"},
+		{"a parameter is missing", strings.Replace(target, "--RuleId r ", "", 1),
+			"--RuleId is missing"},
+		{"a variable was empty", strings.Replace(target, "--RuleId r", "--RuleId null", 1),
+			"nothing"},
 		{"a level that is no list", target + " --Targets.1.Level CRITICAL", "not JSON"},
 		{"messages for message", target + "s", "does not match"},
-		{"a number is left out", strings.ReplaceAll(target, "Targets.1", "Targets.2"), "no number 1"},
+		{"a number is left out", strings.ReplaceAll(target, "Targets.1", "Targets.2"),
+			"no number 1"},
 		{"too many", "aliyun ecs TagResources --region r --RegionId r --ResourceType instance " +
 			"--Tag.1.Key k --Tag.1.Value true --ResourceId.51 i-1", "50 is the most"},
 		{"two regions", "aliyun ecs DescribeInstances --region r --RegionId s", "--region r"},
-		{"no number", "aliyun ecs DescribeInstances --region r --RegionId r --PageSize x", "number"},
+		{"no number", "aliyun ecs DescribeInstances --region r --RegionId r --PageSize x",
+			"number"},
 	} {
 		call, err := parseCLI(strings.Fields(row.call)[1:])
 		if err == nil {
@@ -718,8 +737,8 @@ func TestCLICalls(t *testing.T) {
 	}
 }
 
-// TestCLITable: what the stub takes of the products that are in the SDK is what the SDK can say. ROS
-// is there in an older version only, and OSS and logs are not.
+// TestCLITable: what the stub takes of the products that are in the SDK is what the SDK can say.
+// ROS is there in an older version only, and OSS and logs are not.
 func TestCLITable(t *testing.T) {
 	folder, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}",
 		"github.com/aliyun/alibaba-cloud-sdk-go").Output()

@@ -35,8 +35,8 @@ var templateFlags = map[string]string{
 	"bucket": "CodeBucket", "function": "FunctionName", "instance": "FirstRuleInstance",
 }
 
-// platformFlags are the others, as the platform has them: regions as ECS DescribeRegions lists them,
-// stacks as in ROS document "CreateStack" (StackName), accounts and users as in RAM document
+// platformFlags are the others, as the platform has them: regions as ECS DescribeRegions lists
+// them, stacks as in ROS document "CreateStack" (StackName), accounts and users as in RAM document
 // "CreateUser", and ids and names of CloudMonitor, which are anybody's text on one line.
 var platformFlags = map[string]allowed{
 	"region":   {Pattern: `^[a-z]{2,}(-[a-z0-9]+)+$`, MaxLength: 32},
@@ -47,8 +47,8 @@ var platformFlags = map[string]allowed{
 	"contacts": {Pattern: `^[^\x00-\x1f\x7f]+$`, MaxLength: 255},
 }
 
-// check refuses flags that the platform would refuse half-way through the runbook. What the template
-// says of its parameters is read from the template.
+// check refuses flags that the platform would refuse half-way through the runbook. What the
+// template says of its parameters is read from the template.
 func (p *packageCommand) check(root string) error {
 	text, err := os.ReadFile(filepath.Join(root, "template.yml"))
 	if err != nil {

@@ -16,10 +16,10 @@ type ramGrants struct {
 	Condition map[string]any `json:"Condition,omitempty"`
 }
 
-// operatorPolicy is what a person on call needs for the runbook and the operator's commands once the
-// stack is there: to look, to pause, to arm and disarm, to roll back, to wire rules and tags. It is
-// no more than that: it makes no stack, deletes none, changes no role, and reboots only what the
-// function itself may reboot, which doctor and explain ask ECS about with DryRun.
+// operatorPolicy is what a person on call needs for the runbook and the operator's commands once
+// the stack is there: to look, to pause, to arm and disarm, to roll back, to wire rules and tags.
+// It is no more than that: it makes no stack, deletes none, changes no role, and reboots only what
+// the function itself may reboot, which doctor and explain ask ECS about with DryRun.
 func (p *packageCommand) operatorPolicy() ramPolicy {
 	fill := strings.NewReplacer("REGION", given(p.Region, "*"), "ACCOUNT", given(p.Account, "*"),
 		"BUCKET", given(p.Bucket, "*"), "FUNCTION", p.Function)

@@ -22,8 +22,8 @@ type packageCommand struct {
 	Output   string `default:"dist" placeholder:"DIR" help:"Folder that the zip is written to."`
 	Region   string `placeholder:"ID" help:"Region of the stack, such as cn-hangzhou."`
 	Bucket   string `placeholder:"NAME" help:"OSS bucket in that region, for the zip."`
-	Stack    string `default:"ecs-remedy" placeholder:"NAME" help:"Name of the stack (${default})."`
-	Function string `default:"ecs-remedy" placeholder:"NAME" help:"Name of the function (${default})."`
+	Stack    string `default:"ecs-remedy" placeholder:"NAME" help:"Stack's name (${default})."`
+	Function string `default:"ecs-remedy" placeholder:"NAME" help:"Function's name (${default})."`
 	Rule     string `placeholder:"ID" help:"A metric rule of yours to wire, instead of a new one."`
 	Instance string `placeholder:"ID" help:"First instance to watch (default: the first listed)."`
 	Contacts string `placeholder:"NAME" help:"Alert contact group of rules (default: the first)."`
@@ -35,13 +35,14 @@ type packageCommand struct {
 
 // Help says what the flags' own lines have no room for.
 func (packageCommand) Help() string {
-	return `The zip holds the function for Linux on x86-64, and its name carries its hash: the same source and the same Go
-give the same bytes. Then every step from there is printed as lines for a shell: uploading, creating the stack and
-waiting for it, testing the deployed chain, wiring rules and tags for one instance or hundreds, the doctor, arming,
-pausing, rolling back and uninstalling. Nothing is run, and nobody is asked.
+	return `The zip holds the function for Linux on x86-64, and its name carries its hash: the same
+source and the same Go give the same bytes. Then every step from there is printed as lines for a
+shell: uploading, creating the stack and waiting for it, testing the deployed chain, wiring rules
+and tags for one instance or hundreds, the doctor, arming, pausing, rolling back and uninstalling.
+Nothing is run, and nobody is asked.
 
-Flags are checked as template.yml checks its parameters. What is not given is a variable of the first step to fill
-in, or found out by a command.
+Flags are checked as template.yml checks its parameters. What is not given is a variable of the
+first step to fill in, or found out by a command.
 
 Examples:
   remedy package --region cn-hangzhou --bucket my-code-bucket --user night-shift
@@ -51,10 +52,11 @@ Exit status: 0 done, 1 the zip is too big, 2 wrong usage, or it cannot be built.
 }
 
 const (
-	// handlerName is the file in the zip, which runtime go1 calls the handler (Function Compute help
-	// "Handlers in a Go runtime").
+	// handlerName is the file in the zip, which runtime go1 calls the handler (Function Compute
+	// help "Handlers in a Go runtime").
 	handlerName = "main"
-	// zipLimit keeps a cold start quick; the platform itself takes some eighty times as much from OSS.
+	// zipLimit keeps a cold start quick; the platform itself takes some eighty times as much from
+	// OSS.
 	zipLimit = 6_000_000 // bytes
 )
 
@@ -113,7 +115,8 @@ func (p *packageCommand) Run(c *console) error {
 	return err
 }
 
-// fromRoot is a path as seen from the folder of the sources, in which the runbook's commands are run.
+// fromRoot is a path as seen from the folder of the sources, in which the runbook's commands are
+// run.
 func fromRoot(root, path string) string {
 	if whole, err := filepath.Abs(path); err == nil {
 		if relative, err := filepath.Rel(root, whole); err == nil {
@@ -146,8 +149,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// build compiles the function for Function Compute and returns the binary. Nothing of the machine, the
-// folder or the time goes into it, so that the same source and the same Go give the same bytes.
+// build compiles the function for Function Compute and returns the binary. Nothing of the machine,
+// the folder or the time goes into it, so that the same source and the same Go give the same bytes.
 func build(root string, c *console) ([]byte, error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {

@@ -40,8 +40,8 @@ func (p *packageCommand) runbook(zip string) []step {
 		{Title: "Wire one metric rule.", Command: p.ruleStep()},
 		{Title: "Wire all of instances.txt: a rule for each, 10 in a call.",
 			Command: p.contacts() + bulkStep},
-		{Title: "Opt instances.txt in, 50 in a call: graceful never forces, true allows the whole " +
-			"ladder.", Command: tagStep},
+		{Title: "Opt instances.txt in, 50 in a call: graceful never forces, true allows the " +
+			"whole ladder.", Command: tagStep},
 		{Title: "Ask the doctor what each instance would get now, and what is missing.",
 			Command: doctorStep},
 		{Title: "Arm it, when the audit lines of observe mode have convinced you.",
@@ -73,10 +73,11 @@ func (p *packageCommand) words(zip string) string {
 }
 
 // shellFunctions are what the steps share: find_stack prints the id of the stack of that name, or
-// nothing; get_stack what is asked of it; wait_for_stack waits until nothing is under way, and shows
-// what failed; set_parameter changes one parameter, and waits. There is no comment in any step, and no
-// variable called status, because zsh takes neither where somebody types. GetStack's Outputs and
-// Parameters are lists of keys and values; --cli-query prints JSON, of which only the text is wanted.
+// nothing; get_stack what is asked of it; wait_for_stack waits until nothing is under way, and
+// shows what failed; set_parameter changes one parameter, and waits. There is no comment in any
+// step, and no variable called status, because zsh takes neither where somebody types. GetStack's
+// Outputs and Parameters are lists of keys and values; --cli-query prints JSON, of which only the
+// text is wanted.
 const shellFunctions = `
 unquoted() { sed 's/^"//; s/"$//; s/^null$//'; }
 find_stack() {
@@ -338,8 +339,8 @@ aliyun ram AttachPolicyToUser --region "$region" --PolicyType Custom \
 // printed is the runbook as it is read and copied. Its lines are never broken.
 func printed(steps []step) string {
 	var b strings.Builder
-	b.WriteString("Next, step by step, in one shell and in the folder of template.yml. You need the\n" +
-		"aliyun command line, its plugin for logs (aliyun plugin install --names sls), and\n" +
+	b.WriteString("Next, step by step, in one shell, in the folder of template.yml. You need\n" +
+		"the aliyun command line, its plugin for logs (aliyun plugin install --names sls), and\n" +
 		"./remedy: go build -o remedy ./function/cmd/remedy. A <WORD> is for you to fill in.\n")
 	for _, s := range steps {
 		b.WriteString("\n# " + strconv.Itoa(s.N) + ". " + s.Title + "\n" + s.Command + "\n")

@@ -37,8 +37,8 @@ func shells(t *testing.T) []string {
 	return found
 }
 
-// asScript are the steps as somebody would type them, one after the other into one shell, with a mark
-// after each that says how it ended. What is typed is not read by the commands.
+// asScript are the steps as somebody would type them, one after the other into one shell, with a
+// mark after each that says how it ended. What is typed is not read by the commands.
 func asScript(steps []step) string {
 	var b strings.Builder
 	for _, s := range steps {
@@ -64,7 +64,8 @@ func byStep(t *testing.T, steps []step, output string) map[string]string {
 	return said
 }
 
-// TestRunbook runs every step of the runbook, from the upload to the end, in every shell that is here.
+// TestRunbook runs every step of the runbook, from the upload to the end, in every shell that is
+// here.
 func TestRunbook(t *testing.T) {
 	for _, shell := range shells(t) {
 		t.Run(shell, func(t *testing.T) {
@@ -85,8 +86,9 @@ func TestRunbook(t *testing.T) {
 				{"Say what is yours", ""},
 				{"Upload", "Succeed"},
 				{"Create the stack", "CREATE_IN_PROGRESS\necs-remedy: CREATE_COMPLETE"},
-				{"Read what", "alarms go to acs:mns:cn-hangzhou:1234567890123456:/topics/ecs-remedy-alarms/message; " +
-					"the ledger is redis://" + w.redis + "; the audit lines are in ecs-remedy-1234567890123456-cn-hangzhou/function"},
+				{"Read what", "alarms go to acs:mns:cn-hangzhou:1234567890123456:/topics/" +
+					"ecs-remedy-alarms/message; the ledger is redis://" + w.redis +
+					"; the audit lines are in ecs-remedy-1234567890123456-cn-hangzhou/function"},
 				{"Test the chain", "the chain works"},
 				{"List the instances", fmt.Sprint(stubFleet, " instances.txt")},
 				{"Wire one", "Success"},
@@ -104,7 +106,8 @@ func TestRunbook(t *testing.T) {
 				for title, text := range said {
 					if strings.HasPrefix(title, want.title) {
 						seen++
-						if !strings.Contains(text, want.says) || !strings.HasSuffix(text, "exit 0") {
+						if !strings.Contains(text, want.says) || !strings.HasSuffix(text,
+							"exit 0") {
 							t.Errorf("%s\nwant %q and exit 0, got:\n%s", title, want.says, text)
 						}
 					}
@@ -123,18 +126,21 @@ func TestRunbook(t *testing.T) {
 				calls = append(calls, call.Name)
 				if call.Name == "ros UpdateStack" {
 					key := call.Flags["Parameters.1.ParameterKey"]
-					parameters[key] = append(parameters[key], call.Flags["Parameters.1.ParameterValue"])
+					parameters[key] = append(parameters[key],
+						call.Flags["Parameters.1.ParameterValue"])
 				}
 			}
 			unused := map[string]bool{}
 			for name := range cliActions() {
-				unused[name] = !slices.Contains(calls, name) && name != "ros ListStackEvents" // of a failure
+				unused[name] = !slices.Contains(calls, name) &&
+					name != "ros ListStackEvents" // of a failure
 			}
 			maps.DeleteFunc(unused, func(_ string, is bool) bool { return !is })
 			if len(unused) > 0 {
 				t.Errorf("the stub knows what the runbook never calls: %v", unused)
 			}
-			if got := fmt.Sprint(parameters); got != "map[CodeObject:[ecs-remedy-aaaaaaaaaaaa.zip] Mode:[enforce observe]]" {
+			const told = "map[CodeObject:[ecs-remedy-aaaaaaaaaaaa.zip] Mode:[enforce observe]]"
+			if got := fmt.Sprint(parameters); got != told {
 				t.Errorf("the stack was told %s", got)
 			}
 			// Nothing of ours is left but what other people own.
@@ -163,7 +169,8 @@ func TestRunbookWiring(t *testing.T) {
 		rule := "ecs-remedy-" + id
 		if c.Rules[rule] != 900 || c.Tags[id] != "auto-restart=graceful" ||
 			!slices.Equal(c.Targets[rule], []string{"ecs-remedy", target}) {
-			t.Fatalf("%s: silence time %d, tag %q, target %q", id, c.Rules[rule], c.Tags[id], c.Targets[rule])
+			t.Fatalf("%s: silence time %d, tag %q, target %q", id, c.Rules[rule], c.Tags[id],
+				c.Targets[rule])
 		}
 	}
 	if len(c.Tags) != stubFleet || len(c.Targets) != stubFleet {
@@ -181,15 +188,19 @@ func TestRunbookVariants(t *testing.T) {
 		says  string
 		calls string // in order
 	}{
-		{"the stack fails: what failed is said, and the step fails", nil, []string{aliyunFails + "=yes"}, 3,
-			"ROLLBACK_COMPLETE\n[\n\t[\n\t\t\"Ledger\",\n\t\t\"the service is not activated\"\n\t]\n]\n@@ 3 1",
+		{"the stack fails: what failed is said, and the step fails", nil, []string{aliyunFails +
+			"=yes"}, 3,
+			"ROLLBACK_COMPLETE\n[\n\t[\n\t\t\"Ledger\",\n\t\t" +
+				"\"the service is not activated\"\n\t]\n]\n@@ 3 1",
 			"ros ListStacks, ros CreateStack, ros GetStack, ros GetStack, ros ListStackEvents"},
-		{"a rule of one's own is wired, and none is made", func(p *packageCommand) { p.Rule = "my-own-rule" },
+		{"a rule of one's own is wired, and none is made",
+			func(p *packageCommand) { p.Rule = "my-own-rule" },
 			nil, 7, "Success", "cms PutMetricRuleTargets"},
 		{"an instance that was named gets the first rule",
 			func(p *packageCommand) { p.Instance, p.Contacts = "i-bp1first", "others" },
 			nil, 7, "Success", "cms PutResourceMetricRule, cms PutMetricRuleTargets"},
-		{"another name: of the function, its topic and its log", func(p *packageCommand) { p.Function = "healer" },
+		{"another name: of the function, its topic and its log",
+			func(p *packageCommand) { p.Function = "healer" },
 			nil, 4, "/topics/healer-alarms/message; the ledger is ", "ros GetStack"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -234,8 +245,8 @@ func TestRunbookAgain(t *testing.T) {
 	}
 }
 
-// TestRunbookPlaceholders: what is not said and cannot be found out is a placeholder that a shell takes
-// for a word, and there are three of them; with the flags given there is none.
+// TestRunbookPlaceholders: what is not said and cannot be found out is a placeholder that a shell
+// takes for a word, and there are three of them; with the flags given there is none.
 func TestRunbookPlaceholders(t *testing.T) {
 	placeholders := func(p packageCommand) string {
 		found := map[string]bool{}
@@ -246,7 +257,8 @@ func TestRunbookPlaceholders(t *testing.T) {
 		}
 		return strings.Join(slices.Sorted(maps.Keys(found)), " ")
 	}
-	if got := placeholders(packageCommand{Stack: "s", Function: "f"}); got != "'<BUCKET>' '<REGION>' '<USER>'" {
+	if got := placeholders(packageCommand{Stack: "s",
+		Function: "f"}); got != "'<BUCKET>' '<REGION>' '<USER>'" {
 		t.Errorf("the placeholders are %s", got)
 	}
 	if got := placeholders(flagsOf(nil)); got != "" {
@@ -254,8 +266,9 @@ func TestRunbookPlaceholders(t *testing.T) {
 	}
 }
 
-// TestRunbookIsShell: a shell's own parser takes every step, with hostile words in every flag too; and
-// no step has a comment or a variable of a name that zsh keeps for itself, where it is typed at.
+// TestRunbookIsShell: a shell's own parser takes every step, with hostile words in every flag too;
+// and no step has a comment or a variable of a name that zsh keeps for itself, where it is typed
+// at.
 func TestRunbookIsShell(t *testing.T) {
 	const evil = "a'b \"$(touch gone)\" `id` ; #!"
 	for _, p := range []packageCommand{flagsOf(nil), {Region: evil, Bucket: evil, Stack: evil,
@@ -270,11 +283,13 @@ func TestRunbookIsShell(t *testing.T) {
 				}
 			}
 			for line := range strings.Lines(s.Command) {
-				if strings.HasPrefix(strings.TrimSpace(line), "#") || strings.Contains(line, "status=") ||
+				if strings.HasPrefix(strings.TrimSpace(line), "#") || strings.Contains(line,
+					"status=") ||
 					strings.Contains(line, "path=") {
 					t.Errorf("step %d: zsh does not take %s", s.N, line)
 				}
-				if !strings.Contains(line, evil[2:6]) && wide(strings.TrimRight(line, "\n")) > columns {
+				if !strings.Contains(line, evil[2:6]) && wide(strings.TrimRight(line,
+					"\n")) > columns {
 					t.Errorf("step %d: too wide: %s", s.N, line)
 				}
 			}
@@ -282,8 +297,8 @@ func TestRunbookIsShell(t *testing.T) {
 	}
 }
 
-// TestPackageFlags: what the platform would refuse half-way is refused before anything is built, in the
-// words of the template where it is the template's.
+// TestPackageFlags: what the platform would refuse half-way is refused before anything is built, in
+// the words of the template where it is the template's.
 func TestPackageFlags(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("a", n) }
 	for _, row := range []struct{ why, flag, value, want string }{
@@ -306,7 +321,8 @@ func TestPackageFlags(t *testing.T) {
 		{"one that begins with a line", "stack", "-s", "must match"},
 		{"none", "stack", "", "must match"},
 		{"an instance", "instance", "i-bp1", ""},
-		{"a name for an instance", "instance", "web-1", "template.yml says so of FirstRuleInstance"},
+		{"a name for an instance", "instance", "web-1",
+			"template.yml says so of FirstRuleInstance"},
 		{"an account", "account", "1234567890123456", ""},
 		{"an account's name", "account", "me@example.com", "must match"},
 		{"a rule with blanks", "rule", "cpu of web's", ""},
@@ -315,7 +331,8 @@ func TestPackageFlags(t *testing.T) {
 		{"a user", "user", "night.shift", ""},
 		{"a user with a domain", "user", "a@b", "must match"},
 	} {
-		_, stderr, status := command(os.Environ(), "package", "--operator-policy", "--"+row.flag+"="+row.value)
+		_, stderr, status := command(os.Environ(), "package", "--operator-policy",
+			"--"+row.flag+"="+row.value)
 		if row.want == "" && (status != 0 || stderr != "") ||
 			row.want != "" && (status != 2 || !strings.Contains(stderr, row.want) ||
 				!strings.Contains(stderr, "error: --"+row.flag+" ")) {
@@ -324,10 +341,11 @@ func TestPackageFlags(t *testing.T) {
 	}
 }
 
-// TestOperatorPolicy asks ECS, as it judges policies, what the operator may do there, and looks at the
-// rest of the document.
+// TestOperatorPolicy asks ECS, as it judges policies, what the operator may do there, and looks at
+// the rest of the document.
 func TestOperatorPolicy(t *testing.T) {
-	document, stderr, status := command(os.Environ(), "package", "--operator-policy", "--region", "cn-hangzhou",
+	document, stderr, status := command(os.Environ(), "package", "--operator-policy", "--region",
+		"cn-hangzhou",
 		"--bucket", "code", "--account", ecssim.DefaultAccount)
 	if status != 0 || stderr != "" {
 		t.Fatalf("exit %d: %s", status, stderr)
@@ -338,7 +356,8 @@ func TestOperatorPolicy(t *testing.T) {
 	}
 	world := ecssim.New(ecssim.Real())
 	world.Authorize(parsed)
-	for id, tag := range map[string]string{"i-bp1full": "true", "i-bp1graceful": "graceful", "i-bp1bystander": "no"} {
+	for id, tag := range map[string]string{"i-bp1full": "true", "i-bp1graceful": "graceful",
+		"i-bp1bystander": "no"} {
 		world.Add(ecssim.Instance{ID: id, Tags: map[string]string{"auto-restart": tag},
 			Guest: ecssim.Guest{Agent: ecssim.AgentAlive}})
 	}
@@ -347,9 +366,11 @@ func TestOperatorPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	environ := []string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=redis://" + redisServer(t), "REMEDY_ECS_ENDPOINT=" + url,
+	environ := []string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=redis://" + redisServer(t),
+		"REMEDY_ECS_ENDPOINT=" + url,
 		"ALIBABA_CLOUD_REGION_ID=cn-hangzhou", "ALIBABA_CLOUD_ACCESS_KEY_ID=" + ecssim.DefaultKeyID,
-		"ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + ecssim.DefaultSecret, "ALIBABA_CLOUD_SECURITY_TOKEN=" + ecssim.DefaultToken}
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + ecssim.DefaultSecret, "ALIBABA_CLOUD_SECURITY_TOKEN=" +
+			ecssim.DefaultToken}
 	if said, _, _ := command(environ, "doctor", "--json"); strings.Contains(said, "forbidden") ||
 		!strings.Contains(said, "i-bp1full") {
 		t.Errorf("doctor finds with the operator's permissions:\n%s", said)
@@ -366,7 +387,8 @@ func TestOperatorPolicy(t *testing.T) {
 	for _, s := range all.Statement {
 		actions = append(actions, s.Action...)
 		for _, resource := range s.Resource {
-			if resource != "*" && (strings.Contains(resource, "REGION") || strings.Contains(resource, "BUCKET") ||
+			if resource != "*" && (strings.Contains(resource, "REGION") ||
+				strings.Contains(resource, "BUCKET") ||
 				!strings.HasPrefix(resource, "acs:")) {
 				t.Errorf("the resource %s", resource)
 			}
@@ -377,8 +399,10 @@ func TestOperatorPolicy(t *testing.T) {
 			}
 		}
 	}
-	for _, never := range []string{"ecs:StopInstance", "ecs:StartInstance", "ecs:DeleteInstance", "ros:CreateStack",
-		"ros:DeleteStack", "ram:CreatePolicy", "ram:AttachPolicyToRole", "fc:DeleteFunction", "ots:DeleteRow"} {
+	for _, never := range []string{"ecs:StopInstance", "ecs:StartInstance", "ecs:DeleteInstance",
+		"ros:CreateStack",
+		"ros:DeleteStack", "ram:CreatePolicy", "ram:AttachPolicyToRole", "fc:DeleteFunction",
+		"ots:DeleteRow"} {
 		if slices.Contains(actions, never) {
 			t.Errorf("an operator may %s", never)
 		}
@@ -388,7 +412,8 @@ func TestOperatorPolicy(t *testing.T) {
 	}
 	// What no flag says is left open.
 	open, _, _ := command(os.Environ(), "package", "--operator-policy")
-	if !strings.Contains(open, "acs:ros:*:*:stack/*") || !strings.Contains(open, "acs:oss:*:*:*/ecs-remedy-*") {
+	if !strings.Contains(open, "acs:ros:*:*:stack/*") || !strings.Contains(open,
+		"acs:oss:*:*:*/ecs-remedy-*") {
 		t.Errorf("without flags: %s", open)
 	}
 }

@@ -20,9 +20,10 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// shellWorld is a folder in which the lines of README.md and of the runbook can be run by a shell: the
-// command line is the one of this test binary, aliyun is a stub, ECS is simulated on a port, the
-// ledger is in a Redis that a function has written to, sleep takes no time, and go builds nothing.
+// shellWorld is a folder in which the lines of README.md and of the runbook can be run by a shell:
+// the command line is the one of this test binary, aliyun is a stub, ECS is simulated on a port,
+// the ledger is in a Redis that a function has written to, sleep takes no time, and go builds
+// nothing.
 type shellWorld struct {
 	folder string // what a clone of the repository looks like, as far as the lines need it
 	stub   string // what the stub of aliyun remembers
@@ -51,7 +52,8 @@ func newShellWorld(t *testing.T) *shellWorld {
 	}
 	t.Cleanup(stop)
 	w.ecs.Add(ecssim.Instance{ID: "i-bp1drill00000000hung",
-		Tags: map[string]string{"auto-restart": "true"}, Guest: ecssim.Guest{Agent: ecssim.AgentAlive}})
+		Tags:  map[string]string{"auto-restart": "true"},
+		Guest: ecssim.Guest{Agent: ecssim.AgentAlive}})
 
 	binary, err := exec.LookPath("remedy") // TestMain put it there
 	if err != nil {
@@ -91,7 +93,9 @@ func newShellWorld(t *testing.T) *shellWorld {
 		}
 	}
 	w.env = []string{
-		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + w.stub, "TZ=UTC",
+		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + w.stub,
+		"TZ=UTC",
+		"GORACE=atexit_sleep_ms=10", // a race-enabled command otherwise takes a second to end
 		aliyunFolder + "=" + w.stub, aliyunLedger + "=redis://" + w.redis,
 		"REMEDY_ECS_ENDPOINT=" + endpoint, "ALIBABA_CLOUD_REGION_ID=cn-hangzhou",
 		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + ecssim.DefaultKeyID,
@@ -102,8 +106,8 @@ func newShellWorld(t *testing.T) *shellWorld {
 	return w
 }
 
-// goStub stands for the go command: it builds a file of one word, if there is none, and tests nothing;
-// but a folder that it is to build must be there.
+// goStub stands for the go command: it builds a file of one word, if there is none, and tests
+// nothing; but a folder that it is to build must be there.
 func goStub(root string) string {
 	return `#!/bin/sh
 for word; do
@@ -131,7 +135,8 @@ exit 1
 // sign writes the function's sign of life, as its sweep does.
 func (w *shellWorld) sign(t *testing.T) {
 	t.Helper()
-	settings, err := config.Load([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=redis://" + w.redis})
+	settings, err := config.Load([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=redis://" +
+		w.redis})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +148,8 @@ func (w *shellWorld) sign(t *testing.T) {
 	l := ledger.New(store, settings.Policy, time.Now)
 	for _, write := range remedy.Tend(remedy.Reading[remedy.Fleet]{At: time.Now()},
 		remedy.Reading[remedy.Sign]{At: time.Now()}, settings.Policy, "0123456789ab", time.Now()) {
-		if done := l.Write(t.Context(), remedy.BookEnforce, "", write); done.Wrote != remedy.WroteDone {
+		if done := l.Write(t.Context(), remedy.BookEnforce, "",
+			write); done.Wrote != remedy.WroteDone {
 			t.Fatal(done.Wrote, done.Note)
 		}
 	}

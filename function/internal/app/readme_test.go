@@ -16,14 +16,16 @@ var update = flag.Bool("update", false, "rewrite the generated parts of README.m
 
 const readme = "../../../README.md"
 
-// TestREADME: what the README says of variables and events is what the code says. With -update it is made so.
+// TestREADME: what the README says of variables and events is what the code says. With -update it
+// is made so.
 func TestREADME(t *testing.T) {
 	text, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := string(text)
-	for name, part := range map[string]string{"variables": variablesTable(), "events": eventsTable()} {
+	for name, part := range map[string]string{"variables": variablesTable(),
+		"events": eventsTable()} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 		before, rest, found := strings.Cut(now, begin)
 		_, after, closed := strings.Cut(rest, end)
@@ -36,7 +38,8 @@ func TestREADME(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatal("README.md does not say what the code does: run go test ./function/internal/app -run README -update, and read the change")
+		t.Fatal("README.md does not say what the code does: run " +
+			"go test ./function/internal/app -run README -update, and read the change")
 	}
 	if err := os.WriteFile(readme, []byte(now), 0o644); err != nil {
 		t.Fatal(err)
@@ -47,13 +50,14 @@ func variablesTable() string {
 	var b strings.Builder
 	b.WriteString("| name | default | meaning |\n|---|---|---|\n")
 	for _, v := range config.Variables() {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", v.Name, strings.ReplaceAll(v.Default, "|", `\|`), strings.ReplaceAll(v.Meaning, "|", `\|`))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", v.Name, strings.ReplaceAll(v.Default, "|", `\|`),
+			strings.ReplaceAll(v.Meaning, "|", `\|`))
 	}
 	return b.String()
 }
 
-// eventsTable has a row for each event that is acted on. The others, which are never, stand in a row
-// for each family: what a name has before its first dot or, without one, its colon.
+// eventsTable has a row for each event that is acted on. The others, which are never, stand in a
+// row for each family: what a name has before its first dot or, without one, its colon.
 func eventsTable() string {
 	var b strings.Builder
 	b.WriteString("| product | event | acts on | why |\n|---|---|---|---|\n")
