@@ -241,6 +241,7 @@ func shellLines(t *testing.T, document string) []string {
 // TestREADMEShell runs every line of the README's sh blocks, each in a shell of its own, where an
 // incident has ended and, when it is to be closed, another one is open.
 func TestREADMEShell(t *testing.T) {
+	t.Parallel()
 	lines := shellLines(t, readDocument(t, readmeEnglish))
 	if len(lines) < 12 {
 		t.Fatalf("the README has %d shell lines: %q", len(lines), lines)

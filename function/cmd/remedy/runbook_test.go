@@ -67,8 +67,10 @@ func byStep(t *testing.T, steps []step, output string) map[string]string {
 // TestRunbook runs every step of the runbook, from the upload to the end, in every shell that is
 // here.
 func TestRunbook(t *testing.T) {
+	t.Parallel()
 	for _, shell := range shells(t) {
 		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
 			w := newShellWorld(t)
 			if err := os.WriteFile(filepath.Join(w.stub, "cloud.json"), []byte(
 				`{"objects": ["oss://my-code-bucket/ecs-remedy-aaaaaaaaaaaa.zip",
@@ -154,6 +156,7 @@ func TestRunbook(t *testing.T) {
 
 // TestRunbookWiring: what the steps make of a fleet, before anything is taken away again.
 func TestRunbookWiring(t *testing.T) {
+	t.Parallel()
 	w := newShellWorld(t)
 	flags := flagsOf(nil)
 	steps := flags.runbook(shellZip)[:9]
@@ -180,6 +183,7 @@ func TestRunbookWiring(t *testing.T) {
 
 // TestRunbookVariants: what the flags change, and what a stack that fails or is there already does.
 func TestRunbookVariants(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		set   func(*packageCommand)
@@ -204,6 +208,7 @@ func TestRunbookVariants(t *testing.T) {
 			nil, 4, "/topics/healer-alarms/message; the ledger is ", "ros GetStack"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			w := newShellWorld(t)
 			flags := flagsOf(tt.set)
 			steps := flags.runbook(shellZip)[:tt.steps]
@@ -228,6 +233,7 @@ func TestRunbookVariants(t *testing.T) {
 
 // TestRunbookAgain: where the stack is there, the same steps give it the new code.
 func TestRunbookAgain(t *testing.T) {
+	t.Parallel()
 	w := newShellWorld(t)
 	flags := flagsOf(nil)
 	steps := flags.runbook(shellZip)[:3]
