@@ -13,46 +13,61 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 )
 
-// packageCommand builds the function's zip and says how to deploy it. It talks to nobody.
+// packageCommand builds the function's zip and prints the runbook: every command from there to an
+// armed function and back. It talks to nobody.
 type packageCommand struct {
 	Output   string `default:"dist" placeholder:"DIR" help:"Folder that the zip is written to."`
-	Bucket   string `placeholder:"NAME" help:"OSS bucket in the stack's region that is to hold the zip."`
 	Region   string `placeholder:"ID" help:"Region of the stack, such as cn-hangzhou."`
-	Stack    string `default:"ecs-remedy" placeholder:"NAME" help:"Name of the stack."`
-	StackID  string `name:"stack-id" placeholder:"ID" help:"Id of the stack, as creating it answered."`
-	Function string `default:"ecs-remedy" placeholder:"NAME" help:"Name of the function: the template's FunctionName."`
-	Account  string `placeholder:"ID" help:"Id of the Alibaba Cloud account."`
-	Rule     string `placeholder:"ID" help:"Id of a metric alarm rule that is to reach the function."`
-	Instance string `placeholder:"ID" help:"An instance to opt in."`
+	Bucket   string `placeholder:"NAME" help:"OSS bucket in that region, for the zip."`
+	Stack    string `default:"ecs-remedy" placeholder:"NAME" help:"Stack's name (${default})."`
+	Function string `default:"ecs-remedy" placeholder:"NAME" help:"Function's name (${default})."`
+	Rule     string `placeholder:"ID" help:"A metric rule of yours to wire, instead of a new one."`
+	Instance string `placeholder:"ID" help:"First instance to watch (default: the first listed)."`
+	Contacts string `placeholder:"NAME" help:"Alert contact group of rules (default: the first)."`
+	Account  string `placeholder:"ID" help:"The account, for --operator-policy (default: any)."`
+	User     string `placeholder:"NAME" help:"RAM user who gets the operator's policy."`
+	Operator bool   `name:"operator-policy" help:"Print the operator's RAM policy, and no more."`
 	JSON     bool   `name:"json" help:"Print JSON."`
 }
 
+// Help says what the flags' own lines have no room for.
+func (packageCommand) Help() string {
+	return `The zip holds the function for Linux on x86-64, and its name carries its hash: the same
+source and the same Go give the same bytes. Then every step from there is printed as lines for a
+shell: uploading, creating the stack and waiting for it, testing the deployed chain, wiring rules
+and tags for one instance or hundreds, the doctor, arming, pausing, rolling back and uninstalling.
+Nothing is run, and nobody is asked.
+
+Flags are checked as template.yml checks its parameters. What is not given is a variable of the
+first step to fill in, or found out by a command.
+
+Examples:
+  remedy package --region cn-hangzhou --bucket my-code-bucket --user night-shift
+  remedy package --operator-policy --region cn-hangzhou --account 1234567890123456
+
+Exit status: 0 done, 1 the zip is too big, 2 wrong usage, or it cannot be built.`
+}
+
 const (
-	// handlerName is the file in the zip, which runtime go1 calls the handler (Function Compute help "Handlers in a Go
-	// runtime").
+	// handlerName is the file in the zip, which runtime go1 calls the handler (Function Compute
+	// help "Handlers in a Go runtime").
 	handlerName = "main"
-	// zipLimit keeps a cold start quick; the platform itself would take a hundred times as much from OSS.
-	zipLimit = 5_000_000 // bytes
+	// zipLimit keeps a cold start quick; the platform itself takes some eighty times as much from
+	// OSS.
+	zipLimit = 6_000_000 // bytes
 )
 
 // packaged is what the command prints with --json.
 type packaged struct {
-	Zip      string     `json:"zip"`    // path
-	Object   string     `json:"object"` // name of the zip, and its key in the bucket
-	Bytes    int        `json:"bytes"`  // of the zip
-	SHA256   string     `json:"sha256"` // of the zip, hexadecimal
-	Handler  string     `json:"handler"`
-	Commands []nextStep `json:"commands"`
-}
-
-// nextStep is a shell command on the way to an armed function.
-type nextStep struct {
-	Title   string `json:"title"`
-	Command string `json:"command"`
+	Zip      string `json:"zip"`    // path
+	Object   string `json:"object"` // name of the zip, and its key in the bucket
+	Bytes    int    `json:"bytes"`  // of the zip
+	SHA256   string `json:"sha256"` // of the zip, hexadecimal
+	Handler  string `json:"handler"`
+	Commands []step `json:"commands"`
 }
 
 // Run builds the zip, and fails with errNotWell if it is too big.
@@ -60,6 +75,12 @@ func (p *packageCommand) Run(c *console) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
+	}
+	if err := p.check(root); err != nil {
+		return err
+	}
+	if p.Operator {
+		return p.printPolicy(c)
 	}
 	binary, err := build(root, c)
 	if err != nil {
@@ -70,8 +91,9 @@ func (p *packageCommand) Run(c *console) error {
 		return err
 	}
 	if len(archive) >= zipLimit {
-		fmt.Fprintf(c.err, "error: the zip has %s, and must have less than %s\nhint: go tool nm -size -sort size BINARY "+
-			"shows what it consists of\n", megabytes(len(archive)), megabytes(zipLimit))
+		fmt.Fprintf(c.err, "error: the zip has %s, and must have less than %s\n"+
+			"hint: go tool nm -size -sort size BINARY shows what it consists of\n",
+			megabytes(len(archive)), megabytes(zipLimit))
 		return errNotWell
 	}
 	sum := sha256.Sum256(archive)
@@ -84,16 +106,24 @@ func (p *packageCommand) Run(c *console) error {
 	if err := os.WriteFile(done.Zip, archive, 0o644); err != nil {
 		return err
 	}
-	done.Commands = p.next(&done, templatePath(root))
+	done.Commands = p.runbook(filepath.ToSlash(fromRoot(root, done.Zip)))
 	if p.JSON {
 		return printJSON(c, done)
 	}
-	fmt.Fprintf(c.out, "%s  %s (limit %s)\n\n", done.Zip, megabytes(done.Bytes), megabytes(zipLimit))
-	fmt.Fprintln(c.out, "Next, in this order. Fill in what is in <ANGLE BRACKETS>, or give the flags of the same names.")
-	for i, step := range done.Commands {
-		fmt.Fprintf(c.out, "\n# %d. %s\n%s\n", i+1, step.Title, step.Command)
+	_, err = fmt.Fprintf(c.out, "%s  %s (limit %s)\n\n%s", done.Zip, megabytes(done.Bytes),
+		megabytes(zipLimit), printed(done.Commands))
+	return err
+}
+
+// fromRoot is a path as seen from the folder of the sources, in which the runbook's commands are
+// run.
+func fromRoot(root, path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		if relative, err := filepath.Rel(root, whole); err == nil {
+			return relative
+		}
 	}
-	return nil
+	return path
 }
 
 func megabytes(n int) string { return fmt.Sprintf("%.2f MB", float64(n)/1e6) }
@@ -119,23 +149,13 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// templatePath is template.yml as seen from the working directory.
-func templatePath(root string) string {
-	path := filepath.Join(root, "template.yml")
-	if wd, err := os.Getwd(); err == nil {
-		if relative, err := filepath.Rel(wd, path); err == nil {
-			return relative
-		}
-	}
-	return path
-}
-
-// build compiles the function for Function Compute and returns the binary. Nothing of the machine, the folder or the time
-// goes into it, so that the same source and the same Go give the same bytes.
+// build compiles the function for Function Compute and returns the binary. Nothing of the machine,
+// the folder or the time goes into it, so that the same source and the same Go give the same bytes.
 func build(root string, c *console) ([]byte, error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		return nil, hinted{errors.New("the go tool is not in PATH"), "install Go, as go.mod asks for: https://go.dev/dl"}
+		return nil, hinted{errors.New("the go tool is not in PATH"),
+			"install Go, as go.mod asks for: https://go.dev/dl"}
 	}
 	folder, err := os.MkdirTemp("", "ecs-remedy-")
 	if err != nil {
@@ -144,28 +164,32 @@ func build(root string, c *console) ([]byte, error) {
 	defer os.RemoveAll(folder)
 	output := filepath.Join(folder, handlerName)
 	fmt.Fprintln(c.err, "building ./function for linux/amd64")
-	compile := exec.Command(tool, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=",
-		"-o", output, "./function")
+	compile := exec.Command(tool, "build", "-trimpath", "-buildvcs=false",
+		"-ldflags=-s -w -buildid=", "-o", output, "./function")
 	compile.Dir = root
 	compile.Stdout, compile.Stderr = c.err, c.err
-	// The last entry of a name counts. The operator's own GOFLAGS and workspace would change the bytes.
+	// The last entry of a name counts. The operator's own GOFLAGS and workspace would change the
+	// bytes.
 	compile.Env = append(c.environ[:len(c.environ):len(c.environ)],
-		"CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1", "GOFLAGS=-mod=readonly", "GOWORK=off", "PWD="+root)
+		"CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOAMD64=v1", "GOFLAGS=-mod=readonly",
+		"GOWORK=off", "PWD="+root)
 	if err := compile.Run(); err != nil {
-		return nil, hinted{fmt.Errorf("go build: %w", err), "what go said is above; go vet ./... says more"}
+		return nil, hinted{fmt.Errorf("go build: %w", err),
+			"what go said is above; go vet ./... says more"}
 	}
 	return os.ReadFile(output)
 }
 
-// archived returns the zip with the binary as its only entry. Its time is fixed, and it is executable, which a zip made on
-// Windows would not say.
+// archived returns the zip with the binary as its only entry. Its time is fixed, and it is
+// executable, which a zip made on Windows would not say.
 func archived(binary []byte) ([]byte, error) {
 	var text bytes.Buffer
 	w := zip.NewWriter(&text)
 	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
 		return flate.NewWriter(out, flate.BestCompression)
 	})
-	header := &zip.FileHeader{Name: handlerName, Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
+	header := &zip.FileHeader{Name: handlerName, Method: zip.Deflate,
+		Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
 	header.SetMode(0o755)
 	entry, err := w.CreateHeader(header)
 	if err != nil {
@@ -178,68 +202,4 @@ func archived(binary []byte) ([]byte, error) {
 		return nil, err
 	}
 	return text.Bytes(), nil
-}
-
-// next lists the commands from the zip to an armed function. Their options are those of the API documents of the same
-// names (ROS CreateStack and UpdateStack, CloudMonitor PutMetricRuleTargets, ECS TagResources).
-func (p *packageCommand) next(done *packaged, template string) []nextStep {
-	region, bucket := given(p.Region, "REGION"), given(p.Bucket, "BUCKET")
-	stackID, instance := given(p.StackID, "STACK-ID"), given(p.Instance, "INSTANCE")
-	topic := "acs:mns:" + region + ":" + given(p.Account, "ACCOUNT") + ":/topics/" + p.Function + "-alarms/message"
-	body := `--TemplateBody "$(cat ` + shellWord(template) + `)"`
-	update := func(key, value string) string {
-		return shell("aliyun", "ros", "UpdateStack", "--RegionId", region, "--StackId", stackID) + " " + body + " " +
-			shell("--UsePreviousParameters", "true", "--Parameters.1.ParameterKey", key, "--Parameters.1.ParameterValue", value)
-	}
-	create := []string{"--Parameters.1.ParameterKey", "CodeBucket", "--Parameters.1.ParameterValue", bucket,
-		"--Parameters.2.ParameterKey", "CodeObject", "--Parameters.2.ParameterValue", done.Object}
-	if p.Function != "ecs-remedy" { // the template's default
-		create = append(create, "--Parameters.3.ParameterKey", "FunctionName", "--Parameters.3.ParameterValue", p.Function)
-	}
-	return []nextStep{
-		{"Upload the zip. The bucket must be in the stack's region.",
-			shell("aliyun", "oss", "cp", filepath.ToSlash(done.Zip), "oss://"+bucket+"/"+done.Object,
-				"--endpoint", "oss-"+region+".aliyuncs.com")},
-		{"Create the stack. It only observes. The answer has the stack's id.",
-			shell("aliyun", "ros", "CreateStack", "--RegionId", region, "--StackName", p.Stack) + " " + body + " " +
-				shell(create...)},
-		{"Or, if there is a stack already: update its code.", update("CodeObject", done.Object)},
-		{"Wire a metric alarm rule to the function. The events that it acts on are wired already.",
-			shell("aliyun", "cms", "PutMetricRuleTargets", "--RuleId", given(p.Rule, "RULE"), "--Targets.1.Id", "1",
-				"--Targets.1.Level", "CRITICAL", "--Targets.1.Arn", topic)},
-		{"Opt an instance in: graceful never forces, true allows the whole ladder.",
-			shell("aliyun", "ecs", "TagResources", "--RegionId", region, "--ResourceType", "instance", "--ResourceId.1", instance,
-				"--Tag.1.Key", "auto-restart", "--Tag.1.Value", "graceful")},
-		{"See what each instance would get, and what is missing. It asks with your own credentials, and changes nothing.",
-			"REMEDY_MODE=enforce REMEDY_LEDGER=" + shell("<OUTPUT OwnLedgerUrl OF THE STACK>") + " " +
-				shell("go", "run", "./function/cmd/remedy", "doctor", "--region", region)},
-		{"Arm it, when the audit lines of observe mode have convinced you.", update("Mode", "enforce")},
-	}
-}
-
-// given is a flag's value, or a placeholder. A placeholder ends up in quotes, so that a shell takes it for no redirection.
-func given(value, placeholder string) string {
-	if value == "" {
-		return "<" + placeholder + ">"
-	}
-	return value
-}
-
-// shell is a POSIX shell command with these words.
-func shell(words ...string) string {
-	said := make([]string, len(words))
-	for i, word := range words {
-		said[i] = shellWord(word)
-	}
-	return strings.Join(said, " ")
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
-// shellWord is a word as a POSIX shell reads it back.
-func shellWord(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -28,8 +28,9 @@ func sourceCopy(t *testing.T, into string) {
 	if err := os.MkdirAll(into, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"go.mod", "go.sum", "events", "function"} {
-		err := filepath.WalkDir(filepath.Join(root, name), func(path string, entry fs.DirEntry, err error) error {
+	for _, name := range []string{"go.mod", "go.sum", "template.yml", "events", "function"} {
+		err := filepath.WalkDir(filepath.Join(root, name), func(path string, entry fs.DirEntry,
+			err error) error {
 			if err != nil {
 				return err
 			}
@@ -63,7 +64,8 @@ func packageIn(t *testing.T, folder string, flags ...string) (packaged, []byte) 
 	t.Helper()
 	t.Chdir(folder)
 	var out, stderr bytes.Buffer
-	status := run(append([]string{"package", "--json"}, flags...), &console{out: &out, err: &stderr, environ: os.Environ()})
+	status := run(append([]string{"package", "--json"}, flags...), &console{out: &out, err: &stderr,
+		environ: os.Environ()})
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, stderr.String())
 	}
@@ -78,15 +80,18 @@ func packageIn(t *testing.T, folder string, flags ...string) (packaged, []byte) 
 	return said, text
 }
 
-// TestPackage builds twice, from two copies of the sources in two folders, and starts what it built.
+// TestPackage builds twice, from two copies of the sources in two folders, and starts what it
+// built.
 func TestPackage(t *testing.T) {
 	first, second := t.TempDir(), filepath.Join(t.TempDir(), "a folder", "elsewhere")
 	sourceCopy(t, first)
 	sourceCopy(t, second)
 	said, archive := packageIn(t, first)
-	again, archiveAgain := packageIn(t, filepath.Join(second, "function"), "--output", filepath.Join(t.TempDir(), "out"))
+	again, archiveAgain := packageIn(t, filepath.Join(second, "function"), "--output",
+		filepath.Join(t.TempDir(), "out"))
 
-	if !bytes.Equal(archive, archiveAgain) || said.Object != again.Object || said.SHA256 != again.SHA256 {
+	if !bytes.Equal(archive, archiveAgain) || said.Object != again.Object ||
+		said.SHA256 != again.SHA256 {
 		t.Errorf("two builds of one source differ: %d bytes as %s, %d bytes as %s",
 			len(archive), said.Object, len(archiveAgain), again.Object)
 	}
@@ -94,14 +99,16 @@ func TestPackage(t *testing.T) {
 		t.Errorf("the zip is %s, want %s", said.Zip, want)
 	}
 	if said.Bytes != len(archive) || said.Bytes >= zipLimit {
-		t.Errorf("said %d bytes, the zip has %d, the limit is %d", said.Bytes, len(archive), zipLimit)
+		t.Errorf("said %d bytes, the zip has %d, the limit is %d", said.Bytes, len(archive),
+			zipLimit)
 	}
 	opened, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(opened.File) != 1 || opened.File[0].Name != said.Handler {
-		t.Fatalf("the zip holds %d files, want the handler %s alone", len(opened.File), said.Handler)
+		t.Fatalf("the zip holds %d files, want the handler %s alone", len(opened.File),
+			said.Handler)
 	}
 	entry := opened.File[0]
 	if mode := entry.Mode(); mode != 0o755 {
@@ -125,7 +132,8 @@ func TestPackage(t *testing.T) {
 	}
 	for _, tt := range []struct{ sample, verdict, reason string }{
 		{"metric-mns-resolved.json", "ignored", "resolved"},
-		{"system-event-agent-stopped.json", "refused", "stale-alarm"}, // a firing alarm, from years ago
+		{"system-event-agent-stopped.json", "refused", "stale-alarm"},
+		// a firing alarm, from years ago
 	} {
 		payload, err := os.ReadFile(filepath.Join(first, "events", "samples", tt.sample))
 		if err != nil {
@@ -143,7 +151,8 @@ func TestPackage(t *testing.T) {
 			t.Fatalf("%s: the packaged function answered %s (%v)", tt.sample, answer.Body, err)
 		}
 		if got := response.Results[0]; got.Verdict != tt.verdict || got.Reason != tt.reason {
-			t.Errorf("%s: %s/%s, want %s/%s", tt.sample, got.Verdict, got.Reason, tt.verdict, tt.reason)
+			t.Errorf("%s: %s/%s, want %s/%s", tt.sample, got.Verdict, got.Reason, tt.verdict,
+				tt.reason)
 		}
 	}
 }
@@ -164,54 +173,6 @@ func unpack(t *testing.T, entry *zip.File, path string) {
 	}
 }
 
-// TestPackageCommands checks the commands that follow the zip, read back by a shell.
-func TestPackageCommands(t *testing.T) {
-	zipped := &packaged{Zip: "dist/ecs-remedy-0123456789ab.zip", Object: "ecs-remedy-0123456789ab.zip"}
-	for _, tt := range []struct {
-		name  string
-		flags packageCommand
-		want  []string // a part of each command
-	}{
-		{"everything given", packageCommand{Bucket: "code", Region: "cn-hangzhou", Stack: "remedy", StackID: "4a6c",
-			Function: "healer", Account: "1234", Rule: "cpu rule's", Instance: "i-bp1"}, []string{
-			"oss://code/ecs-remedy-0123456789ab.zip --endpoint oss-cn-hangzhou.aliyuncs.com",
-			`--StackName remedy --TemplateBody "$(cat template.yml)" --Parameters.1.ParameterKey CodeBucket ` +
-				`--Parameters.1.ParameterValue code --Parameters.2.ParameterKey CodeObject ` +
-				`--Parameters.2.ParameterValue ecs-remedy-0123456789ab.zip --Parameters.3.ParameterKey FunctionName ` +
-				`--Parameters.3.ParameterValue healer`,
-			"--UsePreviousParameters true --Parameters.1.ParameterKey CodeObject",
-			`--RuleId 'cpu rule'\''s' --Targets.1.Id 1 --Targets.1.Level CRITICAL ` +
-				`--Targets.1.Arn acs:mns:cn-hangzhou:1234:/topics/healer-alarms/message`,
-			"--ResourceId.1 i-bp1 --Tag.1.Key auto-restart --Tag.1.Value graceful",
-			"go run ./function/cmd/remedy doctor --region cn-hangzhou",
-			"--Parameters.1.ParameterKey Mode --Parameters.1.ParameterValue enforce",
-		}},
-		{"nothing given: quoted placeholders, which a shell does not take for redirections",
-			packageCommand{Stack: "ecs-remedy", Function: "ecs-remedy"}, []string{
-				"'oss://<BUCKET>/ecs-remedy-0123456789ab.zip' --endpoint 'oss-<REGION>.aliyuncs.com'",
-				"--RegionId '<REGION>' --StackName ecs-remedy",
-				"--StackId '<STACK-ID>'",
-				"--RuleId '<RULE>' --Targets.1.Id 1 --Targets.1.Level CRITICAL " +
-					"--Targets.1.Arn 'acs:mns:<REGION>:<ACCOUNT>:/topics/ecs-remedy-alarms/message'",
-				"--ResourceId.1 '<INSTANCE>'",
-				"doctor --region '<REGION>'",
-				"--StackId '<STACK-ID>'",
-			}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			steps := tt.flags.next(zipped, "template.yml")
-			if len(steps) != len(tt.want) {
-				t.Fatalf("%d commands, want %d", len(steps), len(tt.want))
-			}
-			for i, want := range tt.want {
-				if !strings.Contains(steps[i].Command, want) {
-					t.Errorf("%s\ngot  %s\nwant %s", steps[i].Title, steps[i].Command, want)
-				}
-			}
-		})
-	}
-}
-
 // TestShellWord has a shell read back what was written for it.
 func TestShellWord(t *testing.T) {
 	sh, err := exec.LookPath("sh")
@@ -219,7 +180,8 @@ func TestShellWord(t *testing.T) {
 		t.Skip("no POSIX shell")
 	}
 	for _, word := range []string{
-		"plain-1.0_x/y:z", "", "two words", "it's", "$HOME", "`id`", "<BUCKET>", "a;b", `\`, "*", "~", "#x", "!x",
+		"plain-1.0_x/y:z", "", "two words", "it's", "$HOME", "`id`", "<BUCKET>", "a;b", `\`, "*",
+		"~", "#x", "!x",
 	} {
 		got, err := exec.Command(sh, "-c", "printf %s "+shellWord(word)).Output()
 		if err != nil || string(got) != word {
@@ -234,22 +196,27 @@ func TestPackageProblems(t *testing.T) {
 		name, want string
 		prepare    func(t *testing.T)
 	}{
-		{"outside the sources", "is not within the sources of ecs-remedy\nhint: cd to the clone", func(t *testing.T) {
-			t.Chdir(t.TempDir())
-		}},
-		{"in another module", "is not within the sources of ecs-remedy\nhint: cd to the clone", func(t *testing.T) {
-			folder := t.TempDir()
-			if err := os.WriteFile(filepath.Join(folder, "go.mod"), []byte("module ecs-remedy-too\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			t.Chdir(folder)
-		}},
-		{"without go", "the go tool is not in PATH\nhint: install Go", func(t *testing.T) { t.Setenv("PATH", t.TempDir()) }},
+		{"outside the sources", "is not within the sources of ecs-remedy\nhint: cd to the clone",
+			func(t *testing.T) {
+				t.Chdir(t.TempDir())
+			}},
+		{"in another module", "is not within the sources of ecs-remedy\nhint: cd to the clone",
+			func(t *testing.T) {
+				folder := t.TempDir()
+				if err := os.WriteFile(filepath.Join(folder, "go.mod"),
+					[]byte("module ecs-remedy-too\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				t.Chdir(folder)
+			}},
+		{"without go", "the go tool is not in PATH\nhint: install Go",
+			func(t *testing.T) { t.Setenv("PATH", t.TempDir()) }},
 		{"a source that does not compile", "go build: exit status 1\nhint: ", func(t *testing.T) {
 			folder := t.TempDir()
 			sourceCopy(t, folder)
 			broken := filepath.Join(folder, "function", "broken.go")
-			if err := os.WriteFile(broken, []byte("package main\nvar x int = true\n"), 0o644); err != nil {
+			if err := os.WriteFile(broken, []byte("package main\nvar x int = true\n"),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 			t.Chdir(folder)
@@ -258,9 +225,11 @@ func TestPackageProblems(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.prepare(t)
 			var out, stderr bytes.Buffer
-			status := run([]string{"package", "--output", t.TempDir()}, &console{out: &out, err: &stderr, environ: os.Environ()})
+			status := run([]string{"package", "--output", t.TempDir()}, &console{out: &out,
+				err: &stderr, environ: os.Environ()})
 			if status != 2 || out.Len() > 0 || !strings.Contains(stderr.String(), tt.want) {
-				t.Errorf("status %d, stdout %q, stderr %q; want 2, nothing, and %q", status, out.String(), stderr.String(), tt.want)
+				t.Errorf("status %d, stdout %q, stderr %q; want 2, nothing, and %q", status,
+					out.String(), stderr.String(), tt.want)
 			}
 		})
 	}
