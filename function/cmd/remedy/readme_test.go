@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/drill"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 )
@@ -247,12 +248,12 @@ func TestREADMEShell(t *testing.T) {
 		t.Fatalf("the README has %d shell lines: %q", len(lines), lines)
 	}
 	w := newShellWorld(t)
-	alarm, err := defaultAlarm(time.Now())
+	alarm, err := drill.Default(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(w.folder, "alarm.json")
-	if err := os.WriteFile(file, alarm.payload, 0o644); err != nil {
+	if err := os.WriteFile(file, alarm.Payload, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	stack := `{"status": "CREATE_COMPLETE", "stackName": "ecs-remedy"}`

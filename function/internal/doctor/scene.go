@@ -19,6 +19,13 @@ type Scene struct {
 	instances func(now time.Time) []ecssim.Instance  // Tags[""] stands for the tag that opts in
 	change    func(world *ecssim.World)              // what else is wrong; nil: nothing
 	life      func(sign *remedy.Sign, now time.Time) // changes what the ledger tells; nil: nothing
+	policy    *ecssim.Policy                         // of the credentials; nil: they may do anything
+}
+
+// Under is the scene as credentials with the policy see it.
+func (s Scene) Under(policy ecssim.Policy) *Scene {
+	s.policy = &policy
+	return &s
 }
 
 // SceneRegion is where a scene is looked at.
@@ -199,6 +206,9 @@ func (s *Scene) play(tag string) (app.Credentials, app.Seams) {
 	clock := ecssim.NewVirtual(time.Now())
 	world := ecssim.New(clock)
 	world.SetKey(s.key)
+	if s.policy != nil {
+		world.Authorize(*s.policy)
+	}
 	if s.change != nil {
 		s.change(world)
 	}
