@@ -17,9 +17,9 @@ import (
 )
 
 type drillCommand struct {
-	Files   []string `arg:"" optional:"" name:"file" help:"Alarms: files, - for standard input, or names of samples."`
-	Guest   string   `default:"ignores-graceful" placeholder:"NAME" help:"How the simulated guests behave (${default})."`
-	Fault   []string `placeholder:"NAME" sep:"none" help:"Something that goes wrong on the way; may be repeated."`
+	Files   []string `arg:"" predictor:"alarm" optional:"" name:"file" help:"Alarms: files, - for standard input, or names of samples."`
+	Guest   string   `default:"ignores-graceful" predictor:"guest" placeholder:"NAME" help:"How the simulated guests behave (${default})."`
+	Fault   []string `predictor:"fault" placeholder:"NAME" sep:"none" help:"Something that goes wrong on the way; may be repeated."`
 	Mode    string   `enum:"enforce,observe,off" default:"enforce" placeholder:"MODE" help:"In place of REMEDY_MODE (${default})."`
 	Ledger  string   `default:"mem:" placeholder:"URL" help:"In place of REMEDY_LEDGER (${default}, gone after each file)."`
 	Account string   `placeholder:"ID" help:"The account that the function works for (the alarm's own)."`

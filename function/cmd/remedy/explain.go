@@ -17,9 +17,9 @@ import (
 )
 
 type explainCommand struct {
-	File    string   `arg:"" name:"file" help:"An alarm: a file, - for standard input, or the name of a sample."`
-	Guest   string   `placeholder:"NAME" help:"How the simulated guests behave (ignores-graceful)."`
-	Fault   []string `placeholder:"NAME" sep:"none" help:"Something that goes wrong on the way; may be repeated."`
+	File    string   `arg:"" predictor:"alarm" name:"file" help:"An alarm: a file, - for standard input, or the name of a sample."`
+	Guest   string   `predictor:"guest" placeholder:"NAME" help:"How the simulated guests behave (ignores-graceful)."`
+	Fault   []string `predictor:"fault" placeholder:"NAME" sep:"none" help:"Something that goes wrong on the way; may be repeated."`
 	Mode    *string  `enum:"enforce,observe,off" placeholder:"MODE" help:"In place of REMEDY_MODE (enforce)."`
 	Ledger  string   `placeholder:"URL" help:"In place of REMEDY_LEDGER (mem:). It is read, never written."`
 	Live    bool     `help:"Ask the real account, reads only, instead of a simulated one."`

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/config"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 )
@@ -21,33 +23,48 @@ type incidentsCommand struct {
 // Help says what the flags' own lines have no room for.
 func (incidentsCommand) Help() string {
 	return `What the ledger holds: a pause, the incidents that are open, the alarms that wait for one of them to end, the
-instances that cool down or have spent their incidents, and how the recent ones ended. Nothing is changed.
+instances that cool down or have spent their incidents, and how the recent ones ended. Nothing is changed. Where mode enforce
+has no records at all, those of mode observe are shown, unless --mode says whose.
 
 How long a cool-down lasts, and how many incidents an instance may have, is taken from the REMEDY_* variables of this
-environment: give it those of the function.`
+environment: give it those of the function.
+` + ledgerHelp + `
+Examples:
+
+    remedy incidents
+    remedy incidents --ledger redis://HOST:6379 --json
+
+Exit status: 0, whatever the ledger holds; 2 for wrong usage, or a ledger that cannot be reached.`
 }
 
 // overview is what the ledger holds, in the form of --json. Lists are never null.
 type overview struct {
-	Ledger      string           `json:"ledger"`
-	Mode        remedy.Mode      `json:"mode"` // whose records
-	At          time.Time        `json:"at"`
-	Paused      *remedy.Pause    `json:"paused"` // null: not paused
+	Function *signOfLife   `json:"function"` // null: no function ever wrote to this ledger
+	Ledger   string        `json:"ledger"`
+	Mode     remedy.Mode   `json:"mode"` // whose records
+	At       time.Time     `json:"at"`
+	Paused   *remedy.Pause `json:"paused"` // null: not paused
+	// FleetLost: the record that a pause stands in was lost, and nothing opens until remedy resume.
+	FleetLost   bool             `json:"fleetLost"`
 	Open        []openIncident   `json:"open"`
 	Waiting     []waitingAlarm   `json:"waiting"` // in the order in which they get their turn
 	CoolingDown []coolingDown    `json:"coolingDown"`
 	Spent       []spentIncidents `json:"spent"`
 	Recent      []endedIncident  `json:"recent"` // newest first
 	Unreadable  []badRecord      `json:"unreadable"`
+
+	instead bool // of mode enforce's records, of which there are none
 }
 
 type openIncident struct {
-	Incident   string               `json:"incident"`
-	InstanceID string               `json:"instanceId"`
-	Region     string               `json:"region"`
-	Alarm      string               `json:"alarm"`
-	OpenedAt   time.Time            `json:"openedAt"`
-	Owner      string               `json:"owner"` // alive, released, lease-over, opening, void, unknown, lost, or none: a slot that nobody uses
+	Incident   string    `json:"incident"`
+	InstanceID string    `json:"instanceId"`
+	Region     string    `json:"region"`
+	Alarm      string    `json:"alarm"`
+	OpenedAt   time.Time `json:"openedAt"`
+	// Owner is alive, released, lease-over, opening, void, unknown, lost, or none: a slot that nobody
+	// uses.
+	Owner      string               `json:"owner"`
 	LeaseUntil time.Time            `json:"leaseUntil,omitzero"`
 	Attempts   []remedy.AttemptView `json:"attempts"`
 
@@ -101,13 +118,10 @@ func (i *incidentsCommand) Run(c *console) error {
 		return err
 	}
 	defer books.Store.Close() // nothing was written
-	book, mode := i.book(c, books)
-	seen, err := book.Look(context.Background())
+	o, err := i.overview(c, books, settings)
 	if err != nil {
 		return err
 	}
-	o := newOverview(seen, settings.Policy)
-	o.Ledger, o.Mode = settings.Ledger.Name, mode
 	if i.JSON {
 		return printJSON(c, o)
 	}
@@ -116,11 +130,46 @@ func (i *incidentsCommand) Run(c *console) error {
 	return p.err
 }
 
-// newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made fit for a terminal here,
-// for both forms of output.
-func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
-	o := overview{At: seen.At, Open: []openIncident{}, Waiting: []waitingAlarm{}, CoolingDown: []coolingDown{},
-		Spent: []spentIncidents{}, Recent: []endedIncident{}, Unreadable: []badRecord{}}
+// overview looks at the records of a mode. Where nobody said of which, and those of mode enforce are
+// empty, it is those of mode observe, if there are any.
+func (i *incidentsCommand) overview(c *console, books app.Books, settings config.Config) (
+	overview, error) {
+	ctx := context.Background()
+	book, mode := i.book(c, books)
+	sign, err := lifeIn(ctx, books, c.now())
+	if err != nil {
+		return overview{}, err
+	}
+	seen, err := book.Look(ctx)
+	if err != nil {
+		return overview{}, err
+	}
+	o := newOverview(seen, sign, settings.Policy)
+	if i.Mode == nil && mode == remedy.ModeEnforce && o.empty() {
+		if seen, err = books.Observe.Look(ctx); err != nil {
+			return overview{}, err
+		}
+		if other := newOverview(seen, sign, settings.Policy); !other.empty() {
+			o, mode = other, remedy.ModeObserve
+			o.instead = true
+		}
+	}
+	o.Ledger, o.Mode = settings.Ledger.Name, mode
+	return o, nil
+}
+
+// empty reports whether there is no record of any instance.
+func (o *overview) empty() bool {
+	return len(o.Open)+len(o.Waiting)+len(o.Recent)+len(o.Unreadable) == 0
+}
+
+// newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made fit
+// for a terminal here, for both forms of output.
+func newOverview(seen ledger.Overview, sign *signOfLife, policy remedy.Policy) overview {
+	o := overview{Function: sign, At: seen.At, Open: []openIncident{}, Waiting: []waitingAlarm{},
+		CoolingDown: []coolingDown{}, Spent: []spentIncidents{}, Recent: []endedIncident{},
+		Unreadable: []badRecord{}}
+	o.FleetLost = !seen.Fleet.Lost.IsZero() || seen.Fleet.Revision == 0 && sign != nil
 	if pause := seen.Fleet.Paused; pause.On(seen.At) {
 		pause.Reason = plain(pause.Reason)
 		o.Paused = &pause
@@ -136,9 +185,10 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 		record := &reading.Value
 		if open := record.Open; open != nil {
 			shown[open.ID] = true
-			o.Open = append(o.Open, openIncident{Incident: plain(open.ID), InstanceID: id, Region: plain(open.Region),
-				Alarm: plain(open.Alarm.Name), OpenedAt: open.OpenedAt, Owner: owner(open, policy, seen.At),
-				LeaseUntil: open.LeaseUntil, Attempts: views(open.Attempts), attempts: open.Attempts})
+			o.Open = append(o.Open, openIncident{Incident: plain(open.ID), InstanceID: id,
+				Region: plain(open.Region), Alarm: plain(open.Alarm.Name), OpenedAt: open.OpenedAt,
+				Owner: owner(open, policy, seen.At), LeaseUntil: open.LeaseUntil,
+				Attempts: views(open.Attempts), attempts: open.Attempts})
 		}
 		if until := record.LeftAloneUntil(policy); seen.At.Before(until) {
 			o.CoolingDown = append(o.CoolingDown, coolingDown{id, until})
@@ -151,8 +201,7 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 			if e.Void() {
 				continue
 			}
-			o.Recent = append(o.Recent, endedIncident{plain(e.ID), id, plain(e.Region), e.EndedAt, e.Verdict, e.Reason, e.Forgiven,
-				views(e.Attempts)})
+			o.Recent = append(o.Recent, newEnded(&e))
 		}
 	}
 	for _, slot := range seen.Fleet.Open {
@@ -171,9 +220,7 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 			OpenedAt: slot.OpenedAt, Owner: state, LeaseUntil: slot.LeaseUntil, Attempts: views(nil)})
 	}
 	for n := range seen.Fleet.Waiting {
-		w := &seen.Fleet.Waiting[n]
-		o.Waiting = append(o.Waiting, waitingAlarm{n + 1, plain(w.Instance), plain(w.Region), plain(w.Alarm.Name),
-			w.Alarm.Time, w.Since, w.ResolvedAt, w.Judged(policy, seen.At)})
+		o.Waiting = append(o.Waiting, newWaiting(n, &seen.Fleet.Waiting[n], policy, seen.At))
 	}
 	slices.SortFunc(o.Open, func(a, b openIncident) int {
 		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Incident, b.Incident))
@@ -182,6 +229,18 @@ func newOverview(seen ledger.Overview, policy remedy.Policy) overview {
 		return cmp.Or(b.EndedAt.Compare(a.EndedAt), cmp.Compare(a.Incident, b.Incident))
 	})
 	return o
+}
+
+func newEnded(e *remedy.Incident) endedIncident {
+	return endedIncident{plain(e.ID), plain(e.Instance), plain(e.Region), e.EndedAt,
+		remedy.Verdict(plain(string(e.Verdict))), remedy.Reason(plain(string(e.Reason))), e.Forgiven,
+		views(e.Attempts)}
+}
+
+// newWaiting is the nth alarm that waits, from 0.
+func newWaiting(n int, w *remedy.Waiter, policy remedy.Policy, now time.Time) waitingAlarm {
+	return waitingAlarm{n + 1, plain(w.Instance), plain(w.Region), plain(w.Alarm.Name), w.Alarm.Time,
+		w.Since, w.ResolvedAt, w.Judged(policy, now)}
 }
 
 // owner is how it stands with the incident's owner, as far as the lease tells.
@@ -202,8 +261,9 @@ func owner(open *remedy.Incident, policy remedy.Policy, now time.Time) string {
 func views(all []remedy.Attempt) []remedy.AttemptView {
 	views := make([]remedy.AttemptView, len(all))
 	for i, a := range all {
-		views[i] = remedy.AttemptView{N: a.N, Force: a.Force, At: a.ClaimedAt, RequestID: plain(a.RequestID),
-			Outcome: remedy.Outcome(plain(string(a.Outcome()))), Code: plain(a.Code)}
+		views[i] = remedy.AttemptView{N: a.N, Force: a.Force, At: a.ClaimedAt,
+			RequestID: plain(a.RequestID), Outcome: remedy.Outcome(plain(string(a.Outcome()))),
+			Code: plain(a.Code)}
 	}
 	return views
 }
@@ -212,11 +272,19 @@ func views(all []remedy.Attempt) []remedy.AttemptView {
 const mostEnded = 20
 
 func (o *overview) print(p *page, policy remedy.Policy) {
+	o.Function.print(p, o.Ledger, o.At)
 	p.text(bold, fmt.Sprintf("%s, records of mode %s, at %s", o.Ledger, o.Mode, local(o.At)))
+	if o.instead {
+		p.text(yellow, "OBSERVED only, nothing was rebooted: mode enforce has no records.")
+	}
 	p.gap()
-	if o.Paused != nil {
+	switch {
+	case o.FleetLost:
+		p.text(red, "THE FLEET'S RECORD WAS LOST, and with it perhaps a pause: no incident opens until "+
+			"remedy resume says that nothing is paused.")
+	case o.Paused != nil:
 		p.text(yellow, paused(*o.Paused))
-	} else {
+	default:
 		p.text(normal, "Not paused.")
 	}
 	open := make([][2]string, 0, len(o.Open))
@@ -236,8 +304,9 @@ func (o *overview) print(p *page, policy remedy.Policy) {
 	section(p, "Cooling down", cooling)
 	spent := make([][2]string, 0, len(o.Spent))
 	for _, i := range o.Spent {
-		spent = append(spent, [2]string{i.InstanceID, fmt.Sprintf("%d of %d within %s, until %s or remedy reset",
-			i.Incidents, i.Limit, policy.IncidentWindow, local(i.Until))})
+		spent = append(spent, [2]string{i.InstanceID, fmt.Sprintf(
+			"%d of %d within %s, until %s or remedy reset", i.Incidents, i.Limit, policy.IncidentWindow,
+			local(i.Until))})
 	}
 	section(p, "Incidents spent", spent)
 	ended := make([][2]string, 0, len(o.Recent))
@@ -264,14 +333,15 @@ func (o *overview) print(p *page, policy remedy.Policy) {
 // words is where an open incident stands.
 func (i *openIncident) words() string {
 	stand := map[string]string{
-		"alive":      "its owner is alive, with a lease until " + local(i.LeaseUntil),
-		"lease-over": "its owner's lease is over since " + local(i.LeaseUntil) + ", so the next sweep takes it up",
-		"released":   "its owner let go of it, and the next delivery or sweep takes it up",
-		"opening":    "it is being opened",
-		"void":       "it was opened and nothing was sent; the next sweep drops it",
-		"lost":       "the ledger has lost it; the next sweep ends it as failed/ledger-lost",
-		"unknown":    "its record cannot be read",
-		"none":       "a slot that nobody uses; the next sweep drops it",
+		"alive": "its owner is alive, with a lease until " + local(i.LeaseUntil),
+		"lease-over": "its owner's lease is over since " + local(i.LeaseUntil) +
+			", so the next sweep takes it up",
+		"released": "its owner let go of it, and the next delivery or sweep takes it up",
+		"opening":  "it is being opened",
+		"void":     "it was opened and nothing was sent; the next sweep drops it",
+		"lost":     "the ledger has lost it; the next sweep ends it as failed/ledger-lost",
+		"unknown":  "its record cannot be read",
+		"none":     "a slot that nobody uses; the next sweep drops it",
 	}[i.Owner]
 	if len(i.attempts) > 0 {
 		stand += ": " + attempts(i.attempts)
@@ -284,7 +354,8 @@ func (i *openIncident) words() string {
 
 // words is how long an alarm waits, and for what.
 func (w *waitingAlarm) words(policy remedy.Policy) string {
-	stand := fmt.Sprintf("number %d, since %s, for the alarm %s of %s", w.Place, local(w.Since), w.Alarm, local(w.AlarmTime))
+	stand := fmt.Sprintf("number %d, since %s, for the alarm %s of %s", w.Place, local(w.Since), w.Alarm,
+		local(w.AlarmTime))
 	switch {
 	case w.Judged:
 		stand += "; it has its turn now"

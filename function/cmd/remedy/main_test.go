@@ -2,19 +2,25 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"ecs-remedy/events"
+	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/handle"
 )
 
@@ -34,11 +40,12 @@ func TestSessions(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			redis := miniredis.RunT(t)
 			env.Setenv("REDIS", "redis://"+redis.Addr())
+			env.Setenv("REDISHOST", redis.Addr())
 			env.Setenv("GORACE", "atexit_sleep_ms=10") // a race-enabled command otherwise takes a second to end
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"json": validJSON, "timeless": timeless, "columns": withinColumns,
+			"json": validJSON, "timeless": timeless, "columns": withinColumns, "sweep": sweep,
 		},
 	})
 }
@@ -51,6 +58,26 @@ func validJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if text := ts.ReadFile(args[0]); !json.Valid([]byte(text)) {
 		ts.Fatalf("not one JSON document:\n%s", text)
 	}
+}
+
+// sweep lets a function of a mode sweep once, some time ago, with a ledger: sweep LEDGER MODE AGO.
+func sweep(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: sweep LEDGER MODE AGO")
+	}
+	ago, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	settings, err := config.Load([]string{"REMEDY_LEDGER=" + args[0], "REMEDY_MODE=" + args[1]})
+	ts.Check(err)
+	then := time.Now().Add(-ago)
+	function, err := app.New(settings, io.Discard, app.Seams{Clock: ecssim.NewVirtual(then)})
+	ts.Check(err)
+	invocation := app.Invocation{Account: "42", Region: "cn-hangzhou", Credentials: app.Credentials{
+		AccessKeyID: ecssim.DefaultKeyID, AccessKeySecret: ecssim.DefaultSecret}}
+	_, err = function.Invoke(context.Background(), invocation, fmt.Appendf(nil,
+		`{"triggerTime": %q, "triggerName": "sweep", "payload": ""}`, then.Format(time.RFC3339)))
+	ts.Check(err)
+	ts.Check(function.Close())
 }
 
 var realTime = regexp.MustCompile(`in \S+ of real time`)

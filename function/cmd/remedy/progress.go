@@ -41,7 +41,8 @@ func (p *progress) draw() {
 		return
 	}
 	full := p.done * width / p.all
-	fmt.Fprintf(p.out, "\r%s%s %d of %d instances", strings.Repeat("█", full), strings.Repeat("░", width-full), p.done, p.all)
+	fmt.Fprintf(p.out, "\r%s%s %d of %d instances", strings.Repeat("█", full),
+		strings.Repeat("░", width-full), p.done, p.all)
 }
 
 // end takes the bar away.
