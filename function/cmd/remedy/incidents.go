@@ -17,7 +17,9 @@ import (
 
 type incidentsCommand struct {
 	recordsFlags
-	JSON bool `name:"json" help:"Print one JSON document, and nothing else."`
+	Incident string `arg:"" optional:"" help:"An instance's id, or an incident's name INSTANCE/TIME: everything about that one."`
+	Watch    bool   `help:"Look again every two seconds, until nothing is under way any more."`
+	JSON     bool   `name:"json" help:"Print one JSON document, and nothing else."`
 }
 
 // Help says what the flags' own lines have no room for.
@@ -26,6 +28,10 @@ func (incidentsCommand) Help() string {
 instances that cool down or have spent their incidents, and how the recent ones ended. Nothing is changed. Where mode enforce
 has no records at all, those of mode observe are shown, unless --mode says whose.
 
+With an instance or an incident it is everything about that one: the alarm, each attempt with ECS's answer, what was seen,
+how it ended or what will happen next and when. Of an instance it is the open incident or else the last one, with the others
+beside it. --watch shows it anew until it has ended; with --json only its end.
+
 How long a cool-down lasts, and how many incidents an instance may have, is taken from the REMEDY_* variables of this
 environment: give it those of the function.
 ` + ledgerHelp + `
@@ -33,8 +39,11 @@ Examples:
 
     remedy incidents
     remedy incidents --ledger redis://HOST:6379 --json
+    remedy incidents i-bp1abcdefghijklmnopq --watch
+    remedy incidents i-bp1abcdefghijklmnopq/20261123T074201Z
 
-Exit status: 0, whatever the ledger holds; 2 for wrong usage, or a ledger that cannot be reached.`
+Exit status: 0, whatever the ledger holds. With --watch and an instance or incident: 0 restarted or observed, 1 it ended
+otherwise. 2 for wrong usage, an incident that the ledger does not hold, or a ledger that cannot be reached.`
 }
 
 // overview is what the ledger holds, in the form of --json. Lists are never null.
@@ -53,7 +62,8 @@ type overview struct {
 	Recent      []endedIncident  `json:"recent"` // newest first
 	Unreadable  []badRecord      `json:"unreadable"`
 
-	instead bool // of mode enforce's records, of which there are none
+	instead bool          // of mode enforce's records, of which there are none
+	policy  remedy.Policy // of this environment
 }
 
 type openIncident struct {
@@ -79,6 +89,7 @@ type waitingAlarm struct {
 	Alarm      string    `json:"alarm"`
 	AlarmTime  time.Time `json:"alarmTime"`
 	Since      time.Time `json:"since"`
+	OldFrom    time.Time `json:"oldFrom"`             // when it is too old to open an incident
 	ResolvedAt time.Time `json:"resolvedAt,omitzero"` // it is over, and its turn will say so
 	Judged     bool      `json:"judged"`              // it has its turn at this moment
 }
@@ -118,36 +129,32 @@ func (i *incidentsCommand) Run(c *console) error {
 		return err
 	}
 	defer books.Store.Close() // nothing was written
-	o, err := i.overview(c, books, settings)
-	if err != nil {
-		return err
-	}
-	if i.JSON {
-		return printJSON(c, o)
-	}
-	p := newPage(c)
-	o.print(p, settings.Policy)
-	return p.err
+	return i.show(c, func() (view, error) {
+		if i.Incident != "" {
+			return i.one(c, books, settings)
+		}
+		return i.overview(c, books, settings)
+	})
 }
 
 // overview looks at the records of a mode. Where nobody said of which, and those of mode enforce are
 // empty, it is those of mode observe, if there are any.
 func (i *incidentsCommand) overview(c *console, books app.Books, settings config.Config) (
-	overview, error) {
+	*overview, error) {
 	ctx := context.Background()
 	book, mode := i.book(c, books)
 	sign, err := lifeIn(ctx, books, c.now())
 	if err != nil {
-		return overview{}, err
+		return nil, err
 	}
 	seen, err := book.Look(ctx)
 	if err != nil {
-		return overview{}, err
+		return nil, err
 	}
 	o := newOverview(seen, sign, settings.Policy)
 	if i.Mode == nil && mode == remedy.ModeEnforce && o.empty() {
 		if seen, err = books.Observe.Look(ctx); err != nil {
-			return overview{}, err
+			return nil, err
 		}
 		if other := newOverview(seen, sign, settings.Policy); !other.empty() {
 			o, mode = other, remedy.ModeObserve
@@ -165,8 +172,8 @@ func (o *overview) empty() bool {
 
 // newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made fit
 // for a terminal here, for both forms of output.
-func newOverview(seen ledger.Overview, sign *signOfLife, policy remedy.Policy) overview {
-	o := overview{Function: sign, At: seen.At, Open: []openIncident{}, Waiting: []waitingAlarm{},
+func newOverview(seen ledger.Overview, sign *signOfLife, policy remedy.Policy) *overview {
+	o := &overview{policy: policy, Function: sign, At: seen.At, Open: []openIncident{}, Waiting: []waitingAlarm{},
 		CoolingDown: []coolingDown{}, Spent: []spentIncidents{}, Recent: []endedIncident{},
 		Unreadable: []badRecord{}}
 	o.FleetLost = !seen.Fleet.Lost.IsZero() || seen.Fleet.Revision == 0 && sign != nil
@@ -240,7 +247,7 @@ func newEnded(e *remedy.Incident) endedIncident {
 // newWaiting is the nth alarm that waits, from 0.
 func newWaiting(n int, w *remedy.Waiter, policy remedy.Policy, now time.Time) waitingAlarm {
 	return waitingAlarm{n + 1, plain(w.Instance), plain(w.Region), plain(w.Alarm.Name), w.Alarm.Time,
-		w.Since, w.ResolvedAt, w.Judged(policy, now)}
+		w.Since, w.Alarm.Time.Add(policy.AlarmMaxAge), w.ResolvedAt, w.Judged(policy, now)}
 }
 
 // owner is how it stands with the incident's owner, as far as the lease tells.
@@ -271,7 +278,17 @@ func views(all []remedy.Attempt) []remedy.AttemptView {
 // mostEnded is how many ended incidents a page lists.
 const mostEnded = 20
 
-func (o *overview) print(p *page, policy remedy.Policy) {
+// over reports whether nothing is under way and nothing waits.
+func (o *overview) over() bool { return len(o.Open)+len(o.Waiting) == 0 }
+
+// steady is the same without what changes from one second to the next.
+func (o *overview) steady() any {
+	same := *o
+	same.Function, same.At = nil, time.Time{}
+	return &same
+}
+
+func (o *overview) print(p *page) {
 	o.Function.print(p, o.Ledger, o.At)
 	p.text(bold, fmt.Sprintf("%s, records of mode %s, at %s", o.Ledger, o.Mode, local(o.At)))
 	if o.instead {
@@ -294,7 +311,7 @@ func (o *overview) print(p *page, policy remedy.Policy) {
 	section(p, "Open", open)
 	waiting := make([][2]string, 0, len(o.Waiting))
 	for _, w := range o.Waiting {
-		waiting = append(waiting, [2]string{w.InstanceID, w.words(policy)})
+		waiting = append(waiting, [2]string{w.InstanceID, w.words()})
 	}
 	section(p, "Waiting for a slot", waiting)
 	cooling := make([][2]string, 0, len(o.CoolingDown))
@@ -305,17 +322,13 @@ func (o *overview) print(p *page, policy remedy.Policy) {
 	spent := make([][2]string, 0, len(o.Spent))
 	for _, i := range o.Spent {
 		spent = append(spent, [2]string{i.InstanceID, fmt.Sprintf(
-			"%d of %d within %s, until %s or remedy reset", i.Incidents, i.Limit, policy.IncidentWindow,
+			"%d of %d within %s, until %s or remedy reset", i.Incidents, i.Limit, o.policy.IncidentWindow,
 			local(i.Until))})
 	}
 	section(p, "Incidents spent", spent)
 	ended := make([][2]string, 0, len(o.Recent))
 	for _, i := range o.Recent[:min(len(o.Recent), mostEnded)] {
-		words := string(i.Verdict) + "/" + string(i.Reason) + " at " + local(i.EndedAt)
-		if i.Reset {
-			words += ", reset"
-		}
-		ended = append(ended, [2]string{i.Incident, plain(words)})
+		ended = append(ended, [2]string{i.Incident, i.words()})
 	}
 	section(p, "Ended lately", ended)
 	if more := len(o.Recent) - mostEnded; more > 0 {
@@ -332,9 +345,21 @@ func (o *overview) print(p *page, policy remedy.Policy) {
 
 // words is where an open incident stands.
 func (i *openIncident) words() string {
-	stand := map[string]string{
-		"alive": "its owner is alive, with a lease until " + local(i.LeaseUntil),
-		"lease-over": "its owner's lease is over since " + local(i.LeaseUntil) +
+	words := stand(i.Owner, i.LeaseUntil)
+	if len(i.attempts) > 0 {
+		words += ": " + attempts(i.attempts)
+	}
+	if i.Region != "" {
+		words = i.Region + ", " + words
+	}
+	return words
+}
+
+// stand is how it stands with the owner of an open incident.
+func stand(owner string, lease time.Time) string {
+	return map[string]string{
+		"alive": "its owner is alive, with a lease until " + local(lease),
+		"lease-over": "its owner's lease is over since " + local(lease) +
 			", so the next sweep takes it up",
 		"released": "its owner let go of it, and the next delivery or sweep takes it up",
 		"opening":  "it is being opened",
@@ -342,18 +367,20 @@ func (i *openIncident) words() string {
 		"lost":     "the ledger has lost it; the next sweep ends it as failed/ledger-lost",
 		"unknown":  "its record cannot be read",
 		"none":     "a slot that nobody uses; the next sweep drops it",
-	}[i.Owner]
-	if len(i.attempts) > 0 {
-		stand += ": " + attempts(i.attempts)
+	}[owner]
+}
+
+// words is how an incident ended.
+func (e *endedIncident) words() string {
+	words := string(e.Verdict) + "/" + string(e.Reason) + " at " + local(e.EndedAt)
+	if e.Reset {
+		words += ", reset"
 	}
-	if i.Region != "" {
-		stand = i.Region + ", " + stand
-	}
-	return stand
+	return words
 }
 
 // words is how long an alarm waits, and for what.
-func (w *waitingAlarm) words(policy remedy.Policy) string {
+func (w *waitingAlarm) words() string {
 	stand := fmt.Sprintf("number %d, since %s, for the alarm %s of %s", w.Place, local(w.Since), w.Alarm,
 		local(w.AlarmTime))
 	switch {
@@ -362,7 +389,7 @@ func (w *waitingAlarm) words(policy remedy.Policy) string {
 	case !w.ResolvedAt.IsZero():
 		stand += "; resolved at " + local(w.ResolvedAt) + ", as the next sweep tells"
 	default:
-		stand += "; too old from " + local(w.AlarmTime.Add(policy.AlarmMaxAge)) + " on"
+		stand += "; too old from " + local(w.OldFrom) + " on"
 	}
 	if w.Region != "" {
 		stand = w.Region + ", " + stand

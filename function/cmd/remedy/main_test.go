@@ -46,6 +46,7 @@ func TestSessions(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"json": validJSON, "timeless": timeless, "columns": withinColumns, "sweep": sweep,
+			"alarm": alarm,
 		},
 	})
 }
@@ -78,6 +79,20 @@ func sweep(ts *testscript.TestScript, neg bool, args []string) {
 		`{"triggerTime": %q, "triggerName": "sweep", "payload": ""}`, then.Format(time.RFC3339)))
 	ts.Check(err)
 	ts.Check(function.Close())
+}
+
+// alarm writes the default alarm into a file, with an event id of its own, as if it were sent some time
+// ahead: alarm FILE EVENT AHEAD.
+func alarm(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: alarm FILE EVENT AHEAD")
+	}
+	ahead, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	in, err := defaultAlarm(time.Now().Add(ahead))
+	ts.Check(err)
+	payload := bytes.ReplaceAll(in.payload, []byte("e-bp1drill0000000alarm"), []byte(args[1]))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), payload, 0o666))
 }
 
 var realTime = regexp.MustCompile(`in \S+ of real time`)
