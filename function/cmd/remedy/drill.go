@@ -62,6 +62,10 @@ func (d *drillCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	if settings.Ledger.Kind != config.LedgerMemory {
+		c.warn("the time of this drill is virtual, but its incidents are real in " + settings.Ledger.Name +
+			": a function that uses that ledger counts them")
+	}
 	if slices.Contains(d.Files, "") {
 		return hinted{errors.New("a file without a name"), "an empty variable, perhaps; without any file drill takes its own alarm"}
 	}

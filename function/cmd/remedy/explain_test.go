@@ -53,8 +53,9 @@ func TestExplainLive(t *testing.T) {
 				if status != 0 {
 					t.Fatalf("exit status %d: %s", status, stderr.String())
 				}
-				var answer struct{ Explanations []explanation }
-				if err := json.Unmarshal(out.Bytes(), &answer); err != nil || len(answer.Explanations) != 1 {
+				var answer answered
+				if err := json.Unmarshal(out.Bytes(), &answer); err != nil ||
+					len(answer.Explanations) != 1 || answer.Simulated || !answer.LedgerRead {
 					t.Fatalf("%v in %s", err, out.String())
 				}
 				if x := answer.Explanations[0]; x.Next != test.next || x.DryRun != test.dryRun {
@@ -79,6 +80,32 @@ func TestExplainLive(t *testing.T) {
 				t.Errorf("the instance restarted %d times", restarts)
 			}
 		})
+	}
+}
+
+// What is real is called real, and an empty ledger empty.
+func TestExplainLiveSaysWhatItAsked(t *testing.T) {
+	world := ecssim.New(ecssim.Real())
+	address, stop, err := world.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	environ := []string{"REMEDY_ECS_ENDPOINT=" + address,
+		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + ecssim.DefaultKeyID,
+		"ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + ecssim.DefaultSecret,
+		"ALIBABA_CLOUD_SECURITY_TOKEN=" + ecssim.DefaultToken}
+	for ledger, want := range map[string]string{
+		"": "The REAL account that the credentials open, taken for the alarm's (account " +
+			"1234567890123456), now; and NO ledger: REMEDY_LEDGER is not set",
+		"bolt://" + t.TempDir() + "/ledger.db": "taken for the alarm's (account 1234567890123456), and " +
+			"the real ledger bolt://",
+	} {
+		text, stderr, status := command(append(environ, "REMEDY_LEDGER="+ledger), "explain", "--live",
+			"system-event-agent-stopped")
+		if words := strings.Join(strings.Fields(text), " "); status != 0 || !strings.Contains(words, want) {
+			t.Errorf("exit %d: %s%s, want %q", status, text, stderr, want)
+		}
 	}
 }
 
