@@ -13,9 +13,10 @@ type completionCommand struct{ kongcompletion.Completion }
 
 // Help says what the flags' own lines have no room for.
 func (completionCommand) Help() string {
-	return `Prints the line that makes the shell complete remedy's commands, flags, guests, faults and samples; without a shell, for
-the one you log in with. With --code it prints the code itself. The shell then asks the program that printed it: build one
-that stays where it is, and not by go run.
+	return `Prints the line that makes the shell complete remedy's commands, flags, guests, faults
+and samples; without a shell, for the one you log in with. With --code it prints the code itself.
+The shell then asks the program that printed it: build one that stays where it is, and not by go
+run.
 
 Examples:
 

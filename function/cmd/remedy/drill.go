@@ -41,6 +41,13 @@ that outlives the drill remembers its incidents: never name that of a real funct
 An event of an HTTP trigger needs no token unless REMEDY_HTTP_TOKEN is set; what it leaves open is taken up by a timer's
 sweep every minute, as in a deployment.
 
+Examples:
+
+    remedy drill
+    remedy drill --guest dead --fault describe-flaky system-event-agent-stopped
+    remedy drill --json alarms/*.json
+    remedy drill --list
+
 Exit status: 0 where every alarm was answered as it should be: restarted, observed, refused or ignored. 1 where a human would
 be needed: failed, pending, or malformed as a part of a batch. 2 for wrong usage, a wrong environment or a file that cannot be
 read or understood. The worst of all files counts.`

@@ -12,9 +12,10 @@ type eventsCommand struct {
 
 // Help says what the flags' own lines have no room for.
 func (eventsCommand) Help() string {
-	return `Which events and metric alarms may restart an instance, and which well-known ones are left alone, with the reason. An
-event that is not listed is left alone, too: it ends as ignored/not-restartable. What metric alarms may restart is taken from
-REMEDY_METRICS, REMEDY_RULES and REMEDY_LEVELS of this environment: give it those of the function. Whether an alarm that may
+	return `Which events and metric alarms may restart an instance, and which well-known ones are
+left alone, with the reason. An event that is not listed is left alone, too: it ends as
+ignored/not-restartable. What metric alarms may restart is taken from REMEDY_METRICS, REMEDY_RULES
+and REMEDY_LEVELS of this environment: give it those of the function. Whether an alarm that may
 restart an instance does so is for the other rules to say: remedy explain FILE asks them.
 
 Examples:
@@ -57,8 +58,9 @@ func newEventTable(policy remedy.Policy) eventTable {
 		Metrics: metricsTable{Metrics: listed(policy.Metrics), Rules: listed(policy.Rules),
 			Levels: listed(policy.Levels)}}
 	for _, row := range remedy.CurableEvents {
-		t.Events = append(t.Events, eventRow{Product: row.Product, Event: row.Event, Status: row.Status,
-			Acts: row.Status != "", Weak: row.Weak, Why: row.Why})
+		t.Events = append(t.Events, eventRow{Product: row.Product, Event: row.Event,
+			Status: row.Status,
+			Acts:   row.Status != "", Weak: row.Weak, Why: row.Why})
 	}
 	return t
 }
@@ -109,7 +111,8 @@ func (t *eventTable) print(p *page) {
 		{"REMEDY_RULES", strings.Join(t.Metrics.Rules, ", ")},
 		{"REMEDY_LEVELS", strings.Join(t.Metrics.Levels, ", ") +
 			"; an alarm for missing data has no level, and is not asked for one"},
-		{"no data", "counts, weakly, of a metric that an agent in the guest reports, such as cpu_total;" +
+		{"no data", "counts, weakly, of a metric that an agent in the guest reports, such as " +
+			"cpu_total;" +
 			" not of CPUUtilization, which the host reports"},
 	})
 	p.gap()

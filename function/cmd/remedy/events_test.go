@@ -8,8 +8,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// TestEventsIsTheTable: both forms of the command hold every row of the table that the rules go by, and
-// say of each what the rules make of it.
+// TestEventsIsTheTable: both forms of the command hold every row of the table that the rules go by,
+// and say of each what the rules make of it.
 func TestEventsIsTheTable(t *testing.T) {
 	text, _, status := command(nil, "events")
 	document, _, _ := command(nil, "events", "--json")

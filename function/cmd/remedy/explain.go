@@ -20,34 +20,37 @@ import (
 )
 
 type explainCommand struct {
-	File      string   `arg:"" predictor:"alarm" name:"file" help:"An alarm: a file, - for standard input, or the name of a sample."`
-	Guest     string   `predictor:"guest" placeholder:"NAME" help:"How the simulated guests behave (ignores-graceful)."`
-	Fault     []string `predictor:"fault" placeholder:"NAME" sep:"none" help:"Something that goes wrong on the way; may be repeated."`
-	Mode      *string  `enum:"enforce,observe,off" placeholder:"MODE" help:"In place of REMEDY_MODE (enforce)."`
-	Ledger    string   `placeholder:"URL" help:"In place of REMEDY_LEDGER (mem:). It is read as it is now, never written."`
+	File      string   `arg:"" predictor:"alarm" name:"file" help:"${help_alarm}"`
+	Guest     string   `predictor:"guest" placeholder:"NAME" help:"${help_guest}"`
+	Fault     []string `predictor:"fault" placeholder:"NAME" sep:"none" help:"${help_fault}"`
+	Mode      *string  `enum:"enforce,observe,off" placeholder:"MODE" help:"${help_mode}"`
+	Ledger    string   `placeholder:"URL" help:"${help_read}"`
 	Live      bool     `help:"Ask the real account, reads only, instead of a simulated one."`
-	DryRun    bool     `help:"With --live: ask ECS with DryRun, too, whether it would accept the reboot."`
-	AsIfFresh bool     `name:"as-if-fresh" help:"Ask every further rule of an alarm that is too old, too."`
+	DryRun    bool     `help:"${help_dryrun}"`
+	AsIfFresh bool     `name:"as-if-fresh" help:"${help_fresh}"`
 	Region    string   `placeholder:"ID" help:"With --live: the region of alarms that name none."`
-	Account   string   `placeholder:"ID" help:"The account that the function works for (the alarm's own)."`
+	Account   string   `placeholder:"ID" help:"${help_own}"`
 	JSON      bool     `name:"json" help:"Print one JSON document, and nothing else."`
 }
 
 // Help says what the flags' own lines have no room for.
 func (explainCommand) Help() string {
-	return `Every alarm of the payload is decoded, the function's rules are asked about it, and what they need to know is read. Then
-it says what the function would do next, and does nothing: no reboot is sent, and nothing is written to a ledger. Its first
-line says what was asked: a SIMULATED account and ledger, or the real ones.
+	return `Every alarm of the payload is decoded, the function's rules are asked about it, and what
+they need to know is read. Then it says what the function would do next, and does nothing: no reboot
+is sent, and nothing is written to a ledger. Its first line says what was asked: a SIMULATED account
+and ledger, or the real ones.
 
-Without --live the account is simulated, as in a drill, 30 s after the alarm's time, and ECS is always asked with DryRun, too.
-A ledger that is given is real, so it is read at the real time, and an alarm is as old as it is.
+Without --live the account is simulated, as in a drill, 30 s after the alarm's time, and ECS is
+always asked with DryRun, too. A ledger that is given is real, so it is read at the real time, and
+an alarm is as old as it is.
 
 With --live it is the account that ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and
-ALIBABA_CLOUD_SECURITY_TOKEN open, now; mode and ledger are those of the environment. The role needs ecs:DescribeInstances,
-ecs:DescribeCloudAssistantStatus and ecs:DescribeInstanceHistoryEvents, and ecs:RebootInstance for --dry-run only.
+ALIBABA_CLOUD_SECURITY_TOKEN open, now; mode and ledger are those of the environment. The role needs
+ecs:DescribeInstances, ecs:DescribeCloudAssistantStatus and ecs:DescribeInstanceHistoryEvents, and
+ecs:RebootInstance for --dry-run only.
 
-An old alarm is refused before anything else is asked; with --as-if-fresh its age refuses nothing. A recovery since then still
-does: that is what the rule last-recovery is for.
+An old alarm is refused before anything else is asked; with --as-if-fresh its age refuses nothing. A
+recovery since then still does: that is what the rule last-recovery is for.
 
 Examples:
 
@@ -55,7 +58,8 @@ Examples:
     remedy explain --ledger redis://HOST:6379 --as-if-fresh alarm.json
     remedy explain --live --dry-run --region cn-hangzhou - < alarm.json
 
-Exit status: 0 whatever the rules say, 2 for wrong usage, a wrong environment or a file that cannot be read or understood.`
+Exit status: 0 whatever the rules say, 2 for wrong usage, a wrong environment or a file that cannot
+be read or understood.`
 }
 
 // answered is what the rules were asked about, and what came of it, in the form of --json.
@@ -63,9 +67,11 @@ type answered struct {
 	Simulated bool   `json:"simulated"` // the account is not a real one
 	Ledger    string `json:"ledger"`    // mem: is an empty one
 	// LedgerRead: the ledger is one that outlives this command, and was read as it is.
-	LedgerRead   bool          `json:"ledgerRead"`
-	Function     *signOfLife   `json:"function"`  // of the ledger that was read; null: none ever wrote there
-	At           time.Time     `json:"at"`        // when the rules were asked, on the clock that they went by
+	LedgerRead bool `json:"ledgerRead"`
+	// Function is of the ledger that was read; null: none ever wrote there.
+	Function *signOfLife `json:"function"`
+	// At is when the rules were asked, on the clock that they went by.
+	At           time.Time     `json:"at"`
 	AsIfFresh    bool          `json:"asIfFresh"` // no alarm was too old
 	Explanations []explanation `json:"explanations"`
 
@@ -80,13 +86,14 @@ type explanation struct {
 	Alarm    decoded          `json:"alarm"`
 	At       time.Time        `json:"at"`       // when the rules were asked
 	Findings []remedy.Finding `json:"findings"` // of every rule that had to be asked
-	Next     string           `json:"next"`     // reboot, force, rehearse, watch, wait, settle, refuse or sweep
-	Verdict  remedy.Verdict   `json:"verdict"`  // where it would end here; otherwise empty
-	Reason   remedy.Reason    `json:"reason"`
-	Detail   string           `json:"detail"` // one sentence
-	DryRun   string           `json:"dryRun"` // accepted, or the error code; empty: not asked
-	// DecidedBy is who said the last word: alarm, batch (another alarm of it leads), ledger, rules, or ecs
-	// by its answer to the DryRun.
+	// Next is reboot, force, rehearse, watch, wait, settle, refuse or sweep.
+	Next    string         `json:"next"`
+	Verdict remedy.Verdict `json:"verdict"` // where it would end here; otherwise empty
+	Reason  remedy.Reason  `json:"reason"`
+	Detail  string         `json:"detail"` // one sentence
+	DryRun  string         `json:"dryRun"` // accepted, or the error code; empty: not asked
+	// DecidedBy is who said the last word: alarm, batch (another alarm of it leads), ledger, rules,
+	// or ecs by its answer to the DryRun.
 	DecidedBy string `json:"decidedBy"`
 	// TooOld: the alarm would be refused as stale-alarm, were it not taken for fresh.
 	TooOld bool `json:"tooOld"`
@@ -195,8 +202,8 @@ func (e *explainCommand) simulated(c *console, in input) (*answered, []handle.Ex
 	return all, answers, err
 }
 
-// live asks a function about the real account, which only reads: handle.Handler.Explain sends no reboot,
-// and a dry run only with --dry-run.
+// live asks a function about the real account, which only reads: handle.Handler.Explain sends no
+// reboot, and a dry run only with --dry-run.
 func (e *explainCommand) live(c *console, in input) (*answered, []handle.Explanation, error) {
 	if e.Guest != "" || len(e.Fault) > 0 {
 		return nil, nil, hinted{
@@ -239,7 +246,8 @@ func (e *explainCommand) live(c *console, in input) (*answered, []handle.Explana
 	}
 	defer function.Close() // nothing was written
 	answers, err := function.Explain(context.Background(),
-		app.Invocation{Account: all.took, Region: e.Region, Credentials: keys}, in.payload, e.DryRun)
+		app.Invocation{Account: all.took, Region: e.Region, Credentials: keys}, in.payload,
+		e.DryRun)
 	return all, answers, err
 }
 
@@ -263,8 +271,8 @@ func newAnswered(simulated bool, settings config.Config) *answered {
 		LedgerRead: settings.Ledger.Kind != config.LedgerMemory, limit: settings.Policy.AlarmMaxAge}
 }
 
-// look reads the function's sign of life in a ledger that outlives this command. That it cannot be read
-// is no reason not to ask the rules: they say so, too.
+// look reads the function's sign of life in a ledger that outlives this command. That it cannot be
+// read is no reason not to ask the rules: they say so, too.
 func (all *answered) look(store ledger.Store, settings config.Config, now time.Time) {
 	if !all.LedgerRead {
 		return
@@ -294,8 +302,10 @@ func (all *answered) asked() string {
 		return "The REAL account that the credentials open, taken for the alarm's (" + took +
 			"), and the real ledger " + all.Ledger + ", now"
 	}
-	return "The REAL account that the credentials open, taken for the alarm's (" + took + "), now; and " +
-		"NO ledger: REMEDY_LEDGER is not set, so no pause, cool-down, spent or open incident is known"
+	return "The REAL account that the credentials open, taken for the alarm's (" + took + "), " +
+		"now; and " +
+		"NO ledger: REMEDY_LEDGER is not set, so no pause, cool-down, spent or open incident is " +
+		"known"
 }
 
 func (all *answered) print(p *page, now time.Time) {
@@ -318,7 +328,8 @@ func explain(answer *handle.Explanation) explanation {
 			RawState: a.RawState, Level: a.Level, Key: a.Key, Time: a.Time, Account: a.Account,
 			Region: a.Region, InstanceID: a.Instance, Product: a.Product, Event: a.Event,
 			EventStatus: a.EventStatus, Metric: a.Metric, Problem: a.Problem, Note: a.Note},
-		At: f.Now, Findings: step.Seen.Findings, DryRun: rehearsed(f.Rehearsal), DecidedBy: decided(f, step),
+		At: f.Now, Findings: step.Seen.Findings, DryRun: rehearsed(f.Rehearsal),
+		DecidedBy: decided(f, step),
 	}
 	if x.Findings == nil {
 		x.Findings = []remedy.Finding{}
@@ -334,14 +345,16 @@ func explain(answer *handle.Explanation) explanation {
 		if claim.Force {
 			x.Next, how = "force", "by force"
 		}
-		x.Detail = fmt.Sprintf("%s would be rebooted %s, attempt %d of its incident, after a claim in "+
+		x.Detail = fmt.Sprintf("%s would be rebooted %s, attempt %d of its incident, after a "+
+			"claim in "+
 			"the ledger.", a.Instance, how, claim.N)
 	case step.Waits():
 		x.Next, x.Verdict, x.Reason = "wait", step.Verdict, step.Reason
 		x.Detail = detail(a, step)
 	case step.Do == remedy.DoRead:
 		x.Next = "rehearse"
-		x.Detail = a.Instance + " would be put to ECS with DryRun, and nothing be rebooted: the mode is " +
+		x.Detail = a.Instance + " would be put to ECS with DryRun, and nothing be rebooted: the " +
+			"mode is " +
 			"observe."
 	case step.Do == remedy.DoWait, step.Do == remedy.DoWrite && !step.Ends():
 		x.Next = "watch"
@@ -349,7 +362,8 @@ func explain(answer *handle.Explanation) explanation {
 		if step.Do == remedy.DoWait {
 			later = step.Seen.WaitUntil
 		}
-		x.Detail = a.Instance + " would be looked at again at " + later.UTC().Format(time.RFC3339) + "."
+		x.Detail = a.Instance + " would be looked at again at " +
+			later.UTC().Format(time.RFC3339) + "."
 	default:
 		x.Next, x.Verdict, x.Reason = "refuse", step.Verdict, step.Reason
 		if step.Ends() {
@@ -359,7 +373,8 @@ func explain(answer *handle.Explanation) explanation {
 	}
 	if a.Format == events.FormatTimer {
 		x.Next, x.Verdict, x.Reason = "sweep", "", ""
-		x.Detail = "A timer's event, not an alarm: the function would take up every incident that is " +
+		x.Detail = "A timer's event, not an alarm: the function would take up every incident " +
+			"that is " +
 			"under way."
 	}
 	return x
@@ -367,8 +382,9 @@ func explain(answer *handle.Explanation) explanation {
 
 // detail words the verdict that a step gives.
 func detail(a *events.Alarm, step *remedy.Step) string {
-	return report.Detail(&remedy.Result{InstanceID: a.Instance, Verdict: step.Verdict, Reason: step.Reason,
-		Why: step.Why})
+	return report.Detail(&remedy.Result{InstanceID: a.Instance, Verdict: step.Verdict,
+		Reason: step.Reason,
+		Why:    step.Why})
 }
 
 // decided says who had the last word.
@@ -395,7 +411,8 @@ func (x *explanation) age(f *remedy.Facts, limit time.Duration) {
 		old := f.Now.Sub(f.Alarm.Time) > limit && !f.Alarm.Time.IsZero()
 		if finding.Rule == remedy.RuleAlarmAge && finding.OK && old {
 			x.TooOld, finding.OK = true, false
-			finding.Saw += fmt.Sprintf(" old, the limit is %s: refused as stale-alarm as it is, and asked "+
+			finding.Saw += fmt.Sprintf(" old, the limit is %s: refused as stale-alarm as it is, "+
+				"and asked "+
 				"on as if it were fresh", limit)
 		}
 	}
@@ -423,9 +440,12 @@ func (x *explanation) print(p *page, n, of int) {
 	a := &x.Alarm
 	about := cell{label, bold}
 	for _, field := range [][2]string{
-		{"format", string(a.Format)}, {"name", a.Name}, {"rule", a.Rule}, {"state", state(a)}, {"level", a.Level},
-		{"time", stamp(a.Time, x.At)}, {"instance", a.InstanceID}, {"region", a.Region}, {"account", a.Account},
-		{"event", strings.TrimSpace(a.Event + " " + a.EventStatus)}, {"metric", a.Metric}, {"key", a.Key},
+		{"format", string(a.Format)}, {"name", a.Name}, {"rule", a.Rule}, {"state", state(a)},
+		{"level", a.Level},
+		{"time", stamp(a.Time, x.At)}, {"instance", a.InstanceID}, {"region", a.Region},
+		{"account", a.Account},
+		{"event", strings.TrimSpace(a.Event + " " + a.EventStatus)}, {"metric", a.Metric}, {"key",
+			a.Key},
 		{"problem", string(a.Problem)}, {"note", a.Note},
 	} {
 		if field[1] != "" {

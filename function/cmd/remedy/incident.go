@@ -15,8 +15,8 @@ import (
 	"ecs-remedy/function/internal/report"
 )
 
-// oneIncident is all that the ledger holds of one incident, or of an alarm that waits to open one, in the
-// form of --json. All text in it is plain, and lists are never null.
+// oneIncident is all that the ledger holds of one incident, or of an alarm that waits to open one,
+// in the form of --json. All text in it is plain, and lists are never null.
 type oneIncident struct {
 	Function   *signOfLife     `json:"function"` // null: no function ever wrote to this ledger
 	Ledger     string          `json:"ledger"`
@@ -36,16 +36,17 @@ type wholeIncident struct {
 	Account    string          `json:"account"`
 	Alarm      remedy.AlarmRef `json:"alarm"`
 	OpenedAt   time.Time       `json:"openedAt"`
-	Owner      string          `json:"owner"` // as in the list of all; empty: the incident has ended
-	LeaseUntil time.Time       `json:"leaseUntil,omitzero"`
-	ResolvedAt time.Time       `json:"resolvedAt,omitzero"` // its alarm was reported resolved
-	Attempts   []wholeAttempt  `json:"attempts"`
-	EndedAt    time.Time       `json:"endedAt,omitzero"`
-	Verdict    remedy.Verdict  `json:"verdict"`
-	Reason     remedy.Reason   `json:"reason"`
-	Detail     string          `json:"detail"` // the verdict's sentence
-	Reset      bool            `json:"reset"`  // it counts no longer
-	Next       []nextEvent     `json:"next"`   // what will happen, the soonest first
+	// Owner is as in the list of all; empty: the incident has ended.
+	Owner      string         `json:"owner"`
+	LeaseUntil time.Time      `json:"leaseUntil,omitzero"`
+	ResolvedAt time.Time      `json:"resolvedAt,omitzero"` // its alarm was reported resolved
+	Attempts   []wholeAttempt `json:"attempts"`
+	EndedAt    time.Time      `json:"endedAt,omitzero"`
+	Verdict    remedy.Verdict `json:"verdict"`
+	Reason     remedy.Reason  `json:"reason"`
+	Detail     string         `json:"detail"` // the verdict's sentence
+	Reset      bool           `json:"reset"`  // it counts no longer
+	Next       []nextEvent    `json:"next"`   // what will happen, the soonest first
 }
 
 type wholeAttempt struct {
@@ -74,8 +75,8 @@ type nextEvent struct {
 // errNoIncident is the answer about an instance or an incident that the ledger does not know.
 var errNoIncident = errors.New("the ledger holds no incident of that name")
 
-// one looks for the incident that the command names, among the records of one mode or, where nobody said
-// of which, of both.
+// one looks for the incident that the command names, among the records of one mode or, where nobody
+// said of which, of both.
 func (i *incidentsCommand) one(c *console, books app.Books, settings config.Config) (
 	*oneIncident, error) {
 	ctx := context.Background()
@@ -97,7 +98,8 @@ func (i *incidentsCommand) one(c *console, books app.Books, settings config.Conf
 	case err != nil:
 		return nil, err
 	case !found && i.Mode != nil:
-		return nil, hinted{fmt.Errorf("%s: %w, among the records of mode %s", i.Incident, errNoIncident,
+		return nil, hinted{fmt.Errorf("%s: %w, among the records of mode %s", i.Incident,
+			errNoIncident,
 			mode), noIncidentHint}
 	case !found:
 		return nil, hinted{fmt.Errorf("%s: %w", i.Incident, errNoIncident), noIncidentHint}
@@ -105,12 +107,14 @@ func (i *incidentsCommand) one(c *console, books app.Books, settings config.Conf
 	return o, nil
 }
 
-const noIncidentHint = "remedy incidents lists those that it holds; an alarm that was refused opened " +
+const noIncidentHint = "remedy incidents lists those that it holds; an alarm that was refused " +
+	"opened " +
 	"none, and the function's log says why"
 
-// find looks for an incident by its own name, or by its instance's: the open one then, or else the last
-// that ended, and the others beside it.
-func (o *oneIncident) find(ctx context.Context, book *ledger.Records, name string, p remedy.Policy) (
+// find looks for an incident by its own name, or by its instance's: the open one then, or else the
+// last that ended, and the others beside it.
+func (o *oneIncident) find(ctx context.Context, book *ledger.Records, name string,
+	p remedy.Policy) (
 	bool, error) {
 	instance := remedy.InstanceOf(name)
 	if instance == "" {
@@ -133,7 +137,10 @@ func (o *oneIncident) find(ctx context.Context, book *ledger.Records, name strin
 	if open := record.Value.Open; open != nil {
 		all = append(all, *open)
 	}
-	slices.SortStableFunc(all, func(a, b remedy.Incident) int { return b.OpenedAt.Compare(a.OpenedAt) })
+	slices.SortStableFunc(all, func(a,
+		b remedy.Incident) int {
+		return b.OpenedAt.Compare(a.OpenedAt)
+	})
 	o.Others = []endedIncident{}
 	var shown *remedy.Incident
 	for n := range all {
@@ -168,7 +175,8 @@ func (o *oneIncident) find(ctx context.Context, book *ledger.Records, name strin
 	return true, nil
 }
 
-// slotted is an incident of which only its slot is known: it is being opened, or the ledger lost it.
+// slotted is an incident of which only its slot is known: it is being opened, or the ledger lost
+// it.
 func (o *oneIncident) slotted(fleet *remedy.Fleet, name string) *remedy.Incident {
 	for _, slot := range fleet.Open {
 		if slot.Incident != name && slot.Instance != name {
@@ -187,10 +195,12 @@ func (o *oneIncident) slotted(fleet *remedy.Fleet, name string) *remedy.Incident
 }
 
 func newWhole(i *remedy.Incident) *wholeIncident {
-	w := &wholeIncident{Incident: plain(i.ID), InstanceID: plain(i.Instance), Region: plain(i.Region),
+	w := &wholeIncident{Incident: plain(i.ID), InstanceID: plain(i.Instance),
+		Region:  plain(i.Region),
 		Account: plain(i.Account), OpenedAt: i.OpenedAt, LeaseUntil: i.LeaseUntil,
-		ResolvedAt: i.ResolvedAt, EndedAt: i.EndedAt, Verdict: remedy.Verdict(plain(string(i.Verdict))),
-		Reason: remedy.Reason(plain(string(i.Reason))), Reset: i.Forgiven,
+		ResolvedAt: i.ResolvedAt, EndedAt: i.EndedAt,
+		Verdict: remedy.Verdict(plain(string(i.Verdict))),
+		Reason:  remedy.Reason(plain(string(i.Reason))), Reset: i.Forgiven,
 		Alarm: remedy.AlarmRef{Format: plain(i.Alarm.Format), Name: plain(i.Alarm.Name),
 			Rule: plain(i.Alarm.Rule), State: plain(i.Alarm.State), Level: plain(i.Alarm.Level),
 			Key: plain(i.Alarm.Key), Time: i.Alarm.Time},
@@ -205,8 +215,10 @@ func newWhole(i *remedy.Incident) *wholeIncident {
 			SendBefore: a.SendBefore, Answer: remedy.Answer(plain(string(a.Answer))),
 			AnsweredAt: a.AnsweredAt, RequestID: plain(a.RequestID), Code: plain(a.Code),
 			Outcome:       remedy.Outcome(plain(string(a.Outcome()))),
-			LeftRunningAt: a.LeftRunningAt, BackAt: a.BackAt, WatchedUntil: a.LastReadAt, Stuck: a.Stuck,
-			Before: remedy.Baseline{Status: plain(a.Before.Status), StartTime: plain(a.Before.StartTime),
+			LeftRunningAt: a.LeftRunningAt, BackAt: a.BackAt, WatchedUntil: a.LastReadAt,
+			Stuck: a.Stuck,
+			Before: remedy.Baseline{Status: plain(a.Before.Status),
+				StartTime: plain(a.Before.StartTime),
 				Heartbeat: a.Before.Heartbeat}})
 	}
 	return w
@@ -235,20 +247,24 @@ func (o *oneIncident) foresee(record *remedy.Record, i *remedy.Incident, p remed
 	switch w.Owner {
 	case "alive", "opening":
 	case "lease-over", "released":
-		tell(time.Time{}, "the next delivery of its alarm, or the sweep within a minute, takes it up")
+		tell(time.Time{}, "the next delivery of its alarm, or the sweep within a minute, takes "+
+			"it up")
 	case "void":
 		tell(time.Time{}, "nothing was sent, and the next sweep drops it")
 		return
 	case "lost":
-		tell(time.Time{}, "if it is not just being opened, the next sweep ends it as failed/ledger-lost")
+		tell(time.Time{},
+			"if it is not just being opened, the next sweep ends it as failed/ledger-lost")
 		return
 	}
 	if o.Paused != nil {
-		tell(o.Paused.Until, "the pause ends; until then nothing is claimed, and an incident that would "+
+		tell(o.Paused.Until, "the pause ends; until then nothing is claimed, and an incident "+
+			"that would "+
 			"have to claim something ends as failed/paused")
 	}
 	if !i.ResolvedAt.IsZero() {
-		tell(time.Time{}, "its alarm is over, so nothing more is claimed: it ends as soon as its last "+
+		tell(time.Time{}, "its alarm is over, so nothing more is claimed: it ends as soon as its "+
+			"last "+
 			"attempt is settled")
 	}
 	limit := i.OpenedAt.Add(p.IncidentLimit)
@@ -265,18 +281,22 @@ func (o *oneIncident) foresee(record *remedy.Record, i *remedy.Incident, p remed
 	watched = watched.Add(p.AttemptTimeout)
 	switch {
 	case a.Fate == remedy.FateWorked:
-		tell(a.BackAt.Add(p.BootGrace), "the instance is back, and this is until when its guest has time "+
-			"to report; where Cloud Assistant never reported from it, two looks at it are enough")
+		tell(a.BackAt.Add(p.BootGrace),
+			"the instance is back, and this is until when its guest has time "+
+				"to report; where Cloud Assistant never reported from it, two looks at it "+
+				"are enough")
 		return
 	case a.Answer == remedy.AnswerNotExecuted:
 		tell(time.Time{}, "ECS did not execute attempt %d, so it is claimed and sent anew", a.N)
 	case a.Fate == remedy.FateOpen && o.At.Before(watched):
-		tell(watched, "attempt %d has had its time. If the instance was seen to restart by then, its "+
+		tell(watched, "attempt %d has had its time. If the instance was seen to restart by then, "+
+			"its "+
 			"guest is waited for; if not, %s", a.N, rungAfter(i, true, p))
 	default:
 		tell(time.Time{}, "%s", rungAfter(i, a.Fate == remedy.FateOpen, p))
 	}
-	tell(limit, "the last moment at which an attempt may be claimed: after it the incident is only "+
+	tell(limit, "the last moment at which an attempt may be claimed: after it the incident is "+
+		"only "+
 		"watched to its end")
 }
 
@@ -303,10 +323,12 @@ func rungAfter(i *remedy.Incident, still bool, p remedy.Policy) string {
 	case all >= p.MaxAttempts:
 		return fmt.Sprintf("all %d attempts are used up, and the incident ends as failed", all)
 	case unknown:
-		return "another graceful reboot follows, if nobody looked away meanwhile or its guest is known " +
+		return "another graceful reboot follows, if nobody looked away meanwhile or its guest is " +
+			"known " +
 			"to be silent; otherwise it ends as failed/unconfirmed"
 	case graceful >= 2 && !p.Force:
-		return "the incident ends as failed/force-not-allowed: REMEDY_FORCE forbids the forced reboot"
+		return "the incident ends as failed/force-not-allowed: REMEDY_FORCE forbids the forced " +
+			"reboot"
 	case graceful >= 2:
 		return "a forced reboot follows, if the instance's tag allows it"
 	}
@@ -403,7 +425,8 @@ func (w *wholeIncident) print(p *page) {
 			row(a.BackAt, "the instance was seen to be back, Running after a restart")
 		}
 		if a.Stuck {
-			row(a.WatchedUntil, "when its time was over, the instance was still Stopping or Starting")
+			row(a.WatchedUntil, "when its time was over, the instance was still Stopping or "+
+				"Starting")
 		}
 		said, over := settled[a.Outcome]
 		switch {
@@ -440,9 +463,11 @@ func (w *wholeIncident) print(p *page) {
 
 // settled says what became of an attempt.
 var settled = map[remedy.Outcome]string{
-	remedy.OutcomeWorked:      "the instance restarted",
-	remedy.OutcomeFailed:      "ECS accepted it, it was watched all the time, and the instance did not restart",
-	remedy.OutcomeUnconfirmed: "nobody knows whether it took effect, so it never counts towards a forced one",
+	remedy.OutcomeWorked: "the instance restarted",
+	remedy.OutcomeFailed: "ECS accepted it, it was watched all the time, and the instance " +
+		"did not restart",
+	remedy.OutcomeUnconfirmed: "nobody knows whether it took effect, so it never counts towards " +
+		"a forced one",
 	remedy.OutcomeRejected:    "ECS refused it",
 	remedy.OutcomeNotExecuted: "ECS did nothing, so it does not count",
 }
@@ -477,7 +502,8 @@ func (a *wholeAttempt) answered() string {
 	case remedy.AnswerAccepted:
 		return "ECS accepted it" + request
 	case remedy.AnswerUnknown:
-		return "no answer that can be trusted: perhaps executed, so it is watched and never sent again" +
+		return "no answer that can be trusted: perhaps executed, so it is watched and never sent " +
+			"again" +
 			request
 	case remedy.AnswerRejected:
 		return "ECS rejected it: " + a.Code + request

@@ -15,7 +15,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// scripted is a clock on which something happens during every sleep, as long as there is something left.
+// scripted is a clock on which something happens during every sleep, as long as there is something
+// left.
 type scripted struct {
 	app.RealClock
 	now  time.Time
@@ -86,15 +87,16 @@ func (w *ward) fleet(fleet remedy.Fleet) {
 
 // incident is an open one, whose owner is alive.
 func (w *ward) incident(attempts ...remedy.Attempt) remedy.Incident {
-	return remedy.Incident{ID: remedy.IncidentID(hung, w.opened), Instance: hung, Region: "cn-hangzhou",
+	return remedy.Incident{ID: remedy.IncidentID(hung, w.opened), Instance: hung,
+		Region:  "cn-hangzhou",
 		Account: "42", OpenedAt: w.opened, Owner: "a", LeaseUntil: w.opened.Add(time.Hour),
 		Alarm: remedy.AlarmRef{Name: "Agent_Status_Stopped", Format: "system-event", Key: "k",
 			State: "firing", Level: "CRITICAL", Time: w.opened.Add(-30 * time.Second)},
 		Attempts: attempts}
 }
 
-// attempt is the nth, claimed n-1 attempt's times after the incident opened, with what ECS answered a
-// second later.
+// attempt is the nth, claimed n-1 attempt's times after the incident opened, with what ECS answered
+// a second later.
 func (w *ward) attempt(n int, force bool, answer remedy.Answer, fate remedy.Fate) remedy.Attempt {
 	at := w.opened.Add(time.Duration(n-1) * 5 * time.Minute)
 	a := remedy.Attempt{N: n, Force: force, ClaimedAt: at, SendBefore: at.Add(10 * time.Second),
@@ -123,7 +125,8 @@ func (w *ward) run(terminal bool, args ...string) (stdout, stderr string, status
 func TestWatch(t *testing.T) {
 	w := newWard(t)
 	w.fleet(remedy.Fleet{Waiting: []remedy.Waiter{{Instance: hung, Since: w.opened,
-		Alarm: remedy.WaitingAlarm{AlarmRef: remedy.AlarmRef{Name: "stopped", Key: "k", Time: w.opened}}}}})
+		Alarm: remedy.WaitingAlarm{AlarmRef: remedy.AlarmRef{Name: "stopped", Key: "k",
+			Time: w.opened}}}}})
 	first := w.attempt(1, false, remedy.AnswerNone, remedy.FateOpen)
 	accepted := w.attempt(1, false, remedy.AnswerAccepted, remedy.FateOpen)
 	play := func(verdict remedy.Verdict, reason remedy.Reason) []func() {
@@ -152,7 +155,8 @@ func TestWatch(t *testing.T) {
 	if status != 0 || len(pages) != 4 || strings.Contains(out, "\x1b") {
 		t.Fatalf("exit %d, %d pages, want 0 and 4:\n%s%s", status, len(pages), out, stderr)
 	}
-	for n, want := range []string{"An alarm about it waits for a slot: number 1", "no answer of ECS is",
+	for n, want := range []string{"An alarm about it waits for a slot: number 1",
+		"no answer of ECS is",
 		"ECS accepted it, RequestId REQUEST", "restarted: recovered"} {
 		if !strings.Contains(pages[n], want) {
 			t.Errorf("page %d has no %q:\n%s", n+1, want, pages[n])
@@ -177,14 +181,16 @@ func TestWatch(t *testing.T) {
 	w.write(remedy.Record{Open: &open})
 	w.clock.next = play(remedy.VerdictFailed, remedy.ReasonStuck)[3:]
 	out, _, status = w.run(true, open.ID, "--watch")
-	if status != 1 || strings.Count(out, "\x1b[H") != 3 || !strings.HasPrefix(out, "\x1b[2J\x1b[H") {
+	if status != 1 || strings.Count(out, "\x1b[H") != 3 || !strings.HasPrefix(out,
+		"\x1b[2J\x1b[H") {
 		t.Errorf("exit %d: %q", status, out)
 	}
 
 	// All of them are over when nothing is under way.
 	w.write(remedy.Record{Open: &open})
 	w.clock.next = play(remedy.VerdictFailed, remedy.ReasonStuck)[4:]
-	if out, _, status = w.run(false, "--watch"); status != 0 || !strings.Contains(out, "Open: nothing.") {
+	if out, _, status = w.run(false, "--watch"); status != 0 || !strings.Contains(out,
+		"Open: nothing.") {
 		t.Errorf("exit %d: %s", status, out)
 	}
 }
@@ -193,7 +199,8 @@ func TestWatch(t *testing.T) {
 func TestWatchEndsWithoutAnIncident(t *testing.T) {
 	w := newWard(t)
 	waiting := remedy.Fleet{Waiting: []remedy.Waiter{{Instance: hung, Since: w.opened,
-		Alarm: remedy.WaitingAlarm{AlarmRef: remedy.AlarmRef{Name: "stopped", Key: "k", Time: w.opened}}}}}
+		Alarm: remedy.WaitingAlarm{AlarmRef: remedy.AlarmRef{Name: "stopped", Key: "k",
+			Time: w.opened}}}}}
 	w.fleet(waiting)
 	w.clock.next = []func(){func() { w.fleet(remedy.Fleet{}) }}
 	_, stderr, status := w.run(false, hung, "--watch")
@@ -249,7 +256,8 @@ func TestWhatIsNext(t *testing.T) {
 		{why: "claimed: it may be sent until its last moment, and has its time from then",
 			attempts: func(w *ward) []remedy.Attempt {
 				return []remedy.Attempt{open(w, 1, false, remedy.AnswerNone)}
-			}, at: 5*time.Minute + 10*time.Second, want: "another graceful reboot follows, if nobody"},
+			}, at: 5*time.Minute + 10*time.Second,
+			want: "another graceful reboot follows, if nobody"},
 		{why: "accepted: its time runs from the answer", attempts: func(w *ward) []remedy.Attempt {
 			return []remedy.Attempt{open(w, 1, false, remedy.AnswerAccepted)}
 		}, at: 5*time.Minute + time.Second, want: "if not, a graceful reboot follows"},
@@ -259,10 +267,11 @@ func TestWhatIsNext(t *testing.T) {
 		{why: "the retry is watched", attempts: func(w *ward) []remedy.Attempt {
 			return []remedy.Attempt{failed(w, 1, false), open(w, 2, false, remedy.AnswerAccepted)}
 		}, at: 10*time.Minute + time.Second, want: "if not, a forced reboot follows"},
-		{why: "one that was unknown never counts towards force", attempts: func(w *ward) []remedy.Attempt {
-			return []remedy.Attempt{failed(w, 1, false),
-				w.attempt(2, false, remedy.AnswerUnknown, remedy.FateUnconfirmed)}
-		}, want: "another graceful reboot follows, if nobody"},
+		{why: "one that was unknown never counts towards force",
+			attempts: func(w *ward) []remedy.Attempt {
+				return []remedy.Attempt{failed(w, 1, false),
+					w.attempt(2, false, remedy.AnswerUnknown, remedy.FateUnconfirmed)}
+			}, want: "another graceful reboot follows, if nobody"},
 		{why: "the forced one is watched", attempts: func(w *ward) []remedy.Attempt {
 			return []remedy.Attempt{failed(w, 1, false), failed(w, 2, false),
 				open(w, 3, true, remedy.AnswerAccepted)}
@@ -280,10 +289,12 @@ func TestWhatIsNext(t *testing.T) {
 		}, at: 16 * time.Minute, want: "its guest has time to report"},
 		{why: "nobody holds it", attempts: func(w *ward) []remedy.Attempt {
 			return []remedy.Attempt{open(w, 1, false, remedy.AnswerAccepted)}
-		}, change: func(i *remedy.Incident) { i.LeaseUntil = time.Time{} }, want: "the sweep within a minute"},
+		}, change: func(i *remedy.Incident) { i.LeaseUntil = time.Time{} },
+			want: "the sweep within a minute"},
 		{why: "its alarm is over", attempts: func(w *ward) []remedy.Attempt {
 			return []remedy.Attempt{open(w, 1, false, remedy.AnswerAccepted)}
-		}, change: func(i *remedy.Incident) { i.ResolvedAt = i.OpenedAt }, want: "nothing more is claimed"},
+		}, change: func(i *remedy.Incident) { i.ResolvedAt = i.OpenedAt },
+			want: "nothing more is claimed"},
 	} {
 		w := newWard(t)
 		w.fleet(remedy.Fleet{})
@@ -318,8 +329,8 @@ func TestWhatIsNext(t *testing.T) {
 	}
 }
 
-// An incident of which there is only a slot is shown as that; and text from outside is harmless in a
-// single incident, too.
+// An incident of which there is only a slot is shown as that; and text from outside is harmless in
+// a single incident, too.
 func TestOneIncidentOfASlotAndOfHostileText(t *testing.T) {
 	w := newWard(t)
 	id := remedy.IncidentID(hung, w.opened)

@@ -17,23 +17,25 @@ import (
 
 type incidentsCommand struct {
 	recordsFlags
-	Incident string `arg:"" optional:"" help:"An instance's id, or an incident's name INSTANCE/TIME: everything about that one."`
+	Incident string `arg:"" optional:"" help:"${help_one}"`
 	Watch    bool   `help:"Look again every two seconds, until nothing is under way any more."`
 	JSON     bool   `name:"json" help:"Print one JSON document, and nothing else."`
 }
 
 // Help says what the flags' own lines have no room for.
 func (incidentsCommand) Help() string {
-	return `What the ledger holds: a pause, the incidents that are open, the alarms that wait for one of them to end, the
-instances that cool down or have spent their incidents, and how the recent ones ended. Nothing is changed. Where mode enforce
-has no records at all, those of mode observe are shown, unless --mode says whose.
+	return `What the ledger holds: a pause, the incidents that are open, the alarms that wait for
+one of them to end, the instances that cool down or have spent their incidents, and how the recent
+ones ended. Nothing is changed. Where mode enforce has no records at all, those of mode observe are
+shown, unless --mode says whose.
 
-With an instance or an incident it is everything about that one: the alarm, each attempt with ECS's answer, what was seen,
-how it ended or what will happen next and when. Of an instance it is the open incident or else the last one, with the others
-beside it. --watch shows it anew until it has ended; with --json only its end.
+With an instance or an incident it is everything about that one: the alarm, each attempt with ECS's
+answer, what was seen, how it ended or what will happen next and when. Of an instance it is the open
+incident or else the last one, with the others beside it. --watch shows it anew until it has ended;
+with --json only its end.
 
-How long a cool-down lasts, and how many incidents an instance may have, is taken from the REMEDY_* variables of this
-environment: give it those of the function.
+How long a cool-down lasts, and how many incidents an instance may have, is taken from the REMEDY_*
+variables of this environment: give it those of the function.
 ` + ledgerHelp + `
 Examples:
 
@@ -42,8 +44,9 @@ Examples:
     remedy incidents i-bp1abcdefghijklmnopq --watch
     remedy incidents i-bp1abcdefghijklmnopq/20261123T074201Z
 
-Exit status: 0, whatever the ledger holds. With --watch and an instance or incident: 0 restarted or observed, 1 it ended
-otherwise. 2 for wrong usage, an incident that the ledger does not hold, or a ledger that cannot be reached.`
+Exit status: 0, whatever the ledger holds. With --watch and an instance or incident: 0 restarted or
+observed, 1 it ended otherwise. 2 for wrong usage, an incident that the ledger does not hold, or a
+ledger that cannot be reached.`
 }
 
 // overview is what the ledger holds, in the form of --json. Lists are never null.
@@ -72,8 +75,8 @@ type openIncident struct {
 	Region     string    `json:"region"`
 	Alarm      string    `json:"alarm"`
 	OpenedAt   time.Time `json:"openedAt"`
-	// Owner is alive, released, lease-over, opening, void, unknown, lost, or none: a slot that nobody
-	// uses.
+	// Owner is alive, released, lease-over, opening, void, unknown, lost, or none: a slot that
+	// nobody uses.
 	Owner      string               `json:"owner"`
 	LeaseUntil time.Time            `json:"leaseUntil,omitzero"`
 	Attempts   []remedy.AttemptView `json:"attempts"`
@@ -137,8 +140,8 @@ func (i *incidentsCommand) Run(c *console) error {
 	})
 }
 
-// overview looks at the records of a mode. Where nobody said of which, and those of mode enforce are
-// empty, it is those of mode observe, if there are any.
+// overview looks at the records of a mode. Where nobody said of which, and those of mode enforce
+// are empty, it is those of mode observe, if there are any.
 func (i *incidentsCommand) overview(c *console, books app.Books, settings config.Config) (
 	*overview, error) {
 	ctx := context.Background()
@@ -170,10 +173,11 @@ func (o *overview) empty() bool {
 	return len(o.Open)+len(o.Waiting)+len(o.Recent)+len(o.Unreadable) == 0
 }
 
-// newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made fit
-// for a terminal here, for both forms of output.
+// newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made
+// fit for a terminal here, for both forms of output.
 func newOverview(seen ledger.Overview, sign *signOfLife, policy remedy.Policy) *overview {
-	o := &overview{policy: policy, Function: sign, At: seen.At, Open: []openIncident{}, Waiting: []waitingAlarm{},
+	o := &overview{policy: policy, Function: sign, At: seen.At, Open: []openIncident{},
+		Waiting:     []waitingAlarm{},
 		CoolingDown: []coolingDown{}, Spent: []spentIncidents{}, Recent: []endedIncident{},
 		Unreadable: []badRecord{}}
 	o.FleetLost = !seen.Fleet.Lost.IsZero() || seen.Fleet.Revision == 0 && sign != nil
@@ -223,8 +227,10 @@ func newOverview(seen ledger.Overview, sign *signOfLife, policy remedy.Policy) *
 		case record.Value.Ended(slot.Incident) == nil:
 			state = "lost"
 		}
-		o.Open = append(o.Open, openIncident{Incident: plain(slot.Incident), InstanceID: plain(slot.Instance),
-			OpenedAt: slot.OpenedAt, Owner: state, LeaseUntil: slot.LeaseUntil, Attempts: views(nil)})
+		o.Open = append(o.Open, openIncident{Incident: plain(slot.Incident),
+			InstanceID: plain(slot.Instance),
+			OpenedAt:   slot.OpenedAt, Owner: state, LeaseUntil: slot.LeaseUntil,
+			Attempts: views(nil)})
 	}
 	for n := range seen.Fleet.Waiting {
 		o.Waiting = append(o.Waiting, newWaiting(n, &seen.Fleet.Waiting[n], policy, seen.At))
@@ -240,13 +246,15 @@ func newOverview(seen ledger.Overview, sign *signOfLife, policy remedy.Policy) *
 
 func newEnded(e *remedy.Incident) endedIncident {
 	return endedIncident{plain(e.ID), plain(e.Instance), plain(e.Region), e.EndedAt,
-		remedy.Verdict(plain(string(e.Verdict))), remedy.Reason(plain(string(e.Reason))), e.Forgiven,
+		remedy.Verdict(plain(string(e.Verdict))), remedy.Reason(plain(string(e.Reason))),
+		e.Forgiven,
 		views(e.Attempts)}
 }
 
 // newWaiting is the nth alarm that waits, from 0.
 func newWaiting(n int, w *remedy.Waiter, policy remedy.Policy, now time.Time) waitingAlarm {
-	return waitingAlarm{n + 1, plain(w.Instance), plain(w.Region), plain(w.Alarm.Name), w.Alarm.Time,
+	return waitingAlarm{n + 1, plain(w.Instance), plain(w.Region), plain(w.Alarm.Name),
+		w.Alarm.Time,
 		w.Since, w.Alarm.Time.Add(policy.AlarmMaxAge), w.ResolvedAt, w.Judged(policy, now)}
 }
 
@@ -297,7 +305,8 @@ func (o *overview) print(p *page) {
 	p.gap()
 	switch {
 	case o.FleetLost:
-		p.text(red, "THE FLEET'S RECORD WAS LOST, and with it perhaps a pause: no incident opens until "+
+		p.text(red, "THE FLEET'S RECORD WAS LOST, and with it perhaps a pause: no incident opens "+
+			"until "+
 			"remedy resume says that nothing is paused.")
 	case o.Paused != nil:
 		p.text(yellow, paused(*o.Paused))
@@ -322,7 +331,8 @@ func (o *overview) print(p *page) {
 	spent := make([][2]string, 0, len(o.Spent))
 	for _, i := range o.Spent {
 		spent = append(spent, [2]string{i.InstanceID, fmt.Sprintf(
-			"%d of %d within %s, until %s or remedy reset", i.Incidents, i.Limit, o.policy.IncidentWindow,
+			"%d of %d within %s, until %s or remedy reset", i.Incidents, i.Limit,
+			o.policy.IncidentWindow,
 			local(i.Until))})
 	}
 	section(p, "Incidents spent", spent)
@@ -381,7 +391,8 @@ func (e *endedIncident) words() string {
 
 // words is how long an alarm waits, and for what.
 func (w *waitingAlarm) words() string {
-	stand := fmt.Sprintf("number %d, since %s, for the alarm %s of %s", w.Place, local(w.Since), w.Alarm,
+	stand := fmt.Sprintf("number %d, since %s, for the alarm %s of %s", w.Place, local(w.Since),
+		w.Alarm,
 		local(w.AlarmTime))
 	switch {
 	case w.Judged:

@@ -5,7 +5,8 @@ import (
 	"ecs-remedy/function/internal/ecssim"
 )
 
-// list prints the guests, the faults and the samples that a drill can be given, with a sentence each.
+// list prints the guests, the faults and the samples that a drill can be given, with a sentence
+// each.
 func list(c *console) error {
 	var guests, faults, samples [][2]string
 	for _, g := range ecssim.Guests() {

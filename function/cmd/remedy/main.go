@@ -1,5 +1,5 @@
-// Command remedy is the operator's side of ecs-remedy: it shows what the function would do, and looks
-// after what it did.
+// Command remedy is the operator's side of ecs-remedy: it shows what the function would do, and
+// looks after what it did.
 package main
 
 import (
@@ -21,23 +21,55 @@ import (
 
 // commands are the subcommands; each is a file of its own.
 type commands struct {
-	Drill   drillCommand   `cmd:"" help:"Run alarms through the real handler against a simulated ECS, in virtual time."`
-	Explain explainCommand `cmd:"" help:"Say what an alarm means and what every rule makes of it. Nothing is rebooted."`
-	Package packageCommand `cmd:"" help:"Build the zip for Function Compute and print the commands that deploy it."`
+	Drill   drillCommand   `cmd:"" help:"${help_drill}"`
+	Explain explainCommand `cmd:"" help:"${help_explain}"`
+	Package packageCommand `cmd:"" help:"${help_package}"`
 
 	Incidents incidentsCommand `cmd:"" help:"Show what the ledger holds, or one incident whole."`
 	Close     closeCommand     `cmd:"" help:"End an open incident by hand."`
-	Reset     resetCommand     `cmd:"" help:"Forget an instance's spent incidents and its cool-down."`
+	Reset     resetCommand     `cmd:"" help:"${help_reset}"`
 	Pause     pauseCommand     `cmd:"" help:"Stop every function from claiming attempts, at once."`
 	Resume    resumeCommand    `cmd:"" help:"End a pause."`
 
-	Doctor doctorCommand `cmd:"" help:"Check configuration, permissions, instances and ledger before the first incident."`
+	Doctor doctorCommand `cmd:"" help:"${help_doctor}"`
 
-	Events     eventsCommand     `cmd:"" help:"List the events and metrics that it acts on, and those that it leaves alone."`
+	Events     eventsCommand     `cmd:"" help:"${help_events}"`
 	Version    versionCommand    `cmd:"" help:"Print this program's version."`
-	Completion completionCommand `cmd:"" help:"Print what completes these commands in bash, zsh or fish."`
+	Completion completionCommand `cmd:"" help:"${help_completion}"`
 
 	Print kong.VersionFlag `name:"version" help:"Print the version, and do nothing else."`
+}
+
+// words are what is too long for the tags of the commands and of their flags.
+var words = kong.Vars{
+	"help_drill": "Run alarms through the real handler against a simulated ECS, in virtual time.",
+	"help_explain": "Say what an alarm means and what every rule makes of it. Nothing is " +
+		"rebooted.",
+	"help_package": "Build the zip for Function Compute and print the commands that deploy it.",
+	"help_doctor": "Check configuration, permissions, instances and ledger before the first " +
+		"incident.",
+	"help_events": "List the events and metrics that it acts on, and those that it leaves " +
+		"alone.",
+	"help_reset":      "Forget an instance's spent incidents and its cool-down.",
+	"help_completion": "Print what completes these commands in bash, zsh or fish.",
+
+	"help_alarm": "An alarm: a file, - for standard input, or the name of a sample.",
+	"help_fault": "Something that goes wrong on the way; may be repeated.",
+	"help_ledger": "The function's ledger (default: REMEDY_LEDGER): bolt:///PATH, redis://…, " +
+		"rediss://… or ots://INSTANCE.REGION/TABLE.",
+	"help_records": "Whose records: enforce's or observe's (default: observe's where REMEDY_MODE " +
+		"says so, otherwise enforce's).",
+	"help_one": "An instance's id, or an incident's name INSTANCE/TIME: everything about that " +
+		"one.",
+	"help_close": "The incident's name, INSTANCE/TIME, as \"remedy incidents\" lists it.",
+	"help_until": "When the pause ends by itself: 2h, 15:04 (the next time that it is that late " +
+		"here) or 2026-11-23T15:04:05+08:00. Default: at \"remedy resume\".",
+	"help_guest":  "How the simulated guests behave (ignores-graceful).",
+	"help_mode":   "In place of REMEDY_MODE (enforce).",
+	"help_dryrun": "With --live: ask ECS with DryRun, too, whether it would accept the reboot.",
+	"help_fresh":  "Ask every further rule of an alarm that is too old, too.",
+	"help_own":    "The account that the function works for (the alarm's own).",
+	"help_read":   "In place of REMEDY_LEDGER (mem:). It is read as it is now, never written.",
 }
 
 // console is where a command reads and writes. Results go to out, everything else to err.
@@ -77,14 +109,16 @@ func terminalWidth(file int, columns string) int {
 	return width
 }
 
-// run returns the exit status: 0 done, 1 the thing asked about is not well, 2 wrong usage or bad input.
+// run returns the exit status: 0 done, 1 the thing asked about is not well, 2 wrong usage or bad
+// input.
 func run(args []string, c *console) int {
 	var all commands
 	exited := -1
 	parser, err := kong.New(&all, kong.Name("remedy"), kong.Writers(c.out, c.err),
 		kong.Description("Restarts hung Alibaba Cloud ECS instances, carefully. See README.md.\n\n"+
-			"Exit status: 0 done, 1 the thing asked about is not well, 2 wrong usage or bad input."),
-		kong.Vars{"version": thisVersion().line()},
+			"Exit status: 0 done, 1 the thing asked about is not well, 2 wrong usage or bad "+
+			"input."),
+		words, kong.Vars{"version": thisVersion().line()},
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: fitting(c.width)}),
 		kong.Exit(func(status int) { exited = status }))
 	if err != nil {
@@ -118,8 +152,8 @@ func helpOf(err error) string {
 	return "remedy --help lists the commands"
 }
 
-// errNotWell is a command's answer that the thing asked about is not well; errSaid, that something was
-// wrong with its input. Both have been said already.
+// errNotWell is a command's answer that the thing asked about is not well; errSaid, that something
+// was wrong with its input. Both have been said already.
 var (
 	errNotWell = errors.New("not well")
 	errSaid    = errors.New("bad input")
@@ -133,7 +167,8 @@ type hinted struct {
 
 func (h hinted) Unwrap() error { return h.error }
 
-// unwell is an error that is not the input's: the thing asked about is not well. It is still to be said.
+// unwell is an error that is not the input's: the thing asked about is not well. It is still to be
+// said.
 type unwell struct{ error }
 
 func (u unwell) Unwrap() error { return u.error }

@@ -41,7 +41,8 @@ func TestSessions(t *testing.T) {
 			redis := miniredis.RunT(t)
 			env.Setenv("REDIS", "redis://"+redis.Addr())
 			env.Setenv("REDISHOST", redis.Addr())
-			env.Setenv("GORACE", "atexit_sleep_ms=10") // a race-enabled command otherwise takes a second to end
+			// a race-enabled command otherwise takes a second to end
+			env.Setenv("GORACE", "atexit_sleep_ms=10")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -81,8 +82,8 @@ func sweep(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(function.Close())
 }
 
-// alarm writes the default alarm into a file, with an event id of its own, as if it were sent some time
-// ahead: alarm FILE EVENT AHEAD.
+// alarm writes the default alarm into a file, with an event id of its own, as if it were sent some
+// time ahead: alarm FILE EVENT AHEAD.
 func alarm(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: alarm FILE EVENT AHEAD")
@@ -97,7 +98,8 @@ func alarm(ts *testscript.TestScript, neg bool, args []string) {
 
 var realTime = regexp.MustCompile(`in \S+ of real time`)
 
-// timeless copies a file, or stdout, with the real time that a drill took left out: nothing else differs between two runs.
+// timeless copies a file, or stdout, with the real time that a drill took left out: nothing else
+// differs between two runs.
 func timeless(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: timeless FROM TO")
@@ -118,7 +120,8 @@ func withinColumns(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// TestSamplesVerdicts drills every embedded sample, and compares exit status, verdict and reason with the golden file.
+// TestSamplesVerdicts drills every embedded sample, and compares exit status, verdict and reason
+// with the golden file.
 func TestSamplesVerdicts(t *testing.T) {
 	const golden = "testdata/samples.golden"
 	var got strings.Builder

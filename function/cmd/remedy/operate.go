@@ -18,12 +18,12 @@ import (
 
 // ledgerFlag says which ledger an operator means.
 type ledgerFlag struct {
-	Ledger string `placeholder:"URL" help:"The function's ledger (default: REMEDY_LEDGER): bolt:///PATH, redis://…, rediss://… or ots://INSTANCE.REGION/TABLE."`
+	Ledger string `placeholder:"URL" help:"${help_ledger}"`
 }
 
 // open opens the ledger of a function that runs elsewhere. The returned configuration is the
-// environment's, so the limits by which records are judged are the function's only where the environment
-// is.
+// environment's, so the limits by which records are judged are the function's only where the
+// environment is.
 func (l *ledgerFlag) open(c *console) (config.Config, app.Books, error) {
 	none := func(settings config.Config, err error, hint string) (config.Config, app.Books, error) {
 		return settings, app.Books{}, hinted{err, hint}
@@ -43,7 +43,8 @@ func (l *ledgerFlag) open(c *console) (config.Config, app.Books, error) {
 	}
 	switch settings.Ledger.Kind {
 	case config.LedgerMemory:
-		return none(settings, fmt.Errorf("%s mem: is the memory of one process, and no other can see it",
+		return none(settings, fmt.Errorf("%s mem: is the memory of one process, and no other can "+
+			"see it",
 			name), "run the function with a ledger that both can reach: redis://…, rediss://… or "+
 			"ots://…, or bolt:///PATH on one machine")
 	case config.LedgerBolt:
@@ -54,21 +55,24 @@ func (l *ledgerFlag) open(c *console) (config.Config, app.Books, error) {
 		}
 	case config.LedgerTablestore:
 		if keys := c.credentials(); keys.AccessKeyID == "" || keys.AccessKeySecret == "" {
-			return none(settings, fmt.Errorf("%s: ledger %s needs credentials, and there are none in "+
-				"the environment", name, settings.Ledger.Name), credentialsHint)
+			return none(settings,
+				fmt.Errorf("%s: ledger %s needs credentials, and there are none in "+
+					"the environment", name, settings.Ledger.Name), credentialsHint)
 		}
 	}
 	books, err := app.OpenLedger(settings, c.credentials())
 	return settings, books, err
 }
 
-const credentialsHint = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, and for " +
+const credentialsHint = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, " +
+	"and for " +
 	"a role ALIBABA_CLOUD_SECURITY_TOKEN"
 
 // ledgerHelp is what the help of every command says that opens the function's ledger.
 const ledgerHelp = `
-A ledger ots://… is opened with ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a role,
-ALIBABA_CLOUD_SECURITY_TOKEN. The first line says when the function was last seen in the ledger.
+A ledger ots://… is opened with ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and,
+for a role, ALIBABA_CLOUD_SECURITY_TOKEN. The first line says when the function was last seen in the
+ledger.
 `
 
 // begin prints the function's sign of life as the first line of a page.
@@ -86,7 +90,7 @@ func (l *ledgerFlag) begin(c *console, books app.Books, settings config.Config) 
 // recordsFlags say which records of which ledger.
 type recordsFlags struct {
 	ledgerFlag
-	Mode *string `enum:"enforce,observe" placeholder:"MODE" help:"Whose records: enforce's or observe's (default: observe's where REMEDY_MODE says so, otherwise enforce's)."`
+	Mode *string `enum:"enforce,observe" placeholder:"MODE" help:"${help_records}"`
 }
 
 // book picks the records.
@@ -103,13 +107,14 @@ func (r *recordsFlags) book(c *console, books app.Books) (*ledger.Records, remed
 
 type closeCommand struct {
 	recordsFlags
-	Incident string `arg:"" help:"The incident's name, INSTANCE/TIME, as \"remedy incidents\" lists it."`
+	Incident string `arg:"" help:"${help_close}"`
 }
 
 // Help says what the flags' own lines have no room for.
 func (closeCommand) Help() string {
-	return `The incident ends as failed/abandoned, and nothing more is sent for it, even if a function is at work on it. An attempt
-that was sent already cannot be taken back. The instance cools down as after any other incident.
+	return `The incident ends as failed/abandoned, and nothing more is sent for it, even if a
+function is at work on it. An attempt that was sent already cannot be taken back. The instance cools
+down as after any other incident.
 ` + ledgerHelp + `
 Examples:
 
@@ -139,7 +144,8 @@ func (cl *closeCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	p.text(normal, fmt.Sprintf("Closed %s as %s/%s after %s.", ended.ID, ended.Verdict, ended.Reason,
+	p.text(normal, fmt.Sprintf("Closed %s as %s/%s after %s.", ended.ID, ended.Verdict,
+		ended.Reason,
 		attempts(ended.Attempts)))
 	p.text(normal, fmt.Sprintf("The instance is left alone until %s, or until remedy reset %s.",
 		local(ended.EndedAt.Add(settings.Policy.Cooldown)), ended.Instance))
@@ -153,17 +159,18 @@ type resetCommand struct {
 
 // Help says what the flags' own lines have no room for.
 func (resetCommand) Help() string {
-	return `The incidents that the instance has had count no longer, neither for its cool-down nor for its budget. While an incident
-is open, nothing is forgotten; and alarms from before the last recovery stay too old to open another. An alarm that was
-refused is not judged again: it is the next one that counts.
+	return `The incidents that the instance has had count no longer, neither for its cool-down nor
+for its budget. While an incident is open, nothing is forgotten; and alarms from before the last
+recovery stay too old to open another. An alarm that was refused is not judged again: it is the next
+one that counts.
 ` + ledgerHelp + `
 Examples:
 
     remedy reset i-bp1abcdefghijklmnopq
     remedy reset --mode observe i-bp1abcdefghijklmnopq
 
-Exit status: 0 forgotten, or there was nothing to forget; 2 an incident is open, the ledger does not know the instance, wrong
-usage, or a ledger that cannot be reached.`
+Exit status: 0 forgotten, or there was nothing to forget; 2 an incident is open, the ledger does not
+know the instance, wrong usage, or a ledger that cannot be reached.`
 }
 
 // Run forgets what the instance's incidents cost it.
@@ -193,25 +200,28 @@ func (r *resetCommand) Run(c *console) error {
 		p.text(normal, "Nothing to forget: no incident of "+r.Instance+" counts.")
 		return p.err
 	}
-	p.text(normal, fmt.Sprintf("Forgot what %s of %s cost: it cools down no longer, and its budget is "+
+	p.text(normal, fmt.Sprintf("Forgot what %s of %s cost: it cools down no longer, and its "+
+		"budget is "+
 		"whole again.", plural(forgiven, "incident"), r.Instance))
-	p.text(normal, "The next alarm about it counts. Those that were refused before are not judged again.")
+	p.text(normal, "The next alarm about it counts. Those that were refused before are not "+
+		"judged again.")
 	return p.err
 }
 
 type pauseCommand struct {
 	ledgerFlag
-	Until  string   `placeholder:"T" help:"When the pause ends by itself: 2h, 15:04 (the next time that it is that late here) or 2026-11-23T15:04:05+08:00. Default: at \"remedy resume\"."`
+	Until  string   `placeholder:"T" help:"${help_until}"`
 	Anyway bool     `help:"Pause even where no function ever wrote to the ledger."`
 	Reason []string `arg:"" optional:"" help:"Why, for whoever reads a refusal."`
 }
 
 // Help says what the flags' own lines have no room for.
 func (pauseCommand) Help() string {
-	return `Nothing is claimed from then on, by any function that uses the ledger and in any mode; what was sent before is still
-watched. Alarms are refused as paused while it lasts, and are not replayed later; those that wait for a slot go on waiting.
-A pause replaces the one before. A time of day is in the time zone of this machine, or of the variable TZ; where the clocks
-are put forward over it, it is the time that they then show.
+	return `Nothing is claimed from then on, by any function that uses the ledger and in any mode;
+what was sent before is still watched. Alarms are refused as paused while it lasts, and are not
+replayed later; those that wait for a slot go on waiting. A pause replaces the one before. A time of
+day is in the time zone of this machine, or of the variable TZ; where the clocks are put forward
+over it, it is the time that they then show.
 
 Where no function ever wrote to the ledger, nothing is written: that pause would stop nobody.
 ` + ledgerHelp + `
@@ -221,8 +231,8 @@ Examples:
     remedy pause --until 2h storage maintenance
     remedy pause --until 06:30 --ledger redis://HOST:6379 storage maintenance
 
-Exit status: 0 paused; 1 no function ever wrote to the ledger, and nothing is paused; 2 wrong usage, or a ledger that cannot be
-reached.`
+Exit status: 0 paused; 1 no function ever wrote to the ledger, and nothing is paused; 2 wrong usage,
+or a ledger that cannot be reached.`
 }
 
 // pauseForm is what a pause looks like.
@@ -237,10 +247,12 @@ func (pa *pauseCommand) check(now time.Time) (reason string, until time.Time, er
 		return "", until, hinted{errors.New("a pause needs a reason"),
 			"say why in a few words: " + pauseForm}
 	case pa.Until == "" && isTime(first) && rest == "":
-		return "", until, hinted{fmt.Errorf("%s is when the pause would end, and it needs a reason, too",
+		return "", until, hinted{fmt.Errorf("%s is when the pause would end, and it needs a "+
+			"reason, too",
 			strconv.Quote(first)), "write " + strings.Replace(pauseForm, "2h", first, 1)}
 	case pa.Until == "" && isTime(first):
-		return "", until, hinted{fmt.Errorf("%s looks like the end of the pause, not like the beginning "+
+		return "", until, hinted{fmt.Errorf("%s looks like the end of the pause, not like the "+
+			"beginning "+
 			"of its reason", strconv.Quote(first)), "write remedy pause --until " + reason}
 	case pa.Until == "":
 		return reason, until, nil
@@ -266,7 +278,8 @@ func (pa *pauseCommand) Run(c *console) error {
 		return err
 	}
 	if sign == nil && !pa.Anyway {
-		return unwell{hinted{fmt.Errorf("nothing is paused: no function ever wrote to %s, so a pause "+
+		return unwell{hinted{fmt.Errorf("nothing is paused: no function ever wrote to %s, so a "+
+			"pause "+
 			"there would stop nobody", settings.Ledger.Name),
 			"give the function's own REMEDY_LEDGER; --anyway pauses nevertheless"}}
 	}
@@ -276,14 +289,16 @@ func (pa *pauseCommand) Run(c *console) error {
 			"try again, and see remedy incidents"}
 	}
 	if _, err := books.Observe.Pause(context.Background(), until, reason); err != nil {
-		return hinted{fmt.Errorf("mode enforce is paused, but of mode observe that is not known: %w",
+		return hinted{fmt.Errorf("mode enforce is paused, but of mode observe that is not known: "+
+			"%w",
 			err), "try again"}
 	}
 	p.text(normal, paused(remedy.Pause{Since: now, Until: until, Reason: reason}))
 	if replaced.On(now) {
 		p.text(yellow, "It replaces another pause. That one said: "+paused(replaced))
 	}
-	p.text(normal, "Attempts that were claimed before are still watched. remedy resume ends the pause.")
+	p.text(normal, "Attempts that were claimed before are still watched. remedy resume ends the "+
+		"pause.")
 	return p.err
 }
 
@@ -299,13 +314,14 @@ func isTime(word string) bool {
 	return err == nil
 }
 
-// later reads a time that is still to come: RFC 3339, a time of day in now's zone, or a duration from
-// now.
+// later reads a time that is still to come: RFC 3339, a time of day in now's zone, or a duration
+// from now.
 func later(text string, now time.Time) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, text)
 	if clock, wrong := time.Parse("15:04", text); wrong == nil {
 		day := func(days int) time.Time {
-			return time.Date(now.Year(), now.Month(), now.Day()+days, clock.Hour(), clock.Minute(), 0, 0,
+			return time.Date(now.Year(), now.Month(), now.Day()+days, clock.Hour(), clock.Minute(),
+				0, 0,
 				now.Location())
 		}
 		if at, err = day(0), nil; !at.After(now) {
@@ -319,7 +335,8 @@ func later(text string, now time.Time) (time.Time, error) {
 		return at, hinted{fmt.Errorf("--until %s is not a time", strconv.Quote(text)),
 			"write 2h, 15:04 or 2026-11-23T15:04:05+08:00"}
 	case !at.After(now):
-		return at, hinted{fmt.Errorf("--until %s is %s, which is over", strconv.Quote(text), local(at)),
+		return at, hinted{fmt.Errorf("--until %s is %s, which is over", strconv.Quote(text),
+			local(at)),
 			"name a time that is still to come"}
 	}
 	return at, nil
@@ -329,8 +346,9 @@ type resumeCommand struct{ ledgerFlag }
 
 // Help says what the flags' own lines have no room for.
 func (resumeCommand) Help() string {
-	return `Functions claim attempts again at once. What was refused during the pause is not replayed. Where the record that a pause
-stands in was lost, nothing opens until remedy resume says that nothing is paused.
+	return `Functions claim attempts again at once. What was refused during the pause is not
+replayed. Where the record that a pause stands in was lost, nothing opens until remedy resume says
+that nothing is paused.
 ` + ledgerHelp + `
 Examples:
 
@@ -357,7 +375,8 @@ func (r *resumeCommand) Run(c *console) error {
 	}
 	enforcing, err := books.Enforce.Resume(context.Background())
 	if err != nil {
-		return hinted{fmt.Errorf("mode observe has resumed, but of mode enforce that is not known: %w",
+		return hinted{fmt.Errorf("mode observe has resumed, but of mode enforce that is not "+
+			"known: %w",
 			err), "try again"}
 	}
 	if enforcing || observing {

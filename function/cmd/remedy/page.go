@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// columns is how wide a line is where nobody can tell how wide the terminal is: it fits one of usual
-// width beside something else.
+// columns is how wide a line is where nobody can tell how wide the terminal is: it fits one of
+// usual width beside something else.
 const columns = 100
 
 // narrowest is how wide a page is at least: a terminal below that breaks its lines by itself.
@@ -25,8 +25,8 @@ func fitting(width int) int {
 	return max(width, narrowest)
 }
 
-// style is how a piece of text looks on a terminal: the parameter of an ANSI "select graphic rendition"
-// sequence (ECMA-48).
+// style is how a piece of text looks on a terminal: the parameter of an ANSI "select graphic
+// rendition" sequence (ECMA-48).
 type style string
 
 const (
@@ -77,8 +77,8 @@ func (p *page) gap() {
 	p.shown = ""
 }
 
-// row prints text beside a time, which may be empty, and a label. Cells stand before the text, and its
-// lines are aligned after them.
+// row prints text beside a time, which may be empty, and a label. Cells stand before the text, and
+// its lines are aligned after them.
 func (p *page) row(at string, label cell, text string, lead ...cell) {
 	shown := at
 	if at == p.shown {
@@ -99,8 +99,8 @@ func (p *page) row(at string, label cell, text string, lead ...cell) {
 	p.beside(head, width, plain(text))
 }
 
-// beside prints text after a head of that width, and its further lines below its first. A word that has
-// no room there, such as a long id, gets a line of its own, further left.
+// beside prints text after a head of that width, and its further lines below its first. A word that
+// has no room there, such as a long id, gets a line of its own, further left.
 func (p *page) beside(head string, width int, text string) {
 	for _, line := range wrap(text, p.width-width) {
 		if room := p.width - wide(line); room < width && head != "" {
@@ -142,8 +142,8 @@ func pad(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-wide(text)))
 }
 
-// plain takes out of text from outside whatever could move a terminal's cursor, change its colours or
-// turn its text round.
+// plain takes out of text from outside whatever could move a terminal's cursor, change its colours
+// or turn its text round.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -156,9 +156,9 @@ func plain(text string) string {
 	}, text)
 }
 
-// wrap breaks text into lines of the width, at its spaces, and between the letters of Chinese, Japanese
-// and Korean, which have none. What holds together is never broken: a word or an id that is wider gets a
-// line of its own. It returns one line at least.
+// wrap breaks text into lines of the width, at its spaces, and between the letters of Chinese,
+// Japanese and Korean, which have none. What holds together is never broken: a word or an id that
+// is wider gets a line of its own. It returns one line at least.
 func wrap(text string, width int) []string {
 	var lines []string
 	var line strings.Builder
@@ -183,8 +183,8 @@ func wrap(text string, width int) []string {
 	return append(lines, line.String())
 }
 
-// parts are the pieces of a word between which a line may end: before and after every wide letter, but
-// not before a mark that ends something, nor after one that begins it.
+// parts are the pieces of a word between which a line may end: before and after every wide letter,
+// but not before a mark that ends something, nor after one that begins it.
 func parts(word string) iter.Seq[string] {
 	const ends, begins = "，。、；：！？）」』】》〉”’", "（「『【《〈“‘"
 	return func(yield func(string) bool) {
@@ -203,8 +203,8 @@ func parts(word string) iter.Seq[string] {
 	}
 }
 
-// wide is how many columns of a terminal text takes: the letters of Chinese, Japanese and Korean take
-// two.
+// wide is how many columns of a terminal text takes: the letters of Chinese, Japanese and Korean
+// take two.
 func wide(text string) int {
 	n := 0
 	for _, r := range text {

@@ -15,15 +15,18 @@ func TestWrap(t *testing.T) {
 		width int
 		want  []string
 	}{
-		{"", 4, []string{""}},                                      // an empty line is a line
-		{"ab cd", 5, []string{"ab cd"}},                            // just fits
-		{"ab cd", 4, []string{"ab", "cd"}},                         // one too many
-		{"abcd efgh", 4, []string{"abcd", "efgh"}},                 // words as long as the line
-		{"abcdefghi j", 4, []string{"abcdefghi", "j"}},             // a longer word is never broken
-		{"ab cdefghi", 4, []string{"ab", "cdefghi"}},               // and has a line of its own
-		{"  ab \n cd  ", 9, []string{"ab cd"}},                     // white space is only ever one space
-		{"使用率 ab", 6, []string{"使用率", "ab"}},                       // Chinese letters take two columns
-		{"使用率ab", 6, []string{"使用率", "ab"}},                        // a line may end after each of them
+		{"", 4, []string{""}},                          // an empty line is a line
+		{"ab cd", 5, []string{"ab cd"}},                // just fits
+		{"ab cd", 4, []string{"ab", "cd"}},             // one too many
+		{"abcd efgh", 4, []string{"abcd", "efgh"}},     // words as long as the line
+		{"abcdefghi j", 4, []string{"abcdefghi", "j"}}, // a longer word is never broken
+		{"ab cdefghi", 4, []string{"ab", "cdefghi"}},   // and has a line of its own
+		// white space is only ever one space
+		{"  ab \n cd  ", 9, []string{"ab cd"}},
+		// Chinese letters take two columns
+		{"使用率 ab", 6, []string{"使用率", "ab"}},
+		// a line may end after each of them
+		{"使用率ab", 6, []string{"使用率", "ab"}},
 		{"使用率ab", 5, []string{"使用", "率ab"}},                        // and before each
 		{"使用率。", 6, []string{"使用", "率。"}},                          // but not before a full stop
 		{"使（用", 5, []string{"使", "（用"}},                            // nor after a parenthesis
@@ -71,9 +74,10 @@ func TestPageOfATerminalsWidth(t *testing.T) {
 
 func TestPlain(t *testing.T) {
 	for text, want := range map[string]string{
-		"web-01 (ECS)CPU使用率":      "web-01 (ECS)CPU使用率", // text is left alone
-		"a\x1b[31mb\x07c":         "a[31mbc",            // an escape sequence is harmless without its escape
-		"a\u009b31mb":             "a31mb",              // as is the eight-bit form
+		"web-01 (ECS)CPU使用率": "web-01 (ECS)CPU使用率", // text is left alone
+		// an escape sequence is harmless without its escape
+		"a\x1b[31mb\x07c":         "a[31mbc",
+		"a\u009b31mb":             "a31mb", // as is the eight-bit form
 		"two\nlines\tand a tab\r": "two lines and a tab",
 		"a\u202eb\u2066c\ufeffd":  "abcd", // direction marks and other invisible letters
 		"a\xffb":                  "ab",   // no valid UTF-8
@@ -110,12 +114,18 @@ func TestStarts(t *testing.T) {
 		alarms []events.Alarm
 		want   time.Duration // after now
 	}{
-		{"30 s after the alarm", []events.Alarm{at(-60, events.StateFiring)}, -60*time.Minute + 30*time.Second},
-		{"missing data fires, too", []events.Alarm{at(-60, events.StateInsufficientData)}, -60*time.Minute + 30*time.Second},
-		{"the oldest of several that fire", []events.Alarm{at(-2, events.StateFiring), at(-3, events.StateFiring)}, -150 * time.Second},
-		{"rather one that fires than an older one", []events.Alarm{at(-9, events.StateResolved), at(-2, events.StateFiring)}, -90 * time.Second},
-		{"the oldest where none fires", []events.Alarm{at(-2, events.StateResolved), at(-3, events.StateUnknown)}, -150 * time.Second},
-		{"one without a time does not count", []events.Alarm{{State: events.StateFiring}, at(-3, events.StateResolved)}, -150 * time.Second},
+		{"30 s after the alarm", []events.Alarm{at(-60, events.StateFiring)}, -60*time.Minute +
+			30*time.Second},
+		{"missing data fires, too", []events.Alarm{at(-60, events.StateInsufficientData)},
+			-60*time.Minute + 30*time.Second},
+		{"the oldest of several that fire", []events.Alarm{at(-2, events.StateFiring), at(-3,
+			events.StateFiring)}, -150 * time.Second},
+		{"rather one that fires than an older one", []events.Alarm{at(-9, events.StateResolved),
+			at(-2, events.StateFiring)}, -90 * time.Second},
+		{"the oldest where none fires", []events.Alarm{at(-2, events.StateResolved), at(-3,
+			events.StateUnknown)}, -150 * time.Second},
+		{"one without a time does not count", []events.Alarm{{State: events.StateFiring}, at(-3,
+			events.StateResolved)}, -150 * time.Second},
 		{"now where no alarm says when it was", []events.Alarm{{State: events.StateFiring}}, 0},
 	} {
 		if got := (input{alarms: test.alarms}).starts(now); !got.Equal(now.Add(test.want)) {

@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// progress is a bar on a terminal's last line. Elsewhere it shows nothing. It is safe for concurrent use.
+// progress is a bar on a terminal's last line. Elsewhere it shows nothing. It is safe for
+// concurrent use.
 type progress struct {
 	out io.Writer // nil: not shown
 	all int

@@ -15,8 +15,8 @@ import (
 // minute, and may be late, or in the middle of something.
 const freshSign = 3 * time.Minute
 
-// signOfLife is what the function last said of itself in a ledger, in the form of --json. Its text is
-// plain.
+// signOfLife is what the function last said of itself in a ledger, in the form of --json. Its text
+// is plain.
 type signOfLife struct {
 	Mode    remedy.Mode `json:"mode"`
 	Version string      `json:"version"` // the code's short hash
@@ -32,8 +32,8 @@ type signOfLife struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// lifeIn reads the function's sign of life in a ledger: the newer one of both modes. Nil: no function
-// ever wrote there.
+// lifeIn reads the function's sign of life in a ledger: the newer one of both modes. Nil: no
+// function ever wrote there.
 func lifeIn(ctx context.Context, books app.Books, now time.Time) (*signOfLife, error) {
 	var last *signOfLife
 	for _, book := range []*ledger.Records{books.Enforce, books.Observe} {
@@ -65,28 +65,34 @@ func lifeIn(ctx context.Context, books app.Books, now time.Time) (*signOfLife, e
 }
 
 func newSign(s *remedy.Sign, now time.Time) *signOfLife {
-	return &signOfLife{Mode: remedy.Mode(plain(string(s.Mode))), Version: plain(s.Version), At: s.At,
+	return &signOfLife{Mode: remedy.Mode(plain(string(s.Mode))), Version: plain(s.Version),
+		At:   s.At,
 		Open: s.Open, Waiting: s.Waiting, Old: now.Sub(s.At) > freshSign,
 		AheadOfTime: s.At.Sub(now) > remedy.MaxSkew}
 }
 
-// tell says in a sentence whether the function lives, as far as its ledger tells. False: somebody should
-// see to it.
+// tell says in a sentence whether the function lives, as far as its ledger tells. False: somebody
+// should see to it.
 func (s *signOfLife) tell(ledger string, now time.Time) (text string, well bool) {
 	switch {
 	case s == nil:
-		return "NO FUNCTION EVER WROTE TO " + ledger + ": a function's sweep leaves a sign of life in " +
-			"its ledger once a minute, and there is none. Is this the function's REMEDY_LEDGER, and " +
+		return "NO FUNCTION EVER WROTE TO " + ledger + ": a function's sweep leaves a sign of " +
+			"life in " +
+			"its ledger once a minute, and there is none. Is this the function's REMEDY_LEDGER, " +
+			"and " +
 			"does its timer trigger run?", false
 	case s.Problem != "":
 		return "THE FUNCTION'S SIGN OF LIFE CANNOT BE READ: " + s.Problem, false
 	case s.AheadOfTime:
-		return fmt.Sprintf("THE FUNCTION'S SIGN OF LIFE IS %s AHEAD OF OUR TIME: %s. A drill in this "+
+		return fmt.Sprintf("THE FUNCTION'S SIGN OF LIFE IS %s AHEAD OF OUR TIME: %s. A drill in "+
+			"this "+
 			"ledger wrote it, or a clock is wrong; whether a function lives is not known.",
 			span(s.At.Sub(now)), s.says()), false
 	case s.Old:
-		return fmt.Sprintf("FUNCTION LAST SEEN %s AGO: %s. Its sweep should come once a minute: nothing "+
-			"that is under way goes on without it. See its timer trigger, its log, and remedy doctor.",
+		return fmt.Sprintf("FUNCTION LAST SEEN %s AGO: %s. Its sweep should come once a minute: "+
+			"nothing "+
+			"that is under way goes on without it. See its timer trigger, its log, and remedy "+
+			"doctor.",
 			span(now.Sub(s.At)), s.says()), false
 	}
 	text = fmt.Sprintf("function last seen %s ago: %s", span(now.Sub(s.At)), s.says())

@@ -14,9 +14,10 @@ type versionCommand struct {
 
 // Help says what the flags' own lines have no room for.
 func (versionCommand) Help() string {
-	return `The version is the short hash of the commit that the program was built from, with a + where the sources held more
-than that, as it also stands in the function's audit lines and in its sign of life. "unknown": it was built by go run, or
-outside a checkout; go build in a checkout knows it.
+	return `The version is the short hash of the commit that the program was built from, with a +
+where the sources held more than that, as it also stands in the function's audit lines and in its
+sign of life. "unknown": it was built by go run, or outside a checkout; go build in a checkout knows
+it.
 
 Examples:
 

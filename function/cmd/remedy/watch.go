@@ -22,7 +22,8 @@ type view interface {
 }
 
 const (
-	// watchEvery is how long a watch waits between two looks: a function looks at an instance less often.
+	// watchEvery is how long a watch waits between two looks: a function looks at an instance less
+	// often.
 	watchEvery = 2 * time.Second
 	// watchPatience is how many looks in a row may fail before the watch gives up.
 	watchPatience = 10
@@ -46,7 +47,8 @@ func (i *incidentsCommand) show(c *console, look func() (view, error)) error {
 		case err == nil:
 			failed = 0
 		case !first && errors.Is(err, errNoIncident):
-			return unwell{hinted{fmt.Errorf("%s: the ledger holds it no longer, so nothing was sent for it",
+			return unwell{hinted{fmt.Errorf("%s: the ledger holds it no longer, so nothing was "+
+				"sent for it",
 				i.Incident), "the function's log says how its alarm was answered"}}
 		case first, failed+1 == watchPatience:
 			return err
@@ -69,7 +71,8 @@ func (i *incidentsCommand) show(c *console, look func() (view, error)) error {
 			}
 			shown = state
 			if over && single {
-				return one.outcome(c, waited && (one.Incident == nil || one.Incident.EndedAt.Before(began)))
+				return one.outcome(c, waited && (one.Incident == nil ||
+					one.Incident.EndedAt.Before(began)))
 			}
 			if over {
 				return nil
@@ -81,8 +84,8 @@ func (i *incidentsCommand) show(c *console, look func() (view, error)) error {
 	}
 }
 
-// refresh shows another look: in the place of the one before it, or below it where nothing can be taken
-// back. As JSON only the last one is shown.
+// refresh shows another look: in the place of the one before it, or below it where nothing can be
+// taken back. As JSON only the last one is shown.
 func (i *incidentsCommand) refresh(c *console, seen view, first, last bool) error {
 	switch {
 	case i.JSON && !last:
@@ -114,8 +117,10 @@ func (o *oneIncident) outcome(c *console, refused bool) error {
 	switch {
 	case refused:
 		return unwell{hinted{fmt.Errorf("%s: its alarm waits no longer, and opened no incident",
-			o.InstanceID), "the function's log says how it was answered: search for " + o.InstanceID}}
-	case o.Incident.Verdict == remedy.VerdictRestarted, o.Incident.Verdict == remedy.VerdictObserved:
+			o.InstanceID), "the function's log says how it was answered: search for " +
+			o.InstanceID}}
+	case o.Incident.Verdict == remedy.VerdictRestarted,
+		o.Incident.Verdict == remedy.VerdictObserved:
 		return nil
 	}
 	return errNotWell
