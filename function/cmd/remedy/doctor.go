@@ -212,7 +212,7 @@ func (d *doctorCommand) finding(p *page, r *doctor.Report, f *doctor.Finding) {
 	line(p, f.Result, f.Check, said)
 	for _, cure := range f.Cures {
 		head := "    cure: " // at the edge, so that a command has room
-		for _, text := range wrap(cure, columns-len(head)) {
+		for _, text := range wrap(cure, p.width-len(head)) {
 			p.print(head + text)
 			head = pad("", len(head))
 		}
@@ -257,7 +257,7 @@ func line(p *page, r doctor.Result, name, said string) {
 		doctor.ResultWarning: {"!", yellow}, doctor.ResultFinding: {"✗", red}}[r]
 	const width = 30 // DescribeInstanceHistoryEvents
 	head := p.paint(mark) + " " + name + pad(name, width) + " "
-	for _, text := range wrap(said, columns-width-3) {
+	for _, text := range wrap(said, p.width-width-3) {
 		p.print(head + text)
 		head = pad("", width+3)
 	}

@@ -19,9 +19,9 @@ import (
 )
 
 type drillCommand struct {
-	Files   []string `arg:"" optional:"" name:"file" help:"Alarms: files, - for standard input, or names of samples."`
-	Guest   string   `default:"ignores-graceful" placeholder:"NAME" help:"How the simulated guests behave (${default})."`
-	Fault   []string `placeholder:"NAME" sep:"none" help:"Something that goes wrong on the way; may be repeated."`
+	Files   []string `arg:"" predictor:"alarm" optional:"" name:"file" help:"Alarms: files, - for standard input, or names of samples."`
+	Guest   string   `default:"ignores-graceful" predictor:"guest" placeholder:"NAME" help:"How the simulated guests behave (${default})."`
+	Fault   []string `predictor:"fault" placeholder:"NAME" sep:"none" help:"Something that goes wrong on the way; may be repeated."`
 	Mode    string   `enum:"enforce,observe,off" default:"enforce" placeholder:"MODE" help:"In place of REMEDY_MODE (${default})."`
 	Ledger  string   `default:"mem:" placeholder:"URL" help:"In place of REMEDY_LEDGER (${default}, gone after each file)."`
 	Account string   `placeholder:"ID" help:"The account that the function works for (the alarm's own)."`
@@ -44,6 +44,13 @@ that outlives the drill remembers its incidents: never name that of a real funct
 An event of an HTTP trigger needs no token unless REMEDY_HTTP_TOKEN is set; what it leaves open is taken up by a timer's
 sweep every minute, as in a deployment.
 
+Examples:
+
+    remedy drill
+    remedy drill --guest dead --fault describe-flaky system-event-agent-stopped
+    remedy drill --json alarms/*.json
+    remedy drill --list
+
 Exit status: 0 where every alarm was answered as it should be: restarted, observed, refused or ignored. 1 where a human would
 be needed: failed, pending, or malformed as a part of a batch. 2 for wrong usage, a wrong environment or a file that cannot be
 read or understood. The worst of all files counts.`
@@ -61,6 +68,10 @@ func (d *drillCommand) Run(c *console) error {
 	settings, err := c.load(d.Mode, d.Ledger)
 	if err != nil {
 		return err
+	}
+	if settings.Ledger.Kind != config.LedgerMemory {
+		c.warn("the time of this drill is virtual, but its incidents are real in " + settings.Ledger.Name +
+			": a function that uses that ledger counts them")
 	}
 	if slices.Contains(d.Files, "") {
 		return hinted{errors.New("a file without a name"), "an empty variable, perhaps; without any file drill takes its own alarm"}

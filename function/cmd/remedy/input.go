@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"ecs-remedy/events"
@@ -34,7 +35,11 @@ func (c *console) payload(name string) ([]byte, error) {
 	if name == "-" {
 		payload, err := limited(c.in)
 		if err != nil {
-			return nil, hinted{fmt.Errorf("standard input: %w", err), "give the alarm's file by its name instead"}
+			return nil, hinted{fmt.Errorf("standard input: %w", err),
+				"give the alarm's file by its name instead"}
+		}
+		if len(payload) > events.MaxPayload {
+			return nil, tooLarge("standard input", fmt.Sprintf("more than %d", events.MaxPayload))
 		}
 		return payload, nil
 	}
@@ -50,19 +55,35 @@ func (c *console) payload(name string) ([]byte, error) {
 		return nil, cannotRead(name, err)
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return nil, hinted{fmt.Errorf("%s: a directory, not a file", name), "name its files: remedy drill " +
-			strings.TrimSuffix(name, "/") + "/*"}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		return nil, hinted{fmt.Errorf("%s: a directory, not a file", name),
+			"name its files: remedy drill " + strings.TrimSuffix(name, "/") + "/*"}
 	}
-	payload, err := limited(file)
-	if err != nil {
-		return nil, cannotRead(name, err)
+	payload, unread := limited(file)
+	switch {
+	case unread != nil:
+		return nil, cannotRead(name, unread)
+	case len(payload) <= events.MaxPayload:
+		return payload, nil
+	case err == nil && info.Size() > events.MaxPayload:
+		return nil, tooLarge(name, strconv.FormatInt(info.Size(), 10))
 	}
-	return payload, nil
+	// a pipe, for example
+	return nil, tooLarge(name, fmt.Sprintf("more than %d", events.MaxPayload))
+}
+
+// tooLarge is the error of a payload that has more bytes than one may have.
+func tooLarge(name, bytes string) error {
+	return hinted{fmt.Errorf("%s: it has %s bytes, and an event has %d at most", name, bytes,
+		events.MaxPayload), "the function would not get it either: give one event, not a log of " +
+		"them"}
 }
 
 // limited reads no more than it takes to see that a payload is too large.
-func limited(r io.Reader) ([]byte, error) { return io.ReadAll(io.LimitReader(r, events.MaxPayload+1)) }
+func limited(r io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, events.MaxPayload+1))
+}
 
 func cannotRead(name string, err error) error {
 	var path *fs.PathError

@@ -18,51 +18,79 @@ import (
 
 // ledgerFlag says which ledger an operator means.
 type ledgerFlag struct {
-	Ledger string `placeholder:"URL" help:"The function's ledger (default: REMEDY_LEDGER): bolt:///PATH, redis://…, rediss://… or ots://INSTANCE.REGION/TABLE."`
+	Ledger string `placeholder:"URL" help:"${help_ledger}"`
 }
 
-// open opens the ledger of a function that runs elsewhere. The returned configuration is the environment's, so the limits by
-// which records are judged are the function's only where the environment is.
+// open opens the ledger of a function that runs elsewhere. The returned configuration is the
+// environment's, so the limits by which records are judged are the function's only where the
+// environment is.
 func (l *ledgerFlag) open(c *console) (config.Config, app.Books, error) {
-	url := strings.TrimSpace(l.Ledger)
-	if url == "" {
-		url = strings.TrimSpace(c.getenv("REMEDY_LEDGER"))
+	none := func(settings config.Config, err error, hint string) (config.Config, app.Books, error) {
+		return settings, app.Books{}, hinted{err, hint}
 	}
-	if url == "" {
-		return config.Config{}, app.Books{}, hinted{errors.New("which ledger? There is no --ledger, and REMEDY_LEDGER is not set"),
-			"give it the function's own, such as --ledger redis://HOST:6379"}
+	given, name := strings.TrimSpace(l.Ledger), "--ledger"
+	if given == "" {
+		name = "REMEDY_LEDGER"
 	}
-	settings, err := c.load("observe", url) // the mode decides nothing here
+	if given == "" && strings.TrimSpace(c.getenv("REMEDY_LEDGER")) == "" {
+		return none(config.Config{},
+			errors.New("which ledger? There is no --ledger, and REMEDY_LEDGER is not set"),
+			"give it the function's own, such as --ledger redis://HOST:6379")
+	}
+	settings, err := c.load("observe", given) // the mode decides nothing here
 	if err != nil {
 		return settings, app.Books{}, err
 	}
 	switch settings.Ledger.Kind {
 	case config.LedgerMemory:
-		return settings, app.Books{}, hinted{errors.New("--ledger mem: is the memory of one process, and no other can see it"),
-			"run the function with a ledger that both can reach: redis://…, rediss://… or ots://…, or bolt:///PATH on one machine"}
+		return none(settings, fmt.Errorf("%s mem: is the memory of one process, and no other can "+
+			"see it",
+			name), "run the function with a ledger that both can reach: redis://…, rediss://… or "+
+			"ots://…, or bolt:///PATH on one machine")
 	case config.LedgerBolt:
 		// Opening would make an empty one, and a typo would look like a ledger that holds nothing.
 		if _, err := os.Stat(settings.Ledger.Path); errors.Is(err, fs.ErrNotExist) {
-			return settings, app.Books{}, hinted{fmt.Errorf("ledger file %s does not exist", settings.Ledger.Path),
-				"check the path; the function makes the file when it starts"}
+			return none(settings, fmt.Errorf("%s: ledger file %s does not exist", name,
+				settings.Ledger.Path), "check the path; the function makes the file when it starts")
 		}
 	case config.LedgerTablestore:
 		if keys := c.credentials(); keys.AccessKeyID == "" || keys.AccessKeySecret == "" {
-			return settings, app.Books{}, hinted{fmt.Errorf("ledger %s needs credentials, and there are none in the environment",
-				settings.Ledger.Name), credentialsHint}
+			return none(settings,
+				fmt.Errorf("%s: ledger %s needs credentials, and there are none in "+
+					"the environment", name, settings.Ledger.Name), credentialsHint)
 		}
 	}
 	books, err := app.OpenLedger(settings, c.credentials())
 	return settings, books, err
 }
 
-const credentialsHint = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, and for a role " +
-	"ALIBABA_CLOUD_SECURITY_TOKEN"
+const credentialsHint = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, " +
+	"and for " +
+	"a role ALIBABA_CLOUD_SECURITY_TOKEN"
+
+// ledgerHelp is what the help of every command says that opens the function's ledger.
+const ledgerHelp = `
+A ledger ots://… is opened with ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and,
+for a role, ALIBABA_CLOUD_SECURITY_TOKEN. The first line says when the function was last seen in the
+ledger.
+`
+
+// begin prints the function's sign of life as the first line of a page.
+func (l *ledgerFlag) begin(c *console, books app.Books, settings config.Config) (
+	*page, *signOfLife, error) {
+	sign, err := lifeIn(context.Background(), books, c.now())
+	if err != nil {
+		return nil, nil, err
+	}
+	p := newPage(c)
+	sign.print(p, settings.Ledger.Name, c.now())
+	return p, sign, nil
+}
 
 // recordsFlags say which records of which ledger.
 type recordsFlags struct {
 	ledgerFlag
-	Mode *string `enum:"enforce,observe" placeholder:"MODE" help:"Whose records: enforce's or observe's (default: observe's where REMEDY_MODE says so, otherwise enforce's)."`
+	Mode *string `enum:"enforce,observe" placeholder:"MODE" help:"${help_records}"`
 }
 
 // book picks the records.
@@ -79,13 +107,21 @@ func (r *recordsFlags) book(c *console, books app.Books) (*ledger.Records, remed
 
 type closeCommand struct {
 	recordsFlags
-	Incident string `arg:"" help:"The incident's name, INSTANCE/TIME, as \"remedy incidents\" lists it."`
+	Incident string `arg:"" help:"${help_close}"`
 }
 
 // Help says what the flags' own lines have no room for.
 func (closeCommand) Help() string {
-	return `The incident ends as failed/abandoned, and nothing more is sent for it, even if a function is at work on it. An attempt
-that was sent already cannot be taken back. The instance cools down as after any other incident.`
+	return `The incident ends as failed/abandoned, and nothing more is sent for it, even if a
+function is at work on it. An attempt that was sent already cannot be taken back. The instance cools
+down as after any other incident.
+` + ledgerHelp + `
+Examples:
+
+    remedy close i-bp1abcdefghijklmnopq/20261123T074201Z
+    remedy close --ledger redis://HOST:6379 i-bp1abcdefghijklmnopq/20261123T074201Z
+
+Exit status: 0 closed; 2 no such incident is open, wrong usage, or a ledger that cannot be reached.`
 }
 
 // Run ends the incident.
@@ -95,16 +131,22 @@ func (cl *closeCommand) Run(c *console) error {
 		return err
 	}
 	defer books.Store.Close() // every write was answered before
-	book, _ := cl.book(c, books)
+	book, mode := cl.book(c, books)
+	p, _, err := cl.begin(c, books, settings)
+	if err != nil {
+		return err
+	}
 	ended, err := book.Close(context.Background(), cl.Incident)
 	if errors.Is(err, ledger.ErrNotOpen) {
-		return hinted{err, "remedy incidents lists those that are open, under their whole names INSTANCE/TIME"}
+		return hinted{fmt.Errorf("%w, among the records of mode %s", err, mode),
+			"remedy incidents lists those that are open, under their whole names INSTANCE/TIME"}
 	}
 	if err != nil {
 		return err
 	}
-	p := newPage(c)
-	p.text(normal, fmt.Sprintf("Closed %s as %s/%s after %s.", ended.ID, ended.Verdict, ended.Reason, attempts(ended.Attempts)))
+	p.text(normal, fmt.Sprintf("Closed %s as %s/%s after %s.", ended.ID, ended.Verdict,
+		ended.Reason,
+		attempts(ended.Attempts)))
 	p.text(normal, fmt.Sprintf("The instance is left alone until %s, or until remedy reset %s.",
 		local(ended.EndedAt.Add(settings.Policy.Cooldown)), ended.Instance))
 	return p.err
@@ -117,21 +159,36 @@ type resetCommand struct {
 
 // Help says what the flags' own lines have no room for.
 func (resetCommand) Help() string {
-	return `The incidents that the instance has had count no longer, neither for its cool-down nor for its budget. While an incident
-is open, nothing is forgotten; and alarms from before the last recovery stay too old to open another.`
+	return `The incidents that the instance has had count no longer, neither for its cool-down nor
+for its budget. While an incident is open, nothing is forgotten; and alarms from before the last
+recovery stay too old to open another. An alarm that was refused is not judged again: it is the next
+one that counts.
+` + ledgerHelp + `
+Examples:
+
+    remedy reset i-bp1abcdefghijklmnopq
+    remedy reset --mode observe i-bp1abcdefghijklmnopq
+
+Exit status: 0 forgotten, or there was nothing to forget; 2 an incident is open, the ledger does not
+know the instance, wrong usage, or a ledger that cannot be reached.`
 }
 
 // Run forgets what the instance's incidents cost it.
 func (r *resetCommand) Run(c *console) error {
-	_, books, err := r.open(c)
+	settings, books, err := r.open(c)
 	if err != nil {
 		return err
 	}
 	defer books.Store.Close() // every write was answered before
 	book, mode := r.book(c, books)
+	p, _, err := r.begin(c, books, settings)
+	if err != nil {
+		return err
+	}
 	forgiven, err := book.Reset(context.Background(), r.Instance)
 	if errors.Is(err, ledger.ErrNoRecord) {
-		return hinted{fmt.Errorf("%w, among the records of mode %s", err, mode), "remedy incidents lists those that it knows"}
+		return hinted{fmt.Errorf("%w, among the records of mode %s", err, mode),
+			"remedy incidents lists those that it knows"}
 	}
 	if errors.Is(err, ledger.ErrOpen) {
 		return hinted{err, "wait for its end, or close it: remedy close " + r.Instance + "/TIME"}
@@ -139,67 +196,136 @@ func (r *resetCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	p := newPage(c)
 	if forgiven == 0 {
-		p.text(normal, fmt.Sprintf("Nothing to forget: %s neither cools down nor has spent any of its incidents.", r.Instance))
-	} else {
-		p.text(normal, fmt.Sprintf("Forgot what %s of %s cost: its cool-down is over, and its budget is whole.",
-			plural(forgiven, "incident"), r.Instance))
+		p.text(normal, "Nothing to forget: no incident of "+r.Instance+" counts.")
+		return p.err
 	}
+	p.text(normal, fmt.Sprintf("Forgot what %s of %s cost: it cools down no longer, and its "+
+		"budget is "+
+		"whole again.", plural(forgiven, "incident"), r.Instance))
+	p.text(normal, "The next alarm about it counts. Those that were refused before are not "+
+		"judged again.")
 	return p.err
 }
 
 type pauseCommand struct {
 	ledgerFlag
-	Until  string   `placeholder:"TIME" help:"When the pause ends by itself: 2h, 15:04 (the next time that it is that late here) or 2026-11-23T15:04:05+08:00. Default: at \"remedy resume\"."`
-	Reason []string `arg:"" help:"Why, for whoever reads a refusal."`
+	Until  string   `placeholder:"T" help:"${help_until}"`
+	Anyway bool     `help:"Pause even where no function ever wrote to the ledger."`
+	Reason []string `arg:"" optional:"" help:"Why, for whoever reads a refusal."`
 }
 
 // Help says what the flags' own lines have no room for.
 func (pauseCommand) Help() string {
-	return `From now on no function claims an attempt, in any mode; alarms are refused as paused, and are not replayed later.
-Attempts that were claimed before are still watched. A pause replaces the one before. A time of day is in the time zone of this
-machine, or of the variable TZ; where the clocks are put forward over it, it is the time that they then show.`
+	return `Nothing is claimed from then on, by any function that uses the ledger and in any mode;
+what was sent before is still watched. Alarms are refused as paused while it lasts, and are not
+replayed later; those that wait for a slot go on waiting. A pause replaces the one before. A time of
+day is in the time zone of this machine, or of the variable TZ; where the clocks are put forward
+over it, it is the time that they then show.
+
+Where no function ever wrote to the ledger, nothing is written: that pause would stop nobody.
+` + ledgerHelp + `
+Examples:
+
+    remedy pause storage maintenance
+    remedy pause --until 2h storage maintenance
+    remedy pause --until 06:30 --ledger redis://HOST:6379 storage maintenance
+
+Exit status: 0 paused; 1 no function ever wrote to the ledger, and nothing is paused; 2 wrong usage,
+or a ledger that cannot be reached.`
 }
 
-// Run pauses both sets of records, the one that can reboot first.
+// pauseForm is what a pause looks like.
+const pauseForm = "remedy pause --until 2h REASON"
+
+// check reads the arguments: why, and until when (zero: until resumed).
+func (pa *pauseCommand) check(now time.Time) (reason string, until time.Time, err error) {
+	reason = strings.TrimSpace(plain(strings.Join(pa.Reason, " ")))
+	first, rest, _ := strings.Cut(reason, " ")
+	switch {
+	case reason == "":
+		return "", until, hinted{errors.New("a pause needs a reason"),
+			"say why in a few words: " + pauseForm}
+	case pa.Until == "" && isTime(first) && rest == "":
+		return "", until, hinted{fmt.Errorf("%s is when the pause would end, and it needs a "+
+			"reason, too",
+			strconv.Quote(first)), "write " + strings.Replace(pauseForm, "2h", first, 1)}
+	case pa.Until == "" && isTime(first):
+		return "", until, hinted{fmt.Errorf("%s looks like the end of the pause, not like the "+
+			"beginning "+
+			"of its reason", strconv.Quote(first)), "write remedy pause --until " + reason}
+	case pa.Until == "":
+		return reason, until, nil
+	}
+	until, err = later(pa.Until, now)
+	return reason, until.UTC(), err
+}
+
+// Run pauses both sets of records.
 func (pa *pauseCommand) Run(c *console) error {
-	reason := strings.TrimSpace(plain(strings.Join(pa.Reason, " ")))
-	if reason == "" {
-		return hinted{errors.New("a pause needs a reason"), "say why in a few words: remedy pause --until 2h storage maintenance"}
+	now := c.now()
+	reason, until, err := pa.check(now.Local())
+	if err != nil {
+		return err
 	}
-	now := time.Now()
-	var until time.Time
-	if pa.Until != "" {
-		var err error
-		if until, err = later(pa.Until, now); err != nil {
-			return err
-		}
-	}
-	_, books, err := pa.open(c)
+	settings, books, err := pa.open(c)
 	if err != nil {
 		return err
 	}
 	defer books.Store.Close() // every write was answered before
-	if _, err := books.Enforce.Pause(context.Background(), until.UTC(), reason); err != nil {
-		return hinted{fmt.Errorf("not known whether it is paused: %w", err), "try again, and see remedy incidents"}
+	p, sign, err := pa.begin(c, books, settings)
+	if err != nil {
+		return err
 	}
-	if _, err := books.Observe.Pause(context.Background(), until.UTC(), reason); err != nil {
-		return hinted{fmt.Errorf("mode enforce is paused, but of mode observe that is not known: %w", err), "try again"}
+	if sign == nil && !pa.Anyway {
+		return unwell{hinted{fmt.Errorf("nothing is paused: no function ever wrote to %s, so a "+
+			"pause "+
+			"there would stop nobody", settings.Ledger.Name),
+			"give the function's own REMEDY_LEDGER; --anyway pauses nevertheless"}}
 	}
-	p := newPage(c)
+	replaced, err := books.Enforce.Pause(context.Background(), until, reason)
+	if err != nil {
+		return hinted{fmt.Errorf("not known whether it is paused: %w", err),
+			"try again, and see remedy incidents"}
+	}
+	if _, err := books.Observe.Pause(context.Background(), until, reason); err != nil {
+		return hinted{fmt.Errorf("mode enforce is paused, but of mode observe that is not known: "+
+			"%w",
+			err), "try again"}
+	}
 	p.text(normal, paused(remedy.Pause{Since: now, Until: until, Reason: reason}))
-	p.text(normal, "Attempts that were claimed before are still watched. remedy resume ends the pause.")
+	if replaced.On(now) {
+		p.text(yellow, "It replaces another pause. That one said: "+paused(replaced))
+	}
+	p.text(normal, "Attempts that were claimed before are still watched. remedy resume ends the "+
+		"pause.")
 	return p.err
 }
 
-// later reads a time that is still to come: RFC 3339, a time of day in now's zone, or a duration from now.
+// isTime reports whether a word is a time as --until takes one, to come or not.
+func isTime(word string) bool {
+	_, err := time.ParseDuration(word)
+	if err != nil {
+		_, err = time.Parse("15:04", word)
+	}
+	if err != nil {
+		_, err = time.Parse(time.RFC3339, word)
+	}
+	return err == nil
+}
+
+// later reads a time that is still to come: RFC 3339, a time of day in now's zone, or a duration
+// from now.
 func later(text string, now time.Time) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, text)
 	if clock, wrong := time.Parse("15:04", text); wrong == nil {
-		at, err = time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 0, 0, now.Location()), nil
-		if !at.After(now) {
-			at = time.Date(now.Year(), now.Month(), now.Day()+1, clock.Hour(), clock.Minute(), 0, 0, now.Location())
+		day := func(days int) time.Time {
+			return time.Date(now.Year(), now.Month(), now.Day()+days, clock.Hour(), clock.Minute(),
+				0, 0,
+				now.Location())
+		}
+		if at, err = day(0), nil; !at.After(now) {
+			at = day(1)
 		}
 	} else if d, wrong := time.ParseDuration(text); wrong == nil {
 		at, err = now.Add(d), nil
@@ -209,7 +335,8 @@ func later(text string, now time.Time) (time.Time, error) {
 		return at, hinted{fmt.Errorf("--until %s is not a time", strconv.Quote(text)),
 			"write 2h, 15:04 or 2026-11-23T15:04:05+08:00"}
 	case !at.After(now):
-		return at, hinted{fmt.Errorf("--until %s is %s, which is over", strconv.Quote(text), local(at)),
+		return at, hinted{fmt.Errorf("--until %s is %s, which is over", strconv.Quote(text),
+			local(at)),
 			"name a time that is still to come"}
 	}
 	return at, nil
@@ -219,25 +346,39 @@ type resumeCommand struct{ ledgerFlag }
 
 // Help says what the flags' own lines have no room for.
 func (resumeCommand) Help() string {
-	return `Functions claim attempts again at once. What was refused during the pause is not replayed.`
+	return `Functions claim attempts again at once. What was refused during the pause is not
+replayed. Where the record that a pause stands in was lost, nothing opens until remedy resume says
+that nothing is paused.
+` + ledgerHelp + `
+Examples:
+
+    remedy resume
+    remedy resume --ledger redis://HOST:6379
+
+Exit status: 0 nothing is paused now; 2 wrong usage, or a ledger that cannot be reached.`
 }
 
 // Run ends the pause of both sets of records.
 func (r *resumeCommand) Run(c *console) error {
-	_, books, err := r.open(c)
+	settings, books, err := r.open(c)
 	if err != nil {
 		return err
 	}
 	defer books.Store.Close() // every write was answered before
+	p, _, err := r.begin(c, books, settings)
+	if err != nil {
+		return err
+	}
 	observing, err := books.Observe.Resume(context.Background())
 	if err != nil {
 		return hinted{fmt.Errorf("not resumed: %w", err), "try again"}
 	}
 	enforcing, err := books.Enforce.Resume(context.Background())
 	if err != nil {
-		return hinted{fmt.Errorf("mode observe has resumed, but of mode enforce that is not known: %w", err), "try again"}
+		return hinted{fmt.Errorf("mode observe has resumed, but of mode enforce that is not "+
+			"known: %w",
+			err), "try again"}
 	}
-	p := newPage(c)
 	if enforcing || observing {
 		p.text(normal, "Resumed: alarms open incidents again.")
 	} else {

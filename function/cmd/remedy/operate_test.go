@@ -24,7 +24,8 @@ func TestLater(t *testing.T) {
 	shanghai := load(t, "Asia/Shanghai")
 	berlin := load(t, "Europe/Berlin")
 	now := time.Date(2026, 11, 23, 15, 4, 0, 0, shanghai)
-	spring := time.Date(2026, 3, 28, 12, 0, 0, 0, berlin) // the clocks go from 2:00 to 3:00 on the 29th
+	// the clocks go from 2:00 to 3:00 on the 29th
+	spring := time.Date(2026, 3, 28, 12, 0, 0, 0, berlin)
 	for _, row := range []struct {
 		why, text string
 		now       time.Time
@@ -34,9 +35,11 @@ func TestLater(t *testing.T) {
 		{"no time at all", "0s", now, ""},
 		{"a duration backwards", "-1s", now, ""},
 		{"a time of day that is still to come", "15:05", now, "2026-11-23T15:05:00+08:00"},
-		{"the present one is over: the next is tomorrow", "15:04", now, "2026-11-24T15:04:00+08:00"},
+		{"the present one is over: the next is tomorrow", "15:04", now,
+			"2026-11-24T15:04:00+08:00"},
 		{"one that is over today", "09:00", now, "2026-11-24T09:00:00+08:00"},
-		{"one that the clocks leave out: what they show then", "02:30", spring, "2026-03-29T03:30:00+02:00"},
+		{"one that the clocks leave out: what they show then", "02:30", spring,
+			"2026-03-29T03:30:00+02:00"},
 		{"a day of 23 hours is still a day", "11:00", spring, "2026-03-29T11:00:00+02:00"},
 		{"there is no such time of day", "24:00", now, ""},
 		{"a whole time, in another zone", "2026-11-23T07:04:01Z", now, "2026-11-23T07:04:01Z"},
@@ -71,28 +74,31 @@ func load(t *testing.T, zone string) *time.Location {
 // hostile would clear a terminal, ring it, and turn text round, if it were printed as it is.
 const hostile = "\x1b[2Jweb\a\u009b31m\u202e"
 
-// TestIncidentsInEveryState shows open incidents in every state that an owner can leave them in, and text from outside with
-// escapes in it.
+// TestIncidentsInEveryState shows open incidents in every state that an owner can leave them in,
+// and text from outside with escapes in it.
 func TestIncidentsInEveryState(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	store, err := ledger.OpenBolt(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := remedy.Policy{Mode: remedy.ModeEnforce, IncidentLimit: time.Hour, Lease: time.Minute, IncidentWindow: time.Hour,
+	policy := remedy.Policy{Mode: remedy.ModeEnforce, IncidentLimit: time.Hour, Lease: time.Minute,
+		IncidentWindow:  time.Hour,
 		FleetConcurrent: 9, FleetHourly: 9}
 	now := time.Now()
 	l := ledger.New(store, policy, func() time.Time { return now })
 	book := l.In(remedy.BookEnforce)
 	put := func(instance string, write remedy.Write) {
 		t.Helper()
-		if w := l.Write(t.Context(), remedy.BookEnforce, instance, write); w.Wrote != remedy.WroteDone {
+		if w := l.Write(t.Context(), remedy.BookEnforce, instance,
+			write); w.Wrote != remedy.WroteDone {
 			t.Fatal(w.Wrote, w.Note)
 		}
 	}
 	var fleet remedy.Fleet
 	incident := func(id string, at time.Time, attempts ...remedy.Attempt) remedy.Incident {
-		i := remedy.Incident{ID: remedy.IncidentID(id, at), Instance: id, Region: "cn-hangzhou" + hostile,
+		i := remedy.Incident{ID: remedy.IncidentID(id, at), Instance: id, Region: "cn-hangzhou" +
+			hostile,
 			Alarm: remedy.AlarmRef{Name: hostile, Key: id}, OpenedAt: at, Owner: "a",
 			LeaseUntil: at.Add(time.Minute), Attempts: attempts}
 		fleet.Open = append(fleet.Open, remedy.Slot{Incident: i.ID, Instance: id, OpenedAt: at,
@@ -114,17 +120,20 @@ func TestIncidentsInEveryState(t *testing.T) {
 	}
 	// Its end is written and its slot is not given back yet; and one that the ledger has lost.
 	ended := incident("i-unused", early, attempt(early))
-	ended.EndedAt, ended.Verdict, ended.Reason = now, remedy.VerdictFailed, remedy.ReasonNotRecovered
+	ended.EndedAt, ended.Verdict, ended.Reason = now, remedy.VerdictFailed,
+		remedy.ReasonNotRecovered
 	put(ended.Instance, remedy.Write{Record: &remedy.Record{Recent: []remedy.Incident{ended}}})
 	incident("i-lost", early)
 	// A later version of this program wrote it.
 	incident("i-later", now)
-	if _, err := store.Put(t.Context(), "instance/i-later", []byte(`{"version":3}`), 0); err != nil {
+	later := []byte(`{"version":3}`)
+	if _, err := store.Put(t.Context(), "instance/i-later", later, 0); err != nil {
 		t.Fatal(err)
 	}
 	waiter := func(id string, fired time.Time) remedy.Waiter {
 		return remedy.Waiter{Instance: id, Region: "cn-hangzhou" + hostile, Since: now,
-			Alarm: remedy.WaitingAlarm{AlarmRef: remedy.AlarmRef{Name: hostile, Key: id, Time: fired}}}
+			Alarm: remedy.WaitingAlarm{AlarmRef: remedy.AlarmRef{Name: hostile, Key: id,
+				Time: fired}}}
 	}
 	judged, resolved := waiter("i-judged", early), waiter("i-over", now)
 	judged.By, judged.LeaseUntil, resolved.ResolvedAt = "a", now.Add(time.Minute), now
@@ -142,10 +151,13 @@ func TestIncidentsInEveryState(t *testing.T) {
 	if status != 0 || stderr != "" {
 		t.Fatalf("exit %d, %s", status, stderr)
 	}
-	for _, want := range []string{"its owner is alive, with a lease until", "its owner's lease is over since",
-		"its owner let go of it", "it is being opened", "it was opened and nothing was sent", "its record cannot be read",
+	for _, want := range []string{"its owner is alive, with a lease until",
+		"its owner's lease is over since",
+		"its owner let go of it", "it is being opened", "it was opened and nothing was sent",
+		"its record cannot be read",
 		"i-later record instance/i-later is unreadable", "number 1, since", "it has its turn now",
-		"number 2, since", "too old from", "number 3, since", "resolved at", "a slot that nobody uses",
+		"number 2, since", "too old from", "number 3, since", "resolved at",
+		"a slot that nobody uses",
 		"the ledger has lost it", "graceful failed ([2Jweb31m)", "[2Jweb31mmaintenance"} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is not in\n%s", want, text)
@@ -163,8 +175,10 @@ func TestIncidentsInEveryState(t *testing.T) {
 		}
 	}
 	var o overview
-	if err := json.Unmarshal([]byte(document), &o); err != nil || len(o.Waiting) != 3 || o.Waiting[1].Place != 2 ||
-		o.Waiting[1].InstanceID != "i-waits" || !o.Waiting[0].Judged || o.Waiting[2].ResolvedAt.IsZero() {
+	if err := json.Unmarshal([]byte(document), &o); err != nil || len(o.Waiting) != 3 ||
+		o.Waiting[1].Place != 2 ||
+		o.Waiting[1].InstanceID != "i-waits" || !o.Waiting[0].Judged ||
+		o.Waiting[2].ResolvedAt.IsZero() {
 		t.Fatalf("the document is %+v (%v), want three alarms that wait", o, err)
 	}
 	if len(o.Open) != 8 || len(o.Unreadable) != 1 || o.Paused == nil {
@@ -178,14 +192,15 @@ func TestIncidentsInEveryState(t *testing.T) {
 		t.Errorf("resetting it while it is open: exit %d, %s", status, stderr)
 	}
 	if text, stderr, status = command(nil, "close", "--ledger", url, id); status != 0 ||
-		!strings.HasPrefix(text, "Closed "+id+" as failed/abandoned after graceful failed") {
+		!strings.Contains(text, "\nClosed "+id+" as failed/abandoned after graceful failed") {
 		t.Errorf("closing it: exit %d, %s%s", status, text, stderr)
 	}
 	if _, stderr, status = command(nil, "close", "--ledger", url, id); status != 2 ||
 		!strings.Contains(stderr, "no such incident is open") {
 		t.Errorf("closing it twice: exit %d, %s", status, stderr)
 	}
-	if _, stderr, status = command(nil, "close", "--ledger", url, hostile); status != 2 || strings.ContainsRune(stderr, 0x1b) {
+	if _, stderr, status = command(nil, "close", "--ledger", url, hostile); status != 2 ||
+		strings.ContainsRune(stderr, 0x1b) {
 		t.Errorf("closing what nobody named so: exit %d, %q", status, stderr)
 	}
 }

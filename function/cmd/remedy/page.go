@@ -3,16 +3,30 @@ package main
 import (
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
-// columns is how wide a line may be: it fits a terminal of usual width beside something else.
+// columns is how wide a line is where nobody can tell how wide the terminal is: it fits one of
+// usual width beside something else.
 const columns = 100
 
-// style is how a piece of text looks on a terminal: the parameter of an ANSI "select graphic rendition" sequence (ECMA-48).
+// narrowest is how wide a page is at least: a terminal below that breaks its lines by itself.
+const narrowest = 40
+
+// fitting is how wide a page on a terminal of that width is; zero: it is not known.
+func fitting(width int) int {
+	if width <= 0 {
+		return columns
+	}
+	return max(width, narrowest)
+}
+
+// style is how a piece of text looks on a terminal: the parameter of an ANSI "select graphic
+// rendition" sequence (ECMA-48).
 type style string
 
 const (
@@ -30,11 +44,12 @@ type cell struct {
 	style style
 }
 
-// page prints rows of a time, a label and text that is wrapped beside them. The first error of the writer is kept, and ends
-// the printing.
+// page prints rows of a time, a label and text that is wrapped beside them. The first error of the
+// writer is kept, and ends the printing.
 type page struct {
 	out   io.Writer
 	color bool
+	width int    // of a line
 	shown string // the time of the last row: it is not repeated
 	err   error
 }
@@ -45,11 +60,13 @@ const (
 )
 
 // newPage returns a page on the console's standard output.
-func newPage(c *console) *page { return &page{out: c.out, color: c.color} }
+func newPage(c *console) *page {
+	return &page{out: c.out, color: c.color, width: fitting(c.width)}
+}
 
 // text prints a paragraph at the left edge.
 func (p *page) text(s style, text string) {
-	for _, line := range wrap(plain(text), columns) {
+	for _, line := range wrap(plain(text), p.width) {
 		p.print(p.paint(cell{line, s}))
 	}
 }
@@ -60,8 +77,8 @@ func (p *page) gap() {
 	p.shown = ""
 }
 
-// row prints text beside a time, which may be empty, and a label. Cells stand before the text, and its lines are aligned
-// after them.
+// row prints text beside a time, which may be empty, and a label. Cells stand before the text, and
+// its lines are aligned after them.
 func (p *page) row(at string, label cell, text string, lead ...cell) {
 	shown := at
 	if at == p.shown {
@@ -79,11 +96,22 @@ func (p *page) row(at string, label cell, text string, lead ...cell) {
 		head += p.paint(c)
 		width += wide(c.text)
 	}
-	for n, line := range wrap(plain(text), columns-width) {
-		if n > 0 {
-			head = strings.Repeat(" ", width)
+	p.beside(head, width, plain(text))
+}
+
+// beside prints text after a head of that width, and its further lines below its first. A word that
+// has no room there, such as a long id, gets a line of its own, further left.
+func (p *page) beside(head string, width int, text string) {
+	for _, line := range wrap(text, p.width-width) {
+		if room := p.width - wide(line); room < width && head != "" {
+			if strings.TrimSpace(head) != "" {
+				p.print(head)
+			}
+			p.print(strings.Repeat(" ", max(0, room)) + line)
+		} else {
+			p.print(head + line)
 		}
-		p.print(head + line)
+		head = strings.Repeat(" ", width)
 	}
 }
 
@@ -114,7 +142,8 @@ func pad(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-wide(text)))
 }
 
-// plain takes out of text from outside whatever could move a terminal's cursor, change its colours or turn its text round.
+// plain takes out of text from outside whatever could move a terminal's cursor, change its colours
+// or turn its text round.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -127,42 +156,60 @@ func plain(text string) string {
 	}, text)
 }
 
-// wrap breaks text into lines of at most the width, between words where it can. It returns one line at least.
+// wrap breaks text into lines of the width, at its spaces, and between the letters of Chinese,
+// Japanese and Korean, which have none. What holds together is never broken: a word or an id that
+// is wider gets a line of its own. It returns one line at least.
 func wrap(text string, width int) []string {
 	var lines []string
 	var line strings.Builder
 	used := 0
-	end := func() {
-		lines = append(lines, line.String())
-		line.Reset()
-		used = 0
-	}
 	for word := range strings.FieldsSeq(text) {
-		if used > 0 && used+1+wide(word) > width {
-			end()
-		}
-		if used > 0 {
-			line.WriteByte(' ')
-			used++
-		}
-		for _, r := range word {
-			if used+wide(string(r)) > width {
-				end()
+		space := 1
+		for part := range parts(word) {
+			if used > 0 && used+space+wide(part) > width {
+				lines = append(lines, line.String())
+				line.Reset()
+				used = 0
 			}
-			line.WriteRune(r)
-			used += wide(string(r))
+			if used > 0 && space > 0 {
+				line.WriteByte(' ')
+				used++
+			}
+			line.WriteString(part)
+			used += wide(part)
+			space = 0
 		}
 	}
-	end()
-	return lines
+	return append(lines, line.String())
 }
 
-// wide is how many columns of a terminal text takes: the letters of Chinese, Japanese and Korean take two.
+// parts are the pieces of a word between which a line may end: before and after every wide letter,
+// but not before a mark that ends something, nor after one that begins it.
+func parts(word string) iter.Seq[string] {
+	const ends, begins = "，。、；：！？）」』】》〉”’", "（「『【《〈“‘"
+	return func(yield func(string) bool) {
+		from, last := 0, rune(0)
+		for at, r := range word {
+			apart := at > 0 && (wide(string(r)) > 1 || wide(string(last)) > 1)
+			if apart && !strings.ContainsRune(ends, r) && !strings.ContainsRune(begins, last) {
+				if !yield(word[from:at]) {
+					return
+				}
+				from = at
+			}
+			last = r
+		}
+		yield(word[from:])
+	}
+}
+
+// wide is how many columns of a terminal text takes: the letters of Chinese, Japanese and Korean
+// take two.
 func wide(text string) int {
 	n := 0
 	for _, r := range text {
-		if n++; unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || r >= 0xFF01 && r <= 0xFF60 ||
-			r >= 0x3000 && r <= 0x303F {
+		letter := unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
+		if n++; letter || r >= 0xFF01 && r <= 0xFF60 || r >= 0x3000 && r <= 0x303F {
 			n++
 		}
 	}

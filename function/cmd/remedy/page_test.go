@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -12,22 +13,28 @@ func TestWrap(t *testing.T) {
 		width int
 		want  []string
 	}{
-		{"", 4, []string{""}},                                          // an empty line is a line
-		{"ab cd", 5, []string{"ab cd"}},                                // just fits
-		{"ab cd", 4, []string{"ab", "cd"}},                             // one too many
-		{"abcd efgh", 4, []string{"abcd", "efgh"}},                     // words as long as the line
-		{"abcdefghi j", 4, []string{"abcd", "efgh", "i j"}},            // a longer word is broken
-		{"ab cdefghi", 4, []string{"ab", "cdef", "ghi"}},               // and begins on a line of its own
-		{"  ab \n cd  ", 9, []string{"ab cd"}},                         // white space is only ever one space
-		{"使用率 ab", 6, []string{"使用率", "ab"}},                           // Chinese letters take two columns
-		{"使用率ab", 6, []string{"使用率", "ab"}},                            // also within a word
-		{"é", 1, []string{"é"}},                                        // bytes do not count
-		{"a b c d e f", 3, []string{"a b", "c d", "e f"}},              // many short words
-		{"（ＣＰＵ）", 4, []string{"（Ｃ", "ＰＵ", "）"}},                        // full-width forms
-		{"abc de", 1, []string{"a", "b", "c", "d", "e"}},               // one column is enough
-		{"i-bp1 in cn", 11, []string{"i-bp1 in cn"}},                   // hyphens do not break
-		{"one two three", 7, []string{"one two", "three"}},             // greedy
-		{"one two threefour", 7, []string{"one two", "threefo", "ur"}}, // greedy, then broken
+		{"", 4, []string{""}},                          // an empty line is a line
+		{"ab cd", 5, []string{"ab cd"}},                // just fits
+		{"ab cd", 4, []string{"ab", "cd"}},             // one too many
+		{"abcd efgh", 4, []string{"abcd", "efgh"}},     // words as long as the line
+		{"abcdefghi j", 4, []string{"abcdefghi", "j"}}, // a longer word is never broken
+		{"ab cdefghi", 4, []string{"ab", "cdefghi"}},   // and has a line of its own
+		// white space is only ever one space
+		{"  ab \n cd  ", 9, []string{"ab cd"}},
+		// Chinese letters take two columns
+		{"使用率 ab", 6, []string{"使用率", "ab"}},
+		// a line may end after each of them
+		{"使用率ab", 6, []string{"使用率", "ab"}},
+		{"使用率ab", 5, []string{"使用", "率ab"}},                        // and before each
+		{"使用率。", 6, []string{"使用", "率。"}},                          // but not before a full stop
+		{"使（用", 5, []string{"使", "（用"}},                            // nor after a parenthesis
+		{"é", 1, []string{"é"}},                                    // bytes do not count
+		{"a b c d e f", 3, []string{"a b", "c d", "e f"}},          // many short words
+		{"abc de", 1, []string{"abc", "de"}},                       // no width at all
+		{"abc de", -9, []string{"abc", "de"}},                      // or less than that
+		{"i-bp1 in cn", 11, []string{"i-bp1 in cn"}},               // hyphens do not break
+		{"one two three", 7, []string{"one two", "three"}},         // greedy
+		{"one two threefour", 7, []string{"one two", "threefour"}}, // greedy, and not broken
 	} {
 		if got := wrap(test.text, test.width); !slices.Equal(got, test.want) {
 			t.Errorf("wrap(%q, %d) = %q, want %q", test.text, test.width, got, test.want)
@@ -35,11 +42,40 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// A page is as wide as its terminal, and what is too long for its place is kept whole.
+func TestPageOfATerminalsWidth(t *testing.T) {
+	const id = "70fb6b53-0000-4d0e-9d2c-000000000001|Agent_Status_Stopped|stopped" // 65 columns
+	const head = "   +0:00  alarm      key              "                          // 38 columns
+	apart := func(indent int) string {
+		return strings.TrimRight(head, " ") + "\n" + pad("", indent) + id + "\n"
+	}
+	for _, test := range []struct {
+		why   string
+		width int
+		want  string
+	}{
+		{"nobody knows the width", 0, apart(35)},
+		{"just enough", 103, head + id + "\n"},
+		{"one column short", 102, apart(37)},
+		{"as wide as the id", 65, apart(0)},
+		{"narrower than the id", 41, apart(0)},
+		{"too narrow for anything", 2, apart(0)},
+	} {
+		var out strings.Builder
+		p := newPage(&console{out: &out, width: test.width})
+		p.row("+0:00", cell{"alarm", normal}, id, cell{"key" + pad("key", 16) + " ", normal})
+		if got := out.String(); got != test.want {
+			t.Errorf("%s: %q, want %q", test.why, got, test.want)
+		}
+	}
+}
+
 func TestPlain(t *testing.T) {
 	for text, want := range map[string]string{
-		"web-01 (ECS)CPU使用率":      "web-01 (ECS)CPU使用率", // text is left alone
-		"a\x1b[31mb\x07c":         "a[31mbc",            // an escape sequence is harmless without its escape
-		"a\u009b31mb":             "a31mb",              // as is the eight-bit form
+		"web-01 (ECS)CPU使用率": "web-01 (ECS)CPU使用率", // text is left alone
+		// an escape sequence is harmless without its escape
+		"a\x1b[31mb\x07c":         "a[31mbc",
+		"a\u009b31mb":             "a31mb", // as is the eight-bit form
 		"two\nlines\tand a tab\r": "two lines and a tab",
 		"a\u202eb\u2066c\ufeffd":  "abcd", // direction marks and other invisible letters
 		"a\xffb":                  "ab",   // no valid UTF-8

@@ -7,7 +7,8 @@ import (
 	"sync"
 )
 
-// progress is a bar on a terminal's last line. Elsewhere it shows nothing. It is safe for concurrent use.
+// progress is a bar on a terminal's last line. Elsewhere it shows nothing. It is safe for
+// concurrent use.
 type progress struct {
 	out io.Writer // nil: not shown
 	all int
@@ -41,7 +42,8 @@ func (p *progress) draw() {
 		return
 	}
 	full := p.done * width / p.all
-	fmt.Fprintf(p.out, "\r%s%s %d of %d instances", strings.Repeat("█", full), strings.Repeat("░", width-full), p.done, p.all)
+	fmt.Fprintf(p.out, "\r%s%s %d of %d instances", strings.Repeat("█", full),
+		strings.Repeat("░", width-full), p.done, p.all)
 }
 
 // end takes the bar away.

@@ -24,16 +24,39 @@ func newScenario(guest string, faults []string) (drill.Scenario, error) {
 	return scenario, err
 }
 
-// load reads the configuration from the environment, with a mode and a ledger on top; an empty one leaves the environment's.
+// load reads the configuration from the environment, with a mode and a ledger on top; an empty one
+// leaves the environment's. Its errors name the flags where what is wrong came from them.
 func (c *console) load(mode, ledger string) (config.Config, error) {
 	environ := c.environ
+	flags := map[string]string{}
 	if mode != "" {
 		environ = append(environ[:len(environ):len(environ)], "REMEDY_MODE="+mode)
+		flags["REMEDY_MODE"] = "--mode"
 	}
 	if ledger != "" {
 		environ = append(environ[:len(environ):len(environ)], "REMEDY_LEDGER="+ledger)
+		flags["REMEDY_LEDGER"] = "--ledger"
 	}
-	return config.Load(environ)
+	settings, err := config.Load(environ)
+	return settings, flagged(err, flags)
+}
+
+// flagged gives the problems of a configuration the names of the flags that the values came from.
+func flagged(err error, flags map[string]string) error {
+	joined, several := err.(interface{ Unwrap() []error })
+	if !several {
+		return err
+	}
+	var all []error
+	for _, err := range joined.Unwrap() {
+		var problem config.Problem
+		if errors.As(err, &problem) && flags[problem.Variable] != "" {
+			problem.Variable = flags[problem.Variable]
+			err = problem
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
 }
 
 // getenv is the value of a variable; empty where it is not set.

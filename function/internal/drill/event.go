@@ -18,13 +18,13 @@ type Event struct {
 	Alarms  []events.Alarm
 }
 
-// delivered is how long after its alarm's time a drill starts: alarms take about that long to arrive.
-const delivered = 30 * time.Second
+// Delivered is how long after its alarm's time a drill starts: alarms take about that long to arrive.
+const Delivered = 30 * time.Second
 
 // Default is the event of a drill that names none: the platform says that an instance hangs, 30 s
 // before now. Only its time ever changes, so that a ledger which outlives the drill knows it again.
 func Default(now time.Time) (Event, error) {
-	at := now.Add(-delivered).UTC()
+	at := now.Add(-Delivered).UTC()
 	payload := fmt.Appendf(nil, `{
   "ver": "1.0", "id": "D8110000-0000-4000-8000-000000000001", "product": "ECS", "level": "CRITICAL",
   "resourceId": "acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1drill00000000hung",
@@ -58,9 +58,9 @@ func (e *Event) Starts(now time.Time) time.Time {
 	}
 	switch {
 	case !firing.IsZero():
-		return firing.Add(delivered)
+		return firing.Add(Delivered)
 	case !any.IsZero():
-		return any.Add(delivered)
+		return any.Add(Delivered)
 	}
 	return now
 }

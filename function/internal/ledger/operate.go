@@ -160,26 +160,31 @@ func (l *Records) Reset(ctx context.Context, instance string) (int, error) {
 type Overview struct {
 	At    time.Time
 	Fleet remedy.Fleet
-	// Records holds a reading of every instance with an open incident, or with one that began so lately
-	// that anything of it counts. A record that cannot be understood is a reading with a Failure.
+	// Records holds a reading of every instance that the ledger has a record of, or that has a slot or
+	// a beginning in the fleet's. A record that cannot be understood is a reading with a Failure.
 	Records map[string]remedy.Reading[remedy.Record]
 }
 
 // lookers is how many records Look reads at a time.
 const lookers = 8
 
-// Look reads all that counts, and writes nothing. It takes a round trip, and one for every instance.
-// Records are read one after the fleet, so an incident that opens or ends at this moment may be in one
-// of them only.
+// Look reads all that there is, and writes nothing: the records that stand in the store, whatever the
+// fleet's record says of them, so that nothing hides from an operator. It takes a round trip, those of
+// a listing, and one for every instance. Records are read after the fleet, so an incident that opens or
+// ends at this moment may be in one of them only.
 func (l *Records) Look(ctx context.Context) (Overview, error) {
 	fleet, err := l.getFleet(ctx, l.book)
+	if err != nil {
+		return Overview{}, err
+	}
+	ids, err := l.instances(ctx, fleet)
 	if err != nil {
 		return Overview{}, err
 	}
 	all := Overview{At: l.now().UTC(), Fleet: fleet,
 		Records: map[string]remedy.Reading[remedy.Record]{}}
 	var mu sync.Mutex
-	for few := range slices.Chunk(instances(fleet), lookers) {
+	for few := range slices.Chunk(ids, lookers) {
 		var reads sync.WaitGroup
 		for _, id := range few {
 			reads.Go(func() {
@@ -200,9 +205,23 @@ func (l *Records) Look(ctx context.Context) (Overview, error) {
 	return all, nil
 }
 
-// instances are those whose record is worth looking at.
-func instances(fleet remedy.Fleet) []string {
+// instances are those that have a record in the store, and those that the fleet's record names.
+func (l *Records) instances(ctx context.Context, fleet remedy.Fleet) ([]string, error) {
+	lister, can := l.store.(Lister)
+	if !can {
+		return nil, errors.New("this ledger cannot list its records")
+	}
 	var ids []string
+	prefix := instanceKey(l.book, "")
+	err := lister.List(ctx, prefix, func(key string) error {
+		if id := key[len(prefix):]; id != "" {
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	for _, slot := range fleet.Open {
 		ids = append(ids, slot.Instance)
 	}
@@ -210,5 +229,5 @@ func instances(fleet remedy.Fleet) []string {
 		ids = append(ids, begun.Instance)
 	}
 	slices.Sort(ids)
-	return slices.Compact(ids)
+	return slices.Compact(ids), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,11 @@ func (m *meddled) Put(ctx context.Context, key string, value []byte, expected ui
 	}
 	m.puts++
 	return m.Store.Put(ctx, key, value, expected)
+}
+
+// List implements ledger.Lister.
+func (m *meddled) List(ctx context.Context, prefix string, each func(string) error) error {
+	return m.Store.(ledger.Lister).List(ctx, prefix, each)
 }
 
 // contested is a store in which somebody else is always first; it ends the caller's context after
@@ -437,20 +443,27 @@ func TestLook(t *testing.T) {
 	f := fleet(t, w.function)
 	f.Open = f.Open[1:]   // its beginning still counts
 	f.Begun = f.Begun[:9] // the others have been under way for more than an hour
-	putFleet(t, w.function, f)
+	f.Open = slices.DeleteFunc(f.Open, func(s remedy.Slot) bool { return s.Instance == "i-10" })
+	putFleet(t, w.function, f) // i-10 is in its own record only
 	one := record(t, w.function, "i-01")
 	later := []byte(`{"version":7}`)
 	if _, err := w.mem.Put(t.Context(), "instance/i-01", later, one.Revision); err != nil {
 		t.Fatal(err)
 	}
 	put(t, w.function, "i-99", remedy.Record{}) // nothing of it is under way
+	observer := w.function.In(remedy.BookObserve)
+	if _, err := observer.Pause(t.Context(), ten, "of another book"); err != nil {
+		t.Fatal(err)
+	}
+	write := remedy.Write{Record: &remedy.Record{}}
+	w.function.Write(t.Context(), remedy.BookObserve, "i-observed", write)
 
 	w.clock.at = ten.Add(5 * time.Hour) // every lease is over: a sweep would write
 	w.store.puts = 0
 	seen, err := w.operator.Look(t.Context())
-	if err != nil || len(seen.Records) != 11 || !seen.At.Equal(w.clock.at) ||
-		len(seen.Fleet.Open) != 10 || w.store.puts != 0 {
-		t.Fatalf("%d records and %d slots at %v (%v), %d writes; want 11, 10 and none",
+	if err != nil || len(seen.Records) != 12 || !seen.At.Equal(w.clock.at) ||
+		len(seen.Fleet.Open) != 9 || w.store.puts != 0 {
+		t.Fatalf("%d records and %d slots at %v (%v), %d writes; want 12, 9 and none",
 			len(seen.Records), len(seen.Fleet.Open), seen.At, err, w.store.puts)
 	}
 	for id, r := range seen.Records {
@@ -462,6 +475,10 @@ func TestLook(t *testing.T) {
 		case "i-01":
 			if r.Failure != remedy.FailureUnreadable || !strings.Contains(r.Note, "instance/i-01") {
 				t.Errorf("one that cannot be understood is %+v, want a failure of its own", r)
+			}
+		case "i-99":
+			if !r.OK() || r.Value.Open != nil || r.Value.Revision == 0 {
+				t.Errorf("one of which nothing counts is %+v", r)
 			}
 		default:
 			if !r.OK() || r.Value.Open == nil || r.Value.Open.Instance != id ||
@@ -499,6 +516,17 @@ func TestLookUnderWay(t *testing.T) {
 	}
 }
 
+// A store that cannot list its records would hide some of them: that is an error, and no short list.
+func TestLookNeedsAList(t *testing.T) {
+	w := newTable()
+	w.opened(t, "i-1", 1)
+	bare := struct{ ledger.Store }{w.mem}
+	_, err := ledger.New(bare, strict(), w.clock.now).In(remedy.BookEnforce).Look(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "cannot list") {
+		t.Errorf("it looked: %v", err)
+	}
+}
+
 // reading is a store that lets somebody else write just before a key is first read, or whose key
 // cannot be read.
 type reading struct {
@@ -506,6 +534,11 @@ type reading struct {
 	key    string
 	before func()
 	fails  bool
+}
+
+// List implements ledger.Lister.
+func (r *reading) List(ctx context.Context, prefix string, each func(string) error) error {
+	return r.Store.(ledger.Lister).List(ctx, prefix, each)
 }
 
 func (r *reading) Get(ctx context.Context, key string) ([]byte, uint64, error) {
