@@ -36,7 +36,7 @@ const (
 	// runtime").
 	handlerName = "main"
 	// zipLimit keeps a cold start quick; the platform itself would take a hundred times as much from OSS.
-	zipLimit = 5_000_000 // bytes
+	zipLimit = 6_000_000 // bytes
 )
 
 // packaged is what the command prints with --json.
