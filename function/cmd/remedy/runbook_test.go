@@ -96,7 +96,7 @@ func TestRunbook(t *testing.T) {
 				{"Wire one", "Success"},
 				{"Wire all", "Success"},
 				{"Opt instances.txt in", "Success"},
-				{"Ask the doctor", "i-bp1drill00000000hung"},
+				{"Ask the doctor", "1 the whole ladder"},
 				{"Arm it", "UPDATE_COMPLETE"},
 				{"In an emergency", "storage maintenance"},
 				{"When that is over", "Resumed"},

@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"html/template"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"ecs-remedy/events"
@@ -58,13 +56,12 @@ const (
 //go:embed page.css
 var style string
 
-//go:embed page.html
-var source string
-
-// page is the template. It is read when the first page is written: most invocations write none.
-var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(template.FuncMap{"v": visible}).Parse(source))
-})
+// The template is compiled to Go, and not read by html/template. That calls methods by their names, for
+// which Go's linker keeps every exported method of every type that the function's binary reaches: it
+// would be ten megabytes larger, and its cold start slower. A compiled one costs nothing before the
+// first page either: most invocations write none.
+//
+//go:generate go tool qtc -file=page.qtpl -skipLineComments
 
 // policy is the page's Content-Security-Policy: nothing is loaded and nothing runs.
 func policy() string {
@@ -76,7 +73,7 @@ func policy() string {
 // Page writes an incident page: one HTML file that loads nothing, with a part for each story. The error
 // is out's.
 func (w *Words) Page(out io.Writer, made time.Time, stories ...Story) error {
-	view := pageView{Lang: w.Lang, Policy: policy(), Style: template.CSS(style), L: &w.labels,
+	view := pageView{Lang: w.Lang, Policy: policy(), L: &w.labels,
 		Footer: fill(w.labels.Footer, "time", w.Time(made))}
 	if more := len(stories) - mostStories; more > 0 {
 		view.NotShown = fill(w.labels.NotShown, "n", strconv.Itoa(more))
@@ -91,10 +88,8 @@ func (w *Words) Page(out io.Writer, made time.Time, stories ...Story) error {
 	if len(view.Stories) > 1 {
 		view.Title = w.labels.Contents
 	}
-	var file bytes.Buffer // an error of the template leaves no half a page
-	if err := page().Execute(&file, &view); err != nil {
-		return err
-	}
+	var file bytes.Buffer // quicktemplate keeps a writer's errors to itself, and this one has none
+	writepage(&file, &view)
 	_, err := file.WriteTo(out)
 	return err
 }
@@ -104,7 +99,6 @@ func (w *Words) Page(out io.Writer, made time.Time, stories ...Story) error {
 type pageView struct {
 	Lang, Policy, Title, Footer string
 	NotShown                    string
-	Style                       template.CSS
 	L                           *labels
 	Stories                     []storyView
 }
@@ -144,7 +138,7 @@ type findingView struct {
 
 type exhibitView struct {
 	Title, Name, Alt string
-	Picture          template.URL
+	Picture          string // a data: URL
 	Bad              string // why a picture is not shown
 	IsLog            bool
 	Count            string
@@ -166,7 +160,10 @@ type markedView struct {
 	Count int
 }
 
-type attemptView struct{ N, How, At, Outcome, Code string }
+type attemptView struct {
+	N                      int
+	How, At, Outcome, Code string
+}
 
 // view makes of a story what the template shows.
 func (w *Words) view(s *Story, n int) storyView {
@@ -222,7 +219,7 @@ func (w *Words) view(s *Story, n int) storyView {
 		if a.Force {
 			how = l.ByForce
 		}
-		v.Attempts = append(v.Attempts, attemptView{strconv.Itoa(a.N), how, w.Time(a.At),
+		v.Attempts = append(v.Attempts, attemptView{a.N, how, w.Time(a.At),
 			or(w.outcomes[a.Outcome], string(a.Outcome)), a.Code})
 	}
 	return v
@@ -324,8 +321,7 @@ func (w *Words) exhibit(x *Exhibit, instance string) exhibitView {
 			v.Bad = l.NoPicture
 			return v
 		}
-		v.Picture = template.URL("data:" + kind + ";base64," +
-			base64.StdEncoding.EncodeToString(x.Picture))
+		v.Picture = "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(x.Picture)
 		return v
 	}
 	v := exhibitView{Title: title(l.Console), Name: x.Name, IsLog: true,
