@@ -24,6 +24,8 @@ type commands struct {
 	Pause     pauseCommand     `cmd:"" help:"Stop every function from claiming attempts, at once."`
 	Resume    resumeCommand    `cmd:"" help:"End a pause."`
 
+	Backtest backtestCommand `cmd:"" help:"Replay past alarms, in virtual time, under a policy or two."`
+
 	Doctor doctorCommand `cmd:"" help:"Check configuration, permissions, instances and ledger before the first incident."`
 }
 

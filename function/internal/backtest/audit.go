@@ -23,8 +23,8 @@ type auditLine struct {
 }
 
 // audit makes an audit line into a payload that says what its alarm said, as far as the line tells;
-// events.Decode is asked about it like about any other. It reports whether the line is one at all, or
-// one of a log export that holds one in a field.
+// events.Decode is asked about it like about any other. It reports whether the line is one at all,
+// or one of a log export that holds one in a field.
 func (in *Input) audit(line []byte) (payload []byte, unfinished bool, key string, audited bool) {
 	if line[0] != '{' || !bytes.Contains(line, []byte("verdict")) {
 		return nil, false, "", false

@@ -1,7 +1,7 @@
-// Package backtest replays past alarms through the code that ships, in virtual time: package handle's
-// own loop, events.Decode, remedy.Next and the real records. It knows no rule. What it adds is a world
-// around the loop: time that jumps, records in memory, and a stated model of the instances, of whose
-// past an alarm says nothing.
+// Package backtest replays past alarms through the code that ships, in virtual time: package
+// handle's own loop, events.Decode, remedy.Next and the real records. It knows no rule. What it
+// adds is a world around the loop: time that jumps, records in memory, and a stated model of the
+// instances, of whose past an alarm says nothing.
 //
 //	input.go     where past alarms come from: lines, payload files, folders, standard input
 //	audit.go     an audit line becomes the alarm again that it told of

@@ -20,8 +20,9 @@ const (
 // generatedStart is when a generated history begins: it does not depend on when it is made.
 var generatedStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Generate writes a realistic history of n alarms, as JSON lines in the shapes in which CloudMonitor
-// sends them, in the order in which they arrive. The same n and seed give the same bytes. It has
+// Generate writes a realistic history of n alarms, as JSON lines in the shapes in which
+// CloudMonitor sends them, in the order in which they arrive. The same n and seed give the same
+// bytes. It has
 //
 //   - a daily rhythm: by day there are four times as many as by night, and few at the weekend
 //   - metric rules that flap: firing and resolved again and again, on a few instances most of all
@@ -158,7 +159,8 @@ func (g *generator) flaps(instance string) {
 	}
 }
 
-// metric is an alarm of a metric rule: what CloudMonitor writes to MNS, or what it sends to a callback.
+// metric is an alarm of a metric rule: what CloudMonitor writes to MNS, or what it sends to a
+// callback.
 func (g *generator) metric(instance, rule, metric, level, before string, at time.Time) {
 	ms := at.UnixMilli()
 	if g.random.IntN(5) == 0 && level != "INSUFFICIENT_DATA" {

@@ -30,8 +30,8 @@ const (
 	HeartbeatNone   Heartbeat = "none"   // it never reported
 )
 
-// Instance is what is known or supposed of an instance whenever an alarm about it fires. The zero one is
-// not opted in.
+// Instance is what is known or supposed of an instance whenever an alarm about it fires. The zero
+// one is not opted in.
 type Instance struct {
 	ID        string
 	Tag       string // the value of the opt-in tag, whatever its key; empty: the tag is missing
@@ -53,12 +53,13 @@ type Assumptions struct {
 	// Instance is every instance that Instances does not hold.
 	Instance  Instance
 	Instances map[string]Instance
-	// Account and Region are those of the function; empty: those of the oldest alarm that names one.
+	// Account and Region are those of the function; empty: those of the oldest alarm that names
+	// one.
 	Account, Region string
 }
 
-// Assumed are the usual assumptions. They are those of the drill: an alarm arrives within half a minute,
-// and a hung guest has been silent for longer than any sensible REMEDY_HEARTBEAT_FRESH.
+// Assumed are the usual assumptions. They are those of the drill: an alarm arrives within half a
+// minute, and a hung guest has been silent for longer than any sensible REMEDY_HEARTBEAT_FRESH.
 func Assumed() Assumptions {
 	return Assumptions{Delay: 30 * time.Second, Restart: 60 * time.Second, Report: 30 * time.Second,
 		Silent: 20 * time.Minute, Instance: Instance{Tag: string(remedy.GrantFull),
@@ -106,8 +107,8 @@ func (g *guests) about(id string) Instance {
 	return about
 }
 
-// alarmed takes note of an alarm that arrives: what fires means that the guest hangs, since a while; and
-// what is resolved that it works again.
+// alarmed takes note of an alarm that arrives: what fires means that the guest hangs, since a
+// while; and what is resolved that it works again.
 func (g *guests) alarmed(id string, firing bool, at time.Time) {
 	known := g.known[id]
 	switch {
@@ -125,8 +126,8 @@ func (g *guests) alarmed(id string, firing bool, at time.Time) {
 	}
 }
 
-// forget drops, once a day of virtual time, the guests that an alarm would find as if nothing were known
-// of them.
+// forget drops, once a day of virtual time, the guests that an alarm would find as if nothing were
+// known of them.
 func (g *guests) forget() {
 	if g.clock.now.Sub(g.swept) < 24*time.Hour {
 		return

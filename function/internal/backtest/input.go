@@ -34,11 +34,11 @@ func (b *BadLine) Error() string { return b.File + ":" + strconv.Itoa(b.Line) + 
 type Input struct {
 	Files []string  // files, folders, and - for Stdin
 	Stdin io.Reader // of "-"
-	// Bad is told of every line that is no alarm. Where it returns an error, that ends the reading; nil:
-	// the first one does.
+	// Bad is told of every line that is no alarm. Where it returns an error, that ends the reading;
+	// nil: the first one does.
 	Bad func(*BadLine) error
-	// Read is told, now and then, how many bytes were read of how many; the number of all is 0 where
-	// it is not known. nil: nobody asks.
+	// Read is told, now and then, how many bytes were read of how many; the number of all is 0
+	// where it is not known. nil: nobody asks.
 	Read func(bytes, all int64)
 
 	Assumed Assumptions
@@ -60,9 +60,9 @@ type History struct {
 func (h *History) Close() error { return h.spool.close() }
 
 // Read reads past alarms: JSON lines with one payload each, files that hold one payload, folders of
-// either, and audit lines, as they are or within a field of a log export. It takes as much memory as a
-// part of a history, however long that is; what is more goes to a temporary file. The error is a
-// *BadLine, or what the operating system said.
+// either, and audit lines, as they are or within a field of a log export. It takes as much memory
+// as a part of a history, however long that is; what is more goes to a temporary file. The error is
+// a *BadLine, or what the operating system said.
 func Read(in Input) (*History, error) {
 	files, all, err := in.list()
 	if err != nil {
@@ -271,8 +271,8 @@ func (in *Input) split(name string, lines *bufio.Reader, work, order chan<- *chu
 	}
 }
 
-// wholePayload is a file that is one payload over several lines, as JSON that was made for people is;
-// nil: it is lines.
+// wholePayload is a file that is one payload over several lines, as JSON that was made for people
+// is; nil: it is lines.
 func wholePayload(r *bufio.Reader) []byte {
 	head, _ := r.Peek(1 << 12)
 	trimmed := bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n")
@@ -341,8 +341,8 @@ func (in *Input) decode(line []byte) (one decoded) {
 	return one
 }
 
-// published is when a topic of MNS took the message in, where the line is one; an alarm that was late
-// there is late here, too.
+// published is when a topic of MNS took the message in, where the line is one; an alarm that was
+// late there is late here, too.
 func published(line []byte) time.Time {
 	if !bytes.Contains(line, []byte(`"PublishTime"`)) {
 		return time.Time{}

@@ -8,10 +8,10 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// records is the ledger of a replay: what the records are and how they change is package remedy's; here
-// they are kept, by a compare-and-swap on each, and nothing is encoded. It implements handle.Ledger and
-// handle.Signs for the one book of a policy. A record that is handed out is never changed: every change
-// of one makes another.
+// records is the ledger of a replay: what the records are and how they change is package remedy's;
+// here they are kept, by a compare-and-swap on each, and nothing is encoded. It implements
+// handle.Ledger and handle.Signs for the one book of a policy. A record that is handed out is never
+// changed: every change of one makes another.
 type records struct {
 	clock     *schedule
 	policy    *remedy.Policy

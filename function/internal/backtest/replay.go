@@ -35,10 +35,10 @@ type waiters struct {
 	all   []int
 }
 
-// Replay takes a history through the policy, and reports what would have come of it. An invocation lives
-// as long as its incident, and the ledger never fails: what a deployment makes of both is for Simulate.
-// progress is told now and then how many alarms are done; nil: nobody asks. Two replays of one history
-// may go on at once.
+// Replay takes a history through the policy, and reports what would have come of it. An invocation
+// lives as long as its incident, and the ledger never fails: what a deployment makes of both is for
+// Simulate. progress is told now and then how many alarms are done; nil: nobody asks. Two replays
+// of one history may go on at once.
 func (h *History) Replay(p remedy.Policy, assumed Assumptions, progress func(alarms int)) (
 	*Report, error) {
 	r := newReplay(p, &assumed, h.Account, h.Region)
@@ -82,8 +82,8 @@ func (r *replay) name() string {
 	return "backtest-" + strconv.FormatUint(r.owners, 36)
 }
 
-// deliver lets time pass until an event arrives, and hands it to the function. Its first alarm is the
-// nth of the history.
+// deliver lets time pass until an event arrives, and hands it to the function. Its first alarm is
+// the nth of the history.
 func (r *replay) deliver(d *delivery, n int) {
 	if r.clock.now.IsZero() {
 		r.clock.now = d.at
@@ -113,8 +113,8 @@ func (r *replay) deliver(d *delivery, n int) {
 	r.clock.start(func() { r.invoke(e, payload) })
 }
 
-// finish lets what is under way come to its end. Every incident and every wait ends by itself; what did
-// not would be swept for ever.
+// finish lets what is under way come to its end. Every incident and every wait ends by itself; what
+// did not would be swept for ever.
 func (r *replay) finish() {
 	p := &r.handler.Policy
 	r.clock.run(r.clock.now.Add(24*time.Hour + 2*(p.IncidentLimit+p.AttemptTimeout+p.BootGrace+
@@ -123,8 +123,8 @@ func (r *replay) finish() {
 	r.clock.drain()
 }
 
-// invoke hands an event to the function. Its error asks for the event again, which without deadlines
-// and failures never is; that some payloads are malformed has been reported.
+// invoke hands an event to the function. Its error asks for the event again, which without
+// deadlines and failures never is; that some payloads are malformed has been reported.
 func (r *replay) invoke(e *event, payload []byte) {
 	handler := r.handler
 	handler.Reporter = e

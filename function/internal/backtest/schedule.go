@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// schedule is virtual time for the loop of package handle. Everything that sleeps is a coroutine, and
-// one runs at a time, in the order of waking and then of going to sleep: the same history gives the
-// same run, and nothing needs a lock. It is a handle.Clock to the coroutines that it runs; whoever
-// drives it calls run and start.
+// schedule is virtual time for the loop of package handle. Everything that sleeps is a coroutine,
+// and one runs at a time, in the order of waking and then of going to sleep: the same history gives
+// the same run, and nothing needs a lock. It is a handle.Clock to the coroutines that it runs;
+// whoever drives it calls run and start.
 type schedule struct {
 	now     time.Time
 	asleep  sleepers
@@ -150,8 +150,8 @@ func (s *schedule) settle() {
 	}
 }
 
-// run lets time pass until the given one, and wakes whoever is due on the way, those included that are
-// due then. Time never goes back.
+// run lets time pass until the given one, and wakes whoever is due on the way, those included that
+// are due then. Time never goes back.
 func (s *schedule) run(until time.Time) {
 	for len(s.asleep) > 0 && !s.asleep[0].at.After(until) {
 		s.wake()

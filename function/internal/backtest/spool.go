@@ -35,8 +35,9 @@ type alarm struct {
 // runBytes is how much of a history is sorted at once, in memory.
 const runBytes = 16 << 20
 
-// spool holds deliveries and gives them back in the order of time, those of one time as they came. What
-// is more than fits one run goes to a temporary file, so that a history may be longer than the memory.
+// spool holds deliveries and gives them back in the order of time, those of one time as they came.
+// What is more than fits one run goes to a temporary file, so that a history may be longer than the
+// memory.
 type spool struct {
 	file *os.File // nil: all is in the run
 	runs []span   // in the file, each sorted
@@ -62,8 +63,8 @@ type entry struct {
 	from, to   int
 }
 
-// compare puts deliveries in order. Those of audit lines that are not the last word about their alarm
-// come after those that are, which make them superfluous.
+// compare puts deliveries in order. Those of audit lines that are not the last word about their
+// alarm come after those that are, which make them superfluous.
 func (e *entry) compare(o *entry) int {
 	unfinished := func(e *entry) int {
 		if e.unfinished {
@@ -141,8 +142,8 @@ func (r *run) sort() {
 	slices.SortFunc(r.index, func(a, b entry) int { return a.compare(&b) })
 }
 
-// each calls with every delivery in order, which is valid until the call ends, until it says no. Several
-// may go on at once.
+// each calls with every delivery in order, which is valid until the call ends, until it says no.
+// Several may go on at once.
 func (s *spool) each(do func(*delivery) bool) error {
 	var merged merge
 	defer merged.close()
@@ -184,8 +185,8 @@ func (s *spool) each(do func(*delivery) bool) error {
 	return nil
 }
 
-// news reports whether the delivery is not one that another audit line tells of as well: an alarm that
-// waited, or was asked for again, has more lines than one.
+// news reports whether the delivery is not one that another audit line tells of as well: an alarm
+// that waited, or was asked for again, has more lines than one.
 func (d *delivery) news(told map[[2]string]bool) bool {
 	if len(d.alarms) != 1 {
 		return true
@@ -240,8 +241,8 @@ func (m *merge) Pop() any {
 
 func (m *merge) close() { *m = nil }
 
-// The form of a delivery in a run: its order, its alarms, its payload; numbers are varints, and texts
-// begin with their length. It lives as long as a replay.
+// The form of a delivery in a run: its order, its alarms, its payload; numbers are varints, and
+// texts begin with their length. It lives as long as a replay.
 
 const (
 	flagUnfinished = 1 << iota

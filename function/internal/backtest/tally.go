@@ -358,7 +358,8 @@ type Difference struct {
 	Second   string    `json:"second"`
 }
 
-// Differences calls with every alarm that ended in another way, in the order of time, until it says no.
+// Differences calls with every alarm that ended in another way, in the order of time, until it says
+// no.
 func (h *History) Differences(first, second *Report, each func(Difference) bool) error {
 	n := 0
 	return h.spool.each(func(d *delivery) bool {
