@@ -29,7 +29,12 @@ type backtestCommand struct {
 	HTML      string        `name:"html" placeholder:"FILE" help:"Write a page with plots, too."`
 
 	Generate int    `placeholder:"N" help:"Write a history of N alarms to standard output instead."`
-	Seed     uint64 `default:"1" placeholder:"S" help:"Another seed, another history."`
+	Seed     uint64 `default:"1" placeholder:"S" help:"Another seed, another history or region."`
+
+	Region bool `help:"Simulate a region in its worst hours instead, under this policy."`
+	Size   int  `default:"100000" placeholder:"N" help:"The region's instances; 1 % hang at once."`
+	Outage int  `default:"10000" placeholder:"N" help:"The instances in the zone that goes down."`
+	Quota  int  `default:"100" placeholder:"N" help:"The function's instances, all together."`
 }
 
 // Help says what the flags' own lines have no room for.
@@ -52,6 +57,9 @@ knows better, a JSON object a line, of which only the id must be there:
 {"id": "i-bp1…", "tag": "true|graceful|", "locks": ["security"],
 "outcome": "graceful|retry|force|never", "heartbeat": "silent|alive|none"}
 
+--region simulates a region of --size instances in two bad hours, with its latencies, limits and
+conflicts, and says what this policy makes of it.
+
 Exit status: 0 done; 2 for wrong usage, a policy with a mistake, or a line that is no alarm, unless
 --keep-going leaves it out.`
 }
@@ -66,6 +74,10 @@ func (b *backtestCommand) Run(c *console) error {
 			"it writes a history; replay that with remedy backtest FILE"}
 	case b.Generate > 0:
 		return backtest.Generate(c.out, b.Generate, b.Seed)
+	case b.Region && len(b.Files) > 0:
+		return hinted{errors.New("--region takes no files"), "its alarms are its own"}
+	case b.Region:
+		return b.simulate(c)
 	case len(b.Files) == 0:
 		return hinted{errors.New("no file with past alarms"),
 			"remedy backtest FILE…, or --generate N to make a history"}
@@ -104,6 +116,108 @@ func (b *backtestCommand) Run(c *console) error {
 	bar.end()
 	defer skipped.say(c)
 	return b.show(c, history, reports, names, assumed)
+}
+
+// simulate lets a region have its bad hours.
+func (b *backtestCommand) simulate(c *console) error {
+	if b.Size < 1 || b.Outage < 0 || b.Quota < 1 || b.Size/100+b.Outage > b.Size {
+		return hinted{errors.New("--size, --outage, --quota: there is no such region"),
+			"one instance at least, and not more in the zone than there are"}
+	}
+	settings, err := c.load("enforce", "mem:")
+	if err != nil {
+		return err
+	}
+	region := backtest.Region{Instances: b.Size, Hung: b.Size / 100, Outage: b.Outage,
+		Functions: b.Quota, Seed: b.Seed}
+	r := backtest.Simulate(settings.Policy, region)
+	figures := regionFigures(r)
+	if b.JSON {
+		return printJSON(c, figures)
+	}
+	p := newPage(c)
+	p.text(bold, fmt.Sprintf("A region of %s, under REMEDY_FLEET_CONCURRENT=%d, "+
+		"REMEDY_FLEET_HOURLY=%d, REMEDY_FLEET_WAITING=%d", counted(region.Instances, "instance",
+		"instances"), settings.Policy.FleetConcurrent, settings.Policy.FleetHourly,
+		settings.Policy.FleetWaiting))
+	for _, line := range region.Suppositions() {
+		p.text(faint, line)
+	}
+	p.gap()
+	quantiles := func(sorted []time.Duration) string {
+		at := func(part float64) time.Duration {
+			return backtest.Quantile(sorted, part).Round(100 * time.Millisecond)
+		}
+		return fmt.Sprintf("median %v, p99 %v, most %v", at(0.5), at(0.99), at(1))
+	}
+	for _, row := range [][2]string{
+		{"alarms delivered", backtest.Grouped(r.Deliveries)},
+		{"incidents", backtest.Grouped(r.Incidents)},
+		{"reboots", fmt.Sprintf("%s, %s forced", backtest.Grouped(r.Reboots),
+			backtest.Grouped(r.Forced))},
+		{"alarm to first reboot", quantiles(r.Delays)},
+		{"waited for a slot", backtest.Grouped(r.Total(remedy.VerdictWaiting)) + ": " +
+			quantiles(r.Waited)},
+		{"refused", backtest.Grouped(r.Total(remedy.VerdictRefused))},
+		{"asked for again", backtest.Grouped(r.Total(remedy.VerdictPending))},
+		{"ledger calls an incident", fmt.Sprintf("%.1f (%s by alarms, %s by the timer)",
+			figures.LedgerPerIncident, backtest.Grouped(r.LedgerCalls-r.LedgerOfSweep),
+			backtest.Grouped(r.LedgerOfSweep))},
+		{"conflicts", backtest.Grouped(r.Conflicts)},
+		{"ECS calls", fmt.Sprintf("%s, %s throttled", backtest.Grouped(r.CloudCalls),
+			backtest.Grouped(r.Throttled))},
+		{"queued for the function", fmt.Sprintf("%v at most", r.Queued.Round(time.Second))},
+		{"cost", fmt.Sprintf("USD %.4f for the storm, USD %.2f for a month that has it once",
+			figures.CostUSD, figures.MonthUSD)},
+	} {
+		p.print(fmt.Sprintf("  %-26s %s", row[0], row[1]))
+	}
+	p.gap()
+	for _, v := range r.Verdicts {
+		p.print(fmt.Sprintf("  %-38s %12s", string(v.Verdict)+"/"+string(v.Reason),
+			backtest.Grouped(v.N)))
+	}
+	return p.err
+}
+
+// regionJSON is a simulated region as JSON shows it. Durations are in seconds.
+type regionJSON struct {
+	Instances          int            `json:"instances"`
+	Deliveries         int            `json:"deliveries"`
+	Incidents          int            `json:"incidents"`
+	Reboots            int            `json:"reboots"`
+	Forced             int            `json:"forced"`
+	FirstRebootMedian  float64        `json:"firstRebootMedian"`
+	FirstRebootP99     float64        `json:"firstRebootP99"`
+	WaitMedian         float64        `json:"waitMedian"`
+	WaitP99            float64        `json:"waitP99"`
+	LedgerPerIncident  float64        `json:"ledgerCallsPerIncident"`
+	LedgerCalls        int            `json:"ledgerCalls"`
+	Conflicts          int            `json:"conflicts"`
+	ECSCalls           int            `json:"ecsCalls"`
+	Throttled          int            `json:"throttled"`
+	LongestQueue       float64        `json:"longestQueue"`
+	FunctionSeconds    float64        `json:"functionSeconds"`
+	CostUSD            float64        `json:"costUSD"`
+	MonthUSD           float64        `json:"monthUSD"`
+	Verdicts           map[string]int `json:"verdicts"`
+	AlarmCallsPerAlarm float64        `json:"ledgerCallsPerAlarm"`
+}
+
+func regionFigures(r *backtest.RegionReport) regionJSON {
+	cost, month := r.CostUSD()
+	byAlarms := float64(r.LedgerCalls - r.LedgerOfSweep)
+	return regionJSON{Instances: r.Region.Instances, Deliveries: r.Deliveries,
+		Incidents: r.Incidents, Reboots: r.Reboots, Forced: r.Forced,
+		FirstRebootMedian: backtest.Quantile(r.Delays, 0.5).Seconds(),
+		FirstRebootP99:    backtest.Quantile(r.Delays, 0.99).Seconds(),
+		WaitMedian:        backtest.Quantile(r.Waited, 0.5).Seconds(),
+		WaitP99:           backtest.Quantile(r.Waited, 0.99).Seconds(),
+		LedgerPerIncident: byAlarms / float64(max(1, r.Incidents)), LedgerCalls: r.LedgerCalls,
+		AlarmCallsPerAlarm: byAlarms / float64(max(1, r.Deliveries)),
+		Conflicts:          r.Conflicts, ECSCalls: r.CloudCalls, Throttled: r.Throttled,
+		LongestQueue: r.Queued.Seconds(), FunctionSeconds: r.Busy.Seconds(), CostUSD: cost,
+		MonthUSD: month, Verdicts: r.Counts()}
 }
 
 // second is the policy to compare with.
