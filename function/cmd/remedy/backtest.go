@@ -160,9 +160,9 @@ func (b *backtestCommand) simulate(c *console) error {
 			quantiles(r.Waited)},
 		{"refused", backtest.Grouped(r.Total(remedy.VerdictRefused))},
 		{"asked for again", backtest.Grouped(r.Total(remedy.VerdictPending))},
-		{"ledger calls an incident", fmt.Sprintf("%.1f (%s by alarms, %s by the timer)",
-			figures.LedgerPerIncident, backtest.Grouped(r.LedgerCalls-r.LedgerOfSweep),
-			backtest.Grouped(r.LedgerOfSweep))},
+		{"ledger calls", fmt.Sprintf("%.1f an alarm; an incident to its end: median %d, p99 %d",
+			figures.LedgerPerAlarm, figures.LedgerPerIncident,
+			backtest.Quantile(r.PerIncident, 0.99))},
 		{"conflicts", backtest.Grouped(r.Conflicts)},
 		{"ECS calls", fmt.Sprintf("%s, %s throttled", backtest.Grouped(r.CloudCalls),
 			backtest.Grouped(r.Throttled))},
@@ -182,26 +182,26 @@ func (b *backtestCommand) simulate(c *console) error {
 
 // regionJSON is a simulated region as JSON shows it. Durations are in seconds.
 type regionJSON struct {
-	Instances          int            `json:"instances"`
-	Deliveries         int            `json:"deliveries"`
-	Incidents          int            `json:"incidents"`
-	Reboots            int            `json:"reboots"`
-	Forced             int            `json:"forced"`
-	FirstRebootMedian  float64        `json:"firstRebootMedian"`
-	FirstRebootP99     float64        `json:"firstRebootP99"`
-	WaitMedian         float64        `json:"waitMedian"`
-	WaitP99            float64        `json:"waitP99"`
-	LedgerPerIncident  float64        `json:"ledgerCallsPerIncident"`
-	LedgerCalls        int            `json:"ledgerCalls"`
-	Conflicts          int            `json:"conflicts"`
-	ECSCalls           int            `json:"ecsCalls"`
-	Throttled          int            `json:"throttled"`
-	LongestQueue       float64        `json:"longestQueue"`
-	FunctionSeconds    float64        `json:"functionSeconds"`
-	CostUSD            float64        `json:"costUSD"`
-	MonthUSD           float64        `json:"monthUSD"`
-	Verdicts           map[string]int `json:"verdicts"`
-	AlarmCallsPerAlarm float64        `json:"ledgerCallsPerAlarm"`
+	Instances         int            `json:"instances"`
+	Deliveries        int            `json:"deliveries"`
+	Incidents         int            `json:"incidents"`
+	Reboots           int            `json:"reboots"`
+	Forced            int            `json:"forced"`
+	FirstRebootMedian float64        `json:"firstRebootMedian"`
+	FirstRebootP99    float64        `json:"firstRebootP99"`
+	WaitMedian        float64        `json:"waitMedian"`
+	WaitP99           float64        `json:"waitP99"`
+	LedgerPerIncident int            `json:"ledgerCallsPerIncident"`
+	LedgerCalls       int            `json:"ledgerCalls"`
+	Conflicts         int            `json:"conflicts"`
+	ECSCalls          int            `json:"ecsCalls"`
+	Throttled         int            `json:"throttled"`
+	LongestQueue      float64        `json:"longestQueue"`
+	FunctionSeconds   float64        `json:"functionSeconds"`
+	CostUSD           float64        `json:"costUSD"`
+	MonthUSD          float64        `json:"monthUSD"`
+	Verdicts          map[string]int `json:"verdicts"`
+	LedgerPerAlarm    float64        `json:"ledgerCallsPerAlarm"`
 }
 
 func regionFigures(r *backtest.RegionReport) regionJSON {
@@ -213,9 +213,8 @@ func regionFigures(r *backtest.RegionReport) regionJSON {
 		FirstRebootP99:    backtest.Quantile(r.Delays, 0.99).Seconds(),
 		WaitMedian:        backtest.Quantile(r.Waited, 0.5).Seconds(),
 		WaitP99:           backtest.Quantile(r.Waited, 0.99).Seconds(),
-		LedgerPerIncident: byAlarms / float64(max(1, r.Incidents)), LedgerCalls: r.LedgerCalls,
-		AlarmCallsPerAlarm: byAlarms / float64(max(1, r.Deliveries)),
-		Conflicts:          r.Conflicts, ECSCalls: r.CloudCalls, Throttled: r.Throttled,
+		LedgerPerIncident: backtest.Quantile(r.PerIncident, 0.5), LedgerCalls: r.LedgerCalls,
+		LedgerPerAlarm: byAlarms / float64(max(1, r.Deliveries)), Conflicts: r.Conflicts, ECSCalls: r.CloudCalls, Throttled: r.Throttled,
 		LongestQueue: r.Queued.Seconds(), FunctionSeconds: r.Busy.Seconds(), CostUSD: cost,
 		MonthUSD: month, Verdicts: r.Counts()}
 }
@@ -435,9 +434,10 @@ func (b *backtestCommand) printReport(p *page, name string, r *backtest.Report) 
 	}
 	if limits := r.Limits(); len(limits) > 0 {
 		p.gap()
-		p.print("  Limits that held alarms back")
+		p.print(fmt.Sprintf("  %-24s %-8s %10s  %-16s  %s", "limit", "verdict", "times", "first",
+			"most within an hour"))
 		for _, l := range limits {
-			p.print(fmt.Sprintf("  %-24s %-8s %10s times from %s, %s in the hour of %s",
+			p.print(fmt.Sprintf("  %-24s %-8s %10s  %s  %s at %s",
 				l.Variable, l.Verdict.Verdict, backtest.Grouped(l.N), shortTime(l.First)[:16],
 				backtest.Grouped(l.Worst), shortTime(l.WorstAt)[:16]))
 		}
@@ -534,8 +534,10 @@ func printBacktest(w io.Writer, history *backtest.History, reports []*backtest.R
 	if h := r.Busiest; h != nil {
 		busiest = &busiestHour{h.At, h.Alarms, h.Reboots, h.Forced, h.Refused}
 	}
-	head, err := json.MarshalIndent(map[string]any{"verdicts": r.Counts(), "busiestHour": busiest},
-		"", "  ")
+	head, err := json.MarshalIndent(struct {
+		Verdicts map[string]int `json:"verdicts"`
+		Busiest  *busiestHour   `json:"busiestHour"`
+	}{r.Counts(), busiest}, "", "  ")
 	if err != nil {
 		return err
 	}

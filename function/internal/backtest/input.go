@@ -52,6 +52,7 @@ type History struct {
 	Alarms  int // how many there are, all deliveries together
 	Account string
 	Region  string
+	start   time.Time // when the oldest alarm that has a time arrived
 	// when the oldest alarms arrived that name an account, and a region
 	accountAt, regionAt time.Time
 }
@@ -79,6 +80,9 @@ func Read(in Input) (*History, error) {
 	}
 	if h.Region == "" {
 		h.Region = "cn-hangzhou" // none of the alarms cares
+	}
+	if h.start.IsZero() {
+		h.start = time.Unix(0, 0).UTC() // none of them has a time
 	}
 	return h, nil
 }
@@ -406,6 +410,9 @@ func (c *collector) add(one *decoded) error {
 	} else {
 		d.at = d.at.Add(c.in.Assumed.Delay)
 		c.last = d.at
+		if earlier(d.at, h.start) {
+			h.start = d.at
+		}
 	}
 	h.Alarms += max(1, len(d.alarms))
 	// The function is supposed to be where the oldest alarm is from.

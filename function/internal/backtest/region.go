@@ -60,17 +60,20 @@ type RegionReport struct {
 	Delays        []time.Duration
 	LedgerCalls   int
 	LedgerOfSweep int // of those, the timer's
-	CloudCalls    int
-	Conflicts     int
-	Throttled     int           // calls of ECS that were refused for their number
-	Queued        time.Duration // the longest that a delivery waited for a function instance
-	Busy          time.Duration // of all function instances together
-	Invocations   int
+	// PerIncident are the calls of the ledger that an alarm took whose incident began at once, to
+	// its end, sorted. Most are renewals of its lease.
+	PerIncident []int
+	CloudCalls  int
+	Conflicts   int
+	Throttled   int           // calls of ECS that were refused for their number
+	Queued      time.Duration // the longest that a delivery waited for a function instance
+	Busy        time.Duration // of all function instances together
+	Invocations int
 }
 
 // Quantile is the duration that a part of the sorted ones does not exceed; zero where there is
 // none.
-func Quantile(sorted []time.Duration, part float64) time.Duration {
+func Quantile[T int | time.Duration](sorted []T, part float64) T {
 	if len(sorted) == 0 {
 		return 0
 	}
@@ -121,11 +124,12 @@ func Simulate(p remedy.Policy, region Region) *RegionReport {
 	s.clock.drain()
 	slices.Sort(s.delays)
 	slices.Sort(s.tally.waited)
+	slices.Sort(s.perIncident)
 	return &RegionReport{Report: s.tally.report(p, s.alarms), Region: region,
 		Deliveries: s.deliveries, Incidents: len(s.seen), Delays: s.delays,
 		LedgerCalls: s.ledgerCalls, LedgerOfSweep: s.sweepCalls, CloudCalls: s.cloudCalls,
 		Conflicts: s.conflicts, Throttled: s.throttled, Queued: s.queued, Busy: s.busy,
-		Invocations: s.invocations}
+		Invocations: s.invocations, PerIncident: s.perIncident}
 }
 
 // simulated is a region while it is simulated.
@@ -148,6 +152,7 @@ type simulated struct {
 	deliveries, ledgerCalls, sweepCalls, cloudCalls int
 	conflicts, throttled, invocations               int
 	queued, busy                                    time.Duration
+	perIncident                                     []int
 }
 
 // storm plans all deliveries.
@@ -199,10 +204,11 @@ func (s *simulated) arrives(id string, firing bool, line []byte) {
 	s.tally.delivered(now, id)
 	s.guests.alarmed(id, firing, now)
 	e := &event{replay: s.replay, first: s.alarms, alarms: []alarm{{instance: id}}}
+	e.begun = func(calls int) { s.perIncident = append(s.perIncident, calls) }
 	s.alarms++
 	for retry := 0; ; retry++ {
 		s.deliveries++
-		e.results = 0
+		e.results, e.alarms[0].reported = 0, false
 		if !s.invokeSlowly(e, line, retry) || retry == functionRetries {
 			return
 		}
@@ -228,7 +234,7 @@ func (s *simulated) invokeSlowly(e *event, payload []byte, retry int) (again boo
 	handler, about := s.handler, s.about
 	handler.Reporter = e
 	about.Retry, about.Deadline = retry, began.Add(functionTimeout)
-	ctx := context.WithValue(context.Background(), sweepKey{}, e.sweep)
+	ctx := context.WithValue(context.Background(), eventKey{}, e)
 	_, err := handler.Handle(ctx, about, payload)
 	s.busy += s.clock.now.Sub(began)
 	if len(s.queue) > 0 {
@@ -241,8 +247,8 @@ func (s *simulated) invokeSlowly(e *event, payload []byte, retry int) (again boo
 	return errors.As(err, &pending) && !e.sweep
 }
 
-// sweepKey marks the context of a sweep.
-type sweepKey struct{}
+// eventKey is that of an invocation's event within its context.
+type eventKey struct{}
 
 // between is a latency.
 func (s *simulated) between(least, most time.Duration) {
@@ -254,8 +260,10 @@ type slowLedger simulated
 
 func (l *slowLedger) trip(ctx context.Context) {
 	l.ledgerCalls++
-	if sweep, _ := ctx.Value(sweepKey{}).(bool); sweep {
-		l.sweepCalls++
+	if e, _ := ctx.Value(eventKey{}).(*event); e != nil {
+		if e.calls++; e.sweep {
+			l.sweepCalls++
+		}
 	}
 	(*simulated)(l).between(1*time.Millisecond, 4*time.Millisecond)
 }

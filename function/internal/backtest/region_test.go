@@ -14,7 +14,7 @@ import (
 func TestSmallRegion(t *testing.T) {
 	p := policyOf(t, "REMEDY_FLEET_CONCURRENT=8", "REMEDY_FLEET_HOURLY=60",
 		"REMEDY_FLEET_WAITING=20")
-	region := Region{Instances: 2_000, Hung: 60, Outage: 200, Functions: 6, Seed: 7}
+	region := Region{Instances: 2_000, Hung: 60, Outage: 200, Functions: 9, Seed: 7}
 	r := Simulate(p, region)
 	if r.Deliveries < 2*region.Outage+region.Hung || r.Conflicts == 0 || r.Queued == 0 {
 		t.Errorf("%d deliveries, %d conflicts, %v in the queue: no storm", r.Deliveries,

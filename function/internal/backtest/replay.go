@@ -45,6 +45,9 @@ func (h *History) Replay(p remedy.Policy, assumed Assumptions, progress func(ala
 	defer r.clock.close()
 	alarms, told := 0, 0
 	err := h.spool.each(func(d *delivery) bool {
+		if d.at.IsZero() {
+			d.at = h.start // it came before any that has a time
+		}
 		r.deliver(d, alarms)
 		if alarms += max(1, len(d.alarms)); progress != nil && alarms-told >= 1000 {
 			told = alarms
@@ -170,6 +173,9 @@ type event struct {
 	first   int
 	alarms  []alarm
 	results int // of its own alarms, so far: what is done for others is reported after them
+
+	calls int             // of the ledger, so far
+	begun func(calls int) // told when its own alarm's incident has ended; nil: nobody asks
 }
 
 // Report implements handle.Reporter.
@@ -180,6 +186,10 @@ func (e *event) Report(result *remedy.Result) {
 		e.results++
 		n := e.number(result)
 		e.tally.ended(n, code)
+		if e.begun != nil && result.Incident != "" && (result.Verdict == remedy.VerdictRestarted ||
+			result.Verdict == remedy.VerdictFailed) {
+			e.begun(e.calls)
+		}
 		if result.Verdict == remedy.VerdictWaiting {
 			e.await(result, n)
 		}

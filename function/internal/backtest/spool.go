@@ -44,6 +44,8 @@ type spool struct {
 	run  run      // the one that is being filled
 	size int64    // of the file
 	seen uint64   // deliveries so far
+
+	limit int // of a run, in bytes; zero: runBytes
 }
 
 type span struct{ from, size int64 }
@@ -83,7 +85,7 @@ func (s *spool) add(d *delivery) error {
 	s.run.bytes = d.append(s.run.bytes, &e)
 	e.to = len(s.run.bytes)
 	s.run.index = append(s.run.index, e)
-	if len(s.run.bytes) >= runBytes {
+	if len(s.run.bytes) >= cmp.Or(s.limit, runBytes) {
 		return s.flush()
 	}
 	return nil
@@ -119,7 +121,10 @@ func (s *spool) finish() error {
 		s.run.sort()
 		return nil
 	}
-	err := s.flush()
+	var err error
+	if len(s.run.index) > 0 {
+		err = s.flush()
+	}
 	s.run = run{}
 	return err
 }
