@@ -150,15 +150,14 @@ func cause(name string, err error) error {
 
 // chunk is some lines on their way through a decoder.
 type chunk struct {
-	file       string
-	first      int // number of the first line
-	lines      [][]byte
-	text       []byte // what the lines point into
-	bytes      int64
-	failed     error // of the file
-	decoded    []decoded
-	done       chan struct{}
-	deliveries []delivery
+	file    string
+	first   int // number of the first line
+	lines   [][]byte
+	text    []byte // what the lines point into
+	bytes   int64
+	failed  error // of the file
+	decoded []decoded
+	done    chan struct{}
 }
 
 // decoded is what became of one line: a delivery, something wrong, or nothing at all.
