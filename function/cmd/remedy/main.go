@@ -31,6 +31,8 @@ type commands struct {
 	Pause     pauseCommand     `cmd:"" help:"Stop every function from claiming attempts, at once."`
 	Resume    resumeCommand    `cmd:"" help:"End a pause."`
 
+	Backtest backtestCommand `cmd:"" help:"Replay past alarms, in virtual time, under a policy or two."`
+
 	Report reportCommand `cmd:"" help:"Write the page of an incident: what happened, and what to do next."`
 
 	Doctor doctorCommand `cmd:"" help:"${help_doctor}"`

@@ -167,7 +167,7 @@ func TestGuests(t *testing.T) {
 			"10m40s", 1, ""},
 		"slow-stop": {[]order{graceful}, "0s Stopping, 4m0s Starting, 4m20s Running",
 			"4m50s", 1, ""},
-		"slow-stop-8m": {ladder, "0s Stopping, 8m0s Starting, 8m20s Running, 10m0s Stopping, "+
+		"slow-stop-8m": {ladder, "0s Stopping, 8m0s Starting, 8m20s Running, 10m0s Stopping, " +
 			"10m20s Starting, 10m40s Running", "8m50s", 2, "IncorrectInstanceStatus"},
 		"slow-stop-8m-forceable": {[]order{graceful, retry, {6 * time.Minute, true}},
 			"0s Stopping, 6m0s Starting, 6m20s Running", "6m50s", 1, "IncorrectInstanceStatus"},
