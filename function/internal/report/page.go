@@ -56,10 +56,10 @@ const (
 //go:embed page.css
 var style string
 
-// The template is compiled to Go, and not read by html/template. That calls methods by their names, for
-// which Go's linker keeps every exported method of every type that the function's binary reaches: it
-// would be ten megabytes larger, and its cold start slower. A compiled one costs nothing before the
-// first page either: most invocations write none.
+// The template is compiled to Go, and not read by html/template. That calls methods by their names,
+// for which Go's linker keeps every exported method of every type that the function's binary
+// reaches: it would be ten megabytes larger, and its cold start slower. Nor is there anything to
+// parse before the first page.
 //
 //go:generate go tool qtc -file=page.qtpl -skipLineComments
 

@@ -13,8 +13,8 @@ import (
 	"github.com/valyala/quicktemplate/parser"
 )
 
-// TestTemplateIsCompiled: page.qtpl.go is what go generate makes of page.qtpl. It calls what the tool qtc
-// calls, of the same version: go.mod has one for both.
+// TestTemplateIsCompiled: page.qtpl.go is what go generate makes of page.qtpl. It calls what the
+// tool qtc calls, of the same version: go.mod has one for both.
 func TestTemplateIsCompiled(t *testing.T) {
 	template, err := os.ReadFile("page.qtpl")
 	if err != nil {
@@ -34,12 +34,12 @@ func TestTemplateIsCompiled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("page.qtpl.go is not made of this page.qtpl: go generate ./function/internal/report")
+		t.Error("page.qtpl.go is not made of this page.qtpl: run go generate here")
 	}
 }
 
-// TestTemplateIsSafe: quicktemplate escapes a value in the same way wherever it stands, which is right in
-// a text node and in a double-quoted attribute only. So values stand nowhere else.
+// TestTemplateIsSafe: quicktemplate escapes a value in the same way wherever it stands, which is
+// right in a text node and in a double-quoted attribute only. So values stand nowhere else.
 func TestTemplateIsSafe(t *testing.T) {
 	template, err := os.ReadFile("page.qtpl")
 	if err != nil {
@@ -54,8 +54,8 @@ func TestTemplateIsSafe(t *testing.T) {
 	}
 }
 
-// TestUnsafeTagsAreNoticed: one row for each place where a value must not stand, and beside it the place
-// where it may.
+// TestUnsafeTagsAreNoticed: one row for each place where a value must not stand, and beside it the
+// place where it may.
 func TestUnsafeTagsAreNoticed(t *testing.T) {
 	for _, row := range []struct {
 		template string
@@ -104,8 +104,8 @@ var (
 	attribute = regexp.MustCompile(`([^\s"'<>/=]*)="([^"]*)$`)
 )
 
-// unsafeTags reads a template as a browser would read the page, and lists the values that stand where
-// they must not. It knows the elements and tags that the page uses; others are listed.
+// unsafeTags reads a template as a browser would read the page, and lists the values that stand
+// where they must not. It knows the elements and tags that the page uses; others are listed.
 func unsafeTags(template string) (values int, wrong []string) {
 	const sheet = "<style>{%s= style %}</style>"
 	template = strings.Replace(template, sheet, "", 1)
@@ -200,8 +200,8 @@ func (p place) refuses(before, value string) string {
 	if m == nil {
 		return "in an attribute without a name"
 	}
-	plain := []string{"alt", "aria-label", "aria-labelledby", "class", "content", "data-at", "height",
-		"id", "lang", "text-anchor", "width", "x", "x1", "x2", "y", "y2"}
+	plain := []string{"alt", "aria-label", "aria-labelledby", "class", "content", "data-at",
+		"height", "id", "lang", "text-anchor", "width", "x", "x1", "x2", "y", "y2"}
 	switch name, first := m[1], m[2]; {
 	case slices.Contains(plain, name), name == "href" && strings.HasPrefix(first, "#"),
 		name == "src" && first == "" && value == "x.Picture":
