@@ -61,10 +61,20 @@ var style string
 //go:embed page.html
 var source string
 
-// page is the template. It is read when the first page is written: most invocations write none.
-var page = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("page").Funcs(template.FuncMap{"v": visible}).Parse(source))
-})
+// pageTemplate is read when the first page is written: most invocations write none, and a program that
+// never does links no templates.
+var (
+	pageTemplate *template.Template
+	pageOnce     sync.Once
+)
+
+func page() *template.Template {
+	pageOnce.Do(func() {
+		pageTemplate = template.Must(template.New("page").
+			Funcs(template.FuncMap{"v": visible}).Parse(source))
+	})
+	return pageTemplate
+}
 
 // policy is the page's Content-Security-Policy: nothing is loaded and nothing runs.
 func policy() string {
