@@ -24,7 +24,8 @@ func newScenario(guest string, faults []string) (drill.Scenario, error) {
 	return scenario, err
 }
 
-// load reads the configuration from the environment, with a mode and a ledger on top; an empty one leaves the environment's.
+// load reads the configuration from the environment, with a mode and a ledger on top; an empty one
+// leaves the environment's.
 func (c *console) load(mode, ledger string) (config.Config, error) {
 	environ := c.environ
 	if mode != "" {
@@ -50,5 +51,6 @@ func (c *console) getenv(name string) string {
 // credentials are the operator's, under the names that Alibaba Cloud's tools use.
 func (c *console) credentials() ecs.Credentials {
 	return ecs.Credentials{AccessKeyID: c.getenv("ALIBABA_CLOUD_ACCESS_KEY_ID"),
-		AccessKeySecret: c.getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), SecurityToken: c.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
+		AccessKeySecret: c.getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+		SecurityToken:   c.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
 }

@@ -30,8 +30,8 @@ func written(t *testing.T, stories ...Story) string {
 	return page.String()
 }
 
-// TestPolicyHoldsTheStyle: the one style sheet of the page is the one that its policy allows; nothing
-// else is.
+// TestPolicyHoldsTheStyle: the one style sheet of the page is the one that its policy allows;
+// nothing else is.
 func TestPolicyHoldsTheStyle(t *testing.T) {
 	page := written(t, Story{})
 	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(page)
@@ -137,7 +137,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestTicks: an axis has two ticks at least and six at most, whatever it covers, and no two in one place.
+// TestTicks: an axis has two ticks at least and six at most, whatever it covers, and no two in one
+// place.
 func TestTicks(t *testing.T) {
 	for _, all := range []time.Duration{time.Second, 5 * time.Second, time.Minute, 11 * time.Minute,
 		time.Hour, 5 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
@@ -180,7 +181,8 @@ func (s shelf) Get(_ context.Context, _, name string, most int) ([]byte, error) 
 	return []byte(s.files[name]), nil
 }
 
-// TestGather: what lies on the shelf is in the story, and what does not, or cannot be read, is said.
+// TestGather: what lies on the shelf is in the story, and what does not, or cannot be read, is
+// said.
 func TestGather(t *testing.T) {
 	failed := func() Story {
 		return Story{Result: remedy.Result{Incident: "i-bp1/20261123T074201Z",
@@ -251,7 +253,8 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// TestMarksOutsideTheLog: a mark of a line that there is not, or of a kind that is not known, is none.
+// TestMarksOutsideTheLog: a mark of a line that there is not, or of a kind that is not known, is
+// none.
 func TestMarksOutsideTheLog(t *testing.T) {
 	page := written(t, Story{Exhibits: []Exhibit{{Log: "one\ntwo", Marks: []Mark{
 		{0, MarkPanic}, {2, MarkPanic}, {2, MarkHungTask}, {3, MarkPanic}, {1, "another"}, {-1, MarkPanic}}}}})

@@ -77,8 +77,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestSettledAt: what became of an attempt is told when it was last looked at, and neither before its
-// claim nor after what came next.
+// TestSettledAt: what became of an attempt is told when it was last looked at, and neither before
+// its claim nor after what came next.
 func TestSettledAt(t *testing.T) {
 	for _, row := range []struct {
 		why    string
@@ -118,8 +118,8 @@ func TestAbout(t *testing.T) {
 	}
 }
 
-// TestRecorderTellsAlarmByAlarm: what happens to two alarms at one instant, in whatever order, is told
-// first of the first.
+// TestRecorderTellsAlarmByAlarm: what happens to two alarms at one instant, in whatever order, is
+// told first of the first.
 func TestRecorderTellsAlarmByAlarm(t *testing.T) {
 	alarms := []events.Alarm{{Key: "1", Instance: "i-1"}, {Key: "2", Instance: "i-2"}}
 	for _, first := range []int{0, 1} {
@@ -142,8 +142,8 @@ func TestRecorderTellsAlarmByAlarm(t *testing.T) {
 	}
 }
 
-// TestRecorderCountsLooks: readings that show the same are one entry, by the API's code and not by the
-// note, which names another request each time.
+// TestRecorderCountsLooks: readings that show the same are one entry, by the API's code and not by
+// the note, which names another request each time.
 func TestRecorderCountsLooks(t *testing.T) {
 	running := remedy.Reading[remedy.Instance]{Value: remedy.Instance{Status: "Running"}}
 	throttled := remedy.Reading[remedy.Instance]{Failure: remedy.FailureUnavailable,
