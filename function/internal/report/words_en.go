@@ -358,7 +358,7 @@ var english = Words{
 			"of this incident has them.",
 		NoneAsked: "No rule had to be asked: what the event says decides.",
 
-		Evidence:   "Evidence",
+		Evidence: "Evidence",
 		Stages: [4]string{"", "before the first attempt", "before the forced attempt",
 			"after the end"},
 		Place:      "Kept in",
