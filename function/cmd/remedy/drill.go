@@ -74,7 +74,8 @@ func (d *drillCommand) Run(c *console) error {
 			": a function that uses that ledger counts them")
 	}
 	if slices.Contains(d.Files, "") {
-		return hinted{errors.New("a file without a name"), "an empty variable, perhaps; without any file drill takes its own alarm"}
+		return hinted{errors.New("a file without a name"), "an empty variable, perhaps; without " +
+			"any file drill takes its own alarm"}
 	}
 	files := d.Files
 	if len(files) == 0 {
@@ -92,7 +93,8 @@ func (d *drillCommand) Run(c *console) error {
 		response.Results = append(response.Results, results...)
 		told = append(told, page...)
 		for _, r := range results {
-			if r.Verdict == remedy.VerdictFailed || r.Verdict == remedy.VerdictPending || r.Verdict == remedy.VerdictMalformed {
+			switch r.Verdict {
+			case remedy.VerdictFailed, remedy.VerdictPending, remedy.VerdictMalformed:
 				worst = max(worst, 1)
 			}
 		}
@@ -115,8 +117,8 @@ func (d *drillCommand) Run(c *console) error {
 }
 
 // drill plays one file, the nth, and returns its results, and what a page tells of them.
-func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.Scenario, file string,
-	n int) ([]remedy.Result, []report.Story, error) {
+func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.Scenario,
+	file string, n int) ([]remedy.Result, []report.Story, error) {
 	real := time.Now()
 	now := real.UTC().Round(time.Second)
 	event, err := drill.Default(now)

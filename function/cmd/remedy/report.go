@@ -65,7 +65,8 @@ func (r *reportCommand) Run(c *console) error {
 	}
 	if incident == nil {
 		return hinted{fmt.Errorf("no incident %s among the records of mode %s", r.Incident, mode),
-			"remedy incidents lists those that the ledger holds, under their whole names INSTANCE/TIME"}
+			"remedy incidents lists those that the ledger holds, under their whole names " +
+				"INSTANCE/TIME"}
 	}
 	story := report.Story{Result: timeline.Result(incident), Entries: timeline.Of(incident),
 		Version: app.Version()}
@@ -86,8 +87,8 @@ func (r *reportCommand) Run(c *console) error {
 	return writePage(c, c.out, words, r.Out, story)
 }
 
-// writePage writes a page, and says where it is to said. It may show what a console showed, so nobody else may
-// read it.
+// writePage writes a page, and says where it is to said. It may show what a console showed, so
+// nobody else may read it.
 func writePage(c *console, said io.Writer, words *report.Words, path string,
 	stories ...report.Story) error {
 	now := time.Now()

@@ -73,5 +73,6 @@ func (c *console) getenv(name string) string {
 // credentials are the operator's, under the names that Alibaba Cloud's tools use.
 func (c *console) credentials() ecs.Credentials {
 	return ecs.Credentials{AccessKeyID: c.getenv("ALIBABA_CLOUD_ACCESS_KEY_ID"),
-		AccessKeySecret: c.getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), SecurityToken: c.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
+		AccessKeySecret: c.getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+		SecurityToken:   c.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
 }

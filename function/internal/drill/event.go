@@ -1,5 +1,5 @@
-// Package drill plays alarms to the function that runs in Function Compute, with a simulated ECS behind
-// it, in virtual time: the real handler, adapter and SDK, over an in-process transport.
+// Package drill plays alarms to the function that runs in Function Compute, with a simulated ECS
+// behind it, in virtual time: the real handler, adapter and SDK, over an in-process transport.
 package drill
 
 import (
@@ -28,19 +28,22 @@ func Default(now time.Time) (Event, error) {
 	payload := fmt.Appendf(nil, `{
   "ver": "1.0", "id": "D8110000-0000-4000-8000-000000000001", "product": "ECS", "level": "CRITICAL",
   "resourceId": "acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1drill00000000hung",
-  "name": "Instance:InstanceFailure.PerformanceImpact:Executing", "status": "Executing", "eventType": "Exception",
-  "userId": "1234567890123456", "regionId": "cn-hangzhou", "instanceName": "web-hung", "eventTime": %q,
+  "name": "Instance:InstanceFailure.PerformanceImpact:Executing", "status": "Executing",
+  "eventType": "Exception", "userId": "1234567890123456", "regionId": "cn-hangzhou",
+  "instanceName": "web-hung", "eventTime": %q,
   "content": {
-    "eventId": "e-bp1drill0000000alarm", "instanceId": "i-bp1drill00000000hung", "instanceName": "web-hung",
-    "eventType": "InstanceFailure.PerformanceImpact", "eventStatus": "Executing", "publishTime": %q, "executeStartTime": %q
+    "eventId": "e-bp1drill0000000alarm", "instanceId": "i-bp1drill00000000hung",
+    "instanceName": "web-hung",
+    "eventType": "InstanceFailure.PerformanceImpact", "eventStatus": "Executing",
+    "publishTime": %q, "executeStartTime": %q
   }
 }`, at.Format("20060102T150405.000Z0700"), at.Format(time.RFC3339), at.Format(time.RFC3339))
 	alarms, err := events.Decode(payload)
 	return Event{Name: "the default alarm", Payload: payload, Alarms: alarms}, err
 }
 
-// Starts is when a drill of the event starts: shortly after the time of its oldest alarm that fires, or
-// else of its oldest alarm at all. Where no alarm says when it happened, that is now.
+// Starts is when a drill of the event starts: shortly after the time of its oldest alarm that
+// fires, or else of its oldest alarm at all. Where no alarm says when it happened, that is now.
 func (e *Event) Starts(now time.Time) time.Time {
 	var firing, any time.Time
 	for i := range e.Alarms {
@@ -75,9 +78,9 @@ func (e *Event) Account() string {
 	return ""
 }
 
-// Admit sees to it that the function lets the event in. Where no token is configured, an event of an
-// HTTP trigger gets one that the function will want: the request's own, or else one that is put into
-// it. Other events come back as they are. The error is of an event whose headers are none.
+// Admit sees to it that the function lets the event in. Where no token is configured, an event of
+// an HTTP trigger gets one that the function will want: the request's own, or else one that is put
+// into it. Other events come back as they are. The error is of an event whose headers are none.
 func Admit(settings config.Config, e Event) (config.Config, Event, error) {
 	if settings.HTTPToken != "" {
 		return settings, e, nil
@@ -90,8 +93,8 @@ func Admit(settings config.Config, e Event) (config.Config, Event, error) {
 	return settings, e, nil
 }
 
-// withToken returns an HTTP trigger's event as one that the function lets in, and the token that lets
-// it in. Other events come back as they are.
+// withToken returns an HTTP trigger's event as one that the function lets in, and the token that
+// lets it in. Other events come back as they are.
 func withToken(payload []byte) ([]byte, config.Secret, error) {
 	request, ok := events.HTTP(payload)
 	if !ok {

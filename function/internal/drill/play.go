@@ -20,10 +20,10 @@ const sweepEvery = time.Minute
 // guest's boot take.
 const sweeps = 180
 
-// Play delivers the payload, and after it the timer's, as long as an incident is under way or an alarm
-// waits. It returns a result for every alarm, in the event's order, and notes sweeps and ends with
-// the recorder, which should also be the simulation's watcher. The error says that the function did
-// not let the event in.
+// Play delivers the payload, and after it the timer's, as long as an incident is under way or an
+// alarm waits. It returns a result for every alarm, in the event's order, and notes sweeps and ends
+// with the recorder, which should also be the simulation's watcher. The error says that the
+// function did not let the event in.
 func (s *Simulation) Play(ctx context.Context, payload []byte, recorder *timeline.Recorder) (
 	[]remedy.Result, error) {
 	results, err := s.invoke(ctx, payload)
@@ -65,8 +65,8 @@ func underWay(results []remedy.Result) bool {
 	return false
 }
 
-// invoke delivers one event to the function. The errors by which the function asks for an event again,
-// or to keep it, are verdicts here.
+// invoke delivers one event to the function. The errors by which the function asks for an event
+// again, or to keep it, are verdicts here.
 func (s *Simulation) invoke(ctx context.Context, payload []byte) ([]remedy.Result, error) {
 	answer, err := s.Function.Invoke(ctx, s.Invocation, payload)
 	var pending *handle.Pending
@@ -84,7 +84,8 @@ func (s *Simulation) invoke(ctx context.Context, payload []byte) ([]remedy.Resul
 		}
 		if answer.StatusCode == http.StatusUnauthorized ||
 			answer.StatusCode == http.StatusBadRequest {
-			return nil, fmt.Errorf("the HTTP trigger answers %d: %s", answer.StatusCode, answer.Body)
+			return nil, fmt.Errorf("the HTTP trigger answers %d: %s", answer.StatusCode,
+				answer.Body)
 		}
 		return response.Results, nil
 	}

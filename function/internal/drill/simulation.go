@@ -81,8 +81,8 @@ type Options struct {
 // defaultRegion is where the function runs if no alarm names a region.
 const defaultRegion = "cn-hangzhou"
 
-// Simulate makes a world that holds the instances which the event names, opted in by tag, and a function
-// in it. Whoever makes it closes the function. On an error the store is not closed.
+// Simulate makes a world that holds the instances which the event names, opted in by tag, and a
+// function in it. Whoever makes it closes the function. On an error the store is not closed.
 func Simulate(o Options) (*Simulation, error) {
 	// What happens to simulated instances is nobody's news, and no evidence of a real place.
 	o.Settings.Notify, o.Settings.Evidence = nil, config.Evidence{Kind: config.EvidenceOff}

@@ -169,11 +169,11 @@ func TestGuests(t *testing.T) {
 			"4m50s", 1, ""},
 		"slow-stop-8m": {ladder, "0s Stopping, 8m0s Starting, 8m20s Running, 10m0s Stopping, " +
 			"10m20s Starting, 10m40s Running", "8m50s", 2, "IncorrectInstanceStatus"},
-		"slow-stop-8m-forceable": {[]order{graceful, retry, {6 * time.Minute, true}},
+		"slow-stop-8m-force": {[]order{graceful, retry, {6 * time.Minute, true}},
 			"0s Stopping, 6m0s Starting, 6m20s Running", "6m50s", 1, "IncorrectInstanceStatus"},
 		"slow-stop-20m": {ladder, "0s Stopping, 20m0s Starting", silent, 0,
 			"IncorrectInstanceStatus IncorrectInstanceStatus"},
-		"slow-stop-20m-forceable": {ladder, "0s Stopping, 10m0s Starting, 10m20s Running", "10m50s",
+		"slow-stop-20m-force": {ladder, "0s Stopping, 10m0s Starting, 10m20s Running", "10m50s",
 			1, "IncorrectInstanceStatus"},
 		"last-gasp": {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "0s",
 			1, ""},

@@ -36,7 +36,8 @@ import (
 	"ecs-remedy/function/internal/timeline"
 )
 
-var shots = flag.String("shots", "", "a folder for pictures of the pages: light, dark, and on a phone")
+var shots = flag.String("shots", "", "a folder for pictures of the pages: light, dark, and on a "+
+	"phone")
 
 // browser is a running Chromium. The tests that need one are skipped without it, unless
 // ECS_REMEDY_REQUIRE_CHROMIUM=1 says that there must be one.
@@ -296,9 +297,9 @@ func pages(t *testing.T) []told {
 	}
 }
 
-// TestPagesInABrowser opens the pages of several verdicts in both languages, on a phone and at a desk:
-// what a person would read is there, nothing is loaded, nothing overflows, and the marks of the
-// drawing stand in the order of their times.
+// TestPagesInABrowser opens the pages of several verdicts in both languages, on a phone and at a
+// desk: what a person would read is there, nothing is loaded, nothing overflows, and the marks of
+// the drawing stand in the order of their times.
 func TestPagesInABrowser(t *testing.T) {
 	browser := browser(t)
 	for _, p := range pages(t) {
@@ -394,7 +395,8 @@ func ordered(t *testing.T, v *visit) {
 	}
 }
 
-// contrasts: every text has a contrast of 4.5 at least against what is behind it, in light and dark.
+// contrasts: every text has a contrast of 4.5 at least against what is behind it, in light and
+// dark.
 func contrasts(t *testing.T, v *visit) {
 	t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -430,8 +432,8 @@ func contrasts(t *testing.T, v *visit) {
 	}
 }
 
-// accessible: headings go down one level at a time, pictures and drawings have texts, and parts have
-// names.
+// accessible: headings go down one level at a time, pictures and drawings have texts, and parts
+// have names.
 func accessible(t *testing.T, v *visit) {
 	t.Helper()
 	levels := evaluate[[]int](t, v, `[...document.querySelectorAll("h1, h2, h3, h4")].map(e => +e.tagName[1])`)

@@ -10,8 +10,8 @@ import (
 )
 
 // drawing is a timeline to scale, as the template of the page needs it. Horizontal places are
-// percentages of the width, so that the same drawing fits a phone and a desk with letters of one size;
-// vertical ones are pixels.
+// percentages of the width, so that the same drawing fits a phone and a desk with letters of one
+// size; vertical ones are pixels.
 type drawing struct {
 	Height int
 	Lanes  []laneText
@@ -410,7 +410,8 @@ func (p *painter) waits() {
 			y = p.lane(p.w.labels.Waits)
 		}
 		said := p.w.Entry(e, p.clock)
-		p.span(e.At, until, y+5, 12, "waiting", said.Label+p.w.labels.Colon+said.Lines[0], said.Label)
+		title := said.Label + p.w.labels.Colon + said.Lines[0]
+		p.span(e.At, until, y+5, 12, "waiting", title, said.Label)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// Shelf is where the evidence of incidents lies. What comes back is hostile: it is shown as text, or as
-// a picture that a browser decodes.
+// Shelf is where the evidence of incidents lies. What comes back is hostile: it is shown as text,
+// or as a picture that a browser decodes.
 type Shelf interface {
 	// List returns the names of an incident's files. None is no error.
 	List(ctx context.Context, incident string) ([]string, error)

@@ -17,10 +17,10 @@ type labels struct {
 	HeartAgo, NoHeart, Silent, NoStatus, Steps, Passed, Rows string // {time}, {n}, {all}
 	Findings, Rule, Answer, Saw, OK, NotOK, NoFindings       string
 	NoneAsked                                                string
-	Evidence, Place, Screenshot, Picture, Console, Log, Tail string // {subject}, {stage}, {n}, {all}
+	Evidence, Place, Screenshot, Picture, Console, Log, Tail string // {subject}, {stage}, {n}
 	Whole, Marked, NoMarks, Missing, NoEvidence              string
-	NoPicture, Noted, NotKept, NotRead, NotListed, Alien     string    // {what}, {stage}; {name}, {why}
-	Stages                                                   [4]string // by the number of the evidence, from 1
+	NoPicture, Noted, NotKept, NotRead, NotListed, Alien     string    // {what}, {name}, {why}
+	Stages                                                   [4]string // from 1 on
 
 	Received, Format, Name, AlarmRule, State, RawState, Level, Time, Key, Account, Product string
 	Event, Metric, Problem, Note                                                           string

@@ -19,7 +19,8 @@ type News struct {
 	// how many further alarms began to wait; Since is when was last told of that, or zero.
 	More  int
 	Since time.Time
-	// Overdue: nothing happened but that More refusals, of which Result is the last, were not told of.
+	// Overdue: nothing happened but that More refusals, of which Result is the last, were not told
+	// of.
 	Overdue bool
 }
 

@@ -16,8 +16,8 @@ import (
 	"ecs-remedy/function/internal/timeline"
 )
 
-// Story is what a page tells of one alarm. Everything in it may come from outside, and is shown as text
-// and nothing else. What is not known is left zero, and the page says so where it matters.
+// Story is what a page tells of one alarm. Everything in it may come from outside, and is shown as
+// text and nothing else. What is not known is left zero, and the page says so where it matters.
 type Story struct {
 	Result  remedy.Result
 	Name    string           // of the instance
@@ -50,7 +50,9 @@ const (
 	mostSteps   = 400
 	mostLines   = 200
 	mostMarked  = 40
-	mostPicture = 2 << 20 // bytes
+	// mostFindings is several times the rules that there are: what was read back may hold more.
+	mostFindings = 100
+	mostPicture  = 2 << 20 // bytes
 )
 
 //go:embed page.css
@@ -70,8 +72,8 @@ func policy() string {
 		base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
 }
 
-// Page writes an incident page: one HTML file that loads nothing, with a part for each story. The error
-// is out's.
+// Page writes an incident page: one HTML file that loads nothing, with a part for each story. The
+// error is out's.
 func (w *Words) Page(out io.Writer, made time.Time, stories ...Story) error {
 	view := pageView{Lang: w.Lang, Policy: policy(), L: &w.labels,
 		Footer: fill(w.labels.Footer, "time", w.Time(made))}
@@ -94,8 +96,8 @@ func (w *Words) Page(out io.Writer, made time.Time, stories ...Story) error {
 	return err
 }
 
-// pageView is what the template shows. Strings that may come from outside are passed through visible
-// there.
+// pageView is what the template shows. Strings that may come from outside are passed through
+// visible there.
 type pageView struct {
 	Lang, Policy, Title, Footer string
 	NotShown                    string
@@ -169,19 +171,21 @@ type attemptView struct {
 func (w *Words) view(s *Story, n int) storyView {
 	r, l := &s.Result, &w.labels
 	scale := reach(s.Entries)
-	v := storyView{N: n, Verdict: w.Verdict(r.Verdict), Reason: string(r.Reason), Tone: tone(r.Verdict),
+	v := storyView{N: n, Verdict: w.Verdict(r.Verdict), Reason: string(r.Reason),
+		Tone:      tone(r.Verdict),
 		Headline:  fill(w.headlines[r.Verdict], "subject", w.about(or(s.Name, r.InstanceID))),
 		Simulated: s.Simulated, Place: s.Place, Missing: s.Missing}
 	v.Meaning, v.Todo = w.Reason(r.Verdict, r.Reason)
 	v.Lead = w.sentence(r)
 	v.Summary = w.summary(s, scale)
 	if len(s.Entries) > 0 {
-		v.Scale = fill(l.Scale, "took", w.Duration(scale.to.Sub(scale.from)), "zone", w.zone.String())
+		v.Scale = fill(l.Scale, "took", w.Duration(scale.to.Sub(scale.from)),
+			"zone", w.zone.String())
 		v.Drawing = fill(l.Drawing, "from", w.Time(scale.from), "to", w.Time(scale.to))
 		v.Draw = w.draw(s.Entries, scale)
 	}
 	v.Steps, v.LeftOut = w.steps(s.Entries, scale)
-	for i := range r.Findings {
+	for i := range r.Findings[:min(len(r.Findings), mostFindings)] {
 		v.Findings = append(v.Findings, w.finding(&r.Findings[i]))
 	}
 	slices.SortStableFunc(v.Findings, func(a, b findingView) int { // refusals first

@@ -144,20 +144,24 @@ func streampageArticle(qw422016 *qt422016.Writer, s *storyView, l *labels) {
 	}
 	qw422016.N().S(`</header>
 
-<section class="todo `)
-	qw422016.E().S(s.Tone)
-	qw422016.N().S(`" aria-labelledby="todo-`)
-	qw422016.N().D(s.N)
-	qw422016.N().S(`">
+`)
+	if s.Todo != "" {
+		qw422016.N().S(`<section class="todo `)
+		qw422016.E().S(s.Tone)
+		qw422016.N().S(`" aria-labelledby="todo-`)
+		qw422016.N().D(s.N)
+		qw422016.N().S(`">
 <h2 id="todo-`)
-	qw422016.N().D(s.N)
-	qw422016.N().S(`">`)
-	qw422016.E().S(l.Todo)
-	qw422016.N().S(`</h2>
+		qw422016.N().D(s.N)
+		qw422016.N().S(`">`)
+		qw422016.E().S(l.Todo)
+		qw422016.N().S(`</h2>
 <p>`)
-	qw422016.E().S(s.Todo)
-	qw422016.N().S(`</p>
-</section>
+		qw422016.E().S(s.Todo)
+		qw422016.N().S(`</p>
+</section>`)
+	}
+	qw422016.N().S(`
 
 <section aria-labelledby="summary-`)
 	qw422016.N().D(s.N)

@@ -2,210 +2,306 @@ package report
 
 import (
 	"bytes"
-	"fmt"
-	"go/format"
-	"os"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/valyala/quicktemplate/parser"
+	"github.com/google/go-cmp/cmp"
+
+	"ecs-remedy/events"
+	"ecs-remedy/function/internal/remedy"
+	"ecs-remedy/function/internal/timeline"
 )
 
-// TestTemplateIsCompiled: page.qtpl.go is what go generate makes of page.qtpl. It calls what the
-// tool qtc calls, of the same version: go.mod has one for both.
-func TestTemplateIsCompiled(t *testing.T) {
-	template, err := os.ReadFile("page.qtpl")
-	if err != nil {
+var morning = time.Date(2026, 11, 23, 7, 42, 0, 0, time.UTC)
+
+func written(t *testing.T, stories ...Story) string {
+	t.Helper()
+	var page bytes.Buffer
+	if err := In(LangEnglish).Page(&page, morning, stories...); err != nil {
 		t.Fatal(err)
 	}
-	var raw bytes.Buffer
-	err = parser.ParseNoLineComments(&raw, bytes.NewReader(template), "page.qtpl", "report")
-	if err != nil {
-		t.Fatal(err)
+	return page.String()
+}
+
+// TestPolicyHoldsTheStyle: the one style sheet of the page is the one that its policy allows;
+// nothing else is.
+func TestPolicyHoldsTheStyle(t *testing.T) {
+	page := written(t, Story{})
+	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(page)
+	if style == nil {
+		t.Fatal("no style")
 	}
-	want, err := format.Source(raw.Bytes())
-	if err != nil {
-		t.Fatal(err)
+	sum := sha256.Sum256([]byte(style[1]))
+	want := "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	policy := regexp.MustCompile(`Policy" content="([^"]*)"`).FindStringSubmatch(page)
+	if policy == nil {
+		t.Fatal("no policy")
 	}
-	got, err := os.ReadFile("page.qtpl.go")
-	if err != nil {
-		t.Fatal(err)
+	got := strings.ReplaceAll(strings.ReplaceAll(policy[1], "&#39;", "'"), "&#43;", "+")
+	if got != "default-src 'none'; img-src data:; style-src "+want+
+		"; base-uri 'none'; form-action 'none'" {
+		t.Errorf("the policy is %s, and the style is %s", got, want)
 	}
-	if !bytes.Equal(got, want) {
-		t.Error("page.qtpl.go is not made of this page.qtpl: run go generate here")
+	if strings.Contains(page, "style=") {
+		t.Error("a style of its own, which the policy forbids")
 	}
 }
 
-// TestTemplateIsSafe: quicktemplate escapes a value in the same way wherever it stands, which is
-// right in a text node and in a double-quoted attribute only. So values stand nowhere else.
-func TestTemplateIsSafe(t *testing.T) {
-	template, err := os.ReadFile("page.qtpl")
-	if err != nil {
-		t.Fatal(err)
+// TestPageIsBounded: whatever it is given, a page can be read on a phone.
+func TestPageIsBounded(t *testing.T) {
+	many := make([]Story, mostStories+7)
+	page := written(t, many...)
+	if n := strings.Count(page, "<article"); n != mostStories {
+		t.Errorf("%d stories", n)
 	}
-	values, wrong := unsafeTags(string(template))
-	for _, what := range wrong {
-		t.Error(what)
+	if !strings.Contains(page, "7 further alarms are not shown.") {
+		t.Error("it is not said that some are not shown")
 	}
-	if values < 100 {
-		t.Errorf("%d values were looked at: the template has more", values)
+
+	steps := make([]timeline.Entry, mostSteps+9)
+	for i := range steps {
+		steps[i] = timeline.Entry{Alarm: 1, Kind: timeline.KindResolved,
+			At: morning.Add(time.Duration(i) * time.Second)}
+	}
+	page = written(t, Story{Entries: steps})
+	if n := strings.Count(page, `<span class="label">`); n != mostSteps {
+		t.Errorf("%d steps", n)
+	}
+	if !strings.Contains(page, "9 of 409 steps are left out here.") {
+		t.Error("it is not said that some are left out")
+	}
+
+	for size, cut := range map[int]bool{longest: false, longest + 1: true} {
+		text := strings.Repeat("x", size)
+		if got := strings.Contains(written(t, Story{Place: text}), "x…"); got != cut {
+			t.Errorf("%d bytes: cut is %t", size, got)
+		}
+	}
+	picture := append([]byte("\xff\xd8\xff"), make([]byte, mostPicture-3)...)
+	if !strings.Contains(written(t, Story{Exhibits: []Exhibit{{Picture: picture}}}), "<img") {
+		t.Error("a picture of the largest size is not shown")
+	}
+	if strings.Contains(written(t, Story{Exhibits: []Exhibit{{Picture: append(picture, 0)}}}), "<img") {
+		t.Error("a larger picture is shown")
 	}
 }
 
-// TestUnsafeTagsAreNoticed: one row for each place where a value must not stand, and beside it the
-// place where it may.
-func TestUnsafeTagsAreNoticed(t *testing.T) {
-	for _, row := range []struct {
-		template string
-		safe     bool
-	}{
-		{`<p>{%s v %}</p>`, true},
-		{`<p>{%s= v %}</p>`, false}, // not escaped
-		{`<p>{%v v %}</p>`, false},  // anything, by its own String method
-		{`<p>{%q v %}</p>`, false},  // for JSON
-		{`<p>{%= part(v) %}</p>`, true},
-		{`<p class="{%= part(v) %}">`, false}, // a part of the page is no value of an attribute
-		{`<p class="a {%s v %}">{%d n %}</p>`, true},
-		{`<p class={%s v %}>`, false},
-		{`<p class='{%s v %}'>`, false},
-		{`<p {%s v %}>`, false},
-		{`<{%s v %}>`, false},
-		{`<p style="{%s v %}">`, false},
-		{`<p onclick="{%s v %}">`, false},
-		{`<a href="{%s v %}">`, false}, // a javascript: URL has nothing to escape
-		{`<a href="#{%s v %}">`, true},
-		{`<img src="{%s v %}">`, false},
-		{`<img src="{%s x.Picture %}">`, true}, // a data: URL that exhibit made
-		{`<img src="data:{%s x.Picture %}">`, false},
-		{`<style>{%s= style %}</style>`, true},
-		{`<style>{%s v %}</style>`, false},
-		{`<style>{%s= style %}{%s v %}</style>`, false},
-		{`<script>{%s v %}</script>`, false},
-		{`<!-- {%s v %} -->`, false},
-		{`<p{% if a %} class="a"{% endif %}>{%s v %}</p>`, true},
-		{`<p class="{% if a %}a{% else %}b{% endif %}">{%s v %}</p>`, true},
-		{`<p class="{% if a %}a"{% endif %}>{%s v %}</p>`, false}, // one way, the quote stays open
-		{`<p class="{% if a %}a{% else %}b"{% endif %}>{%s v %}</p>`, false},
-		{`<p{% for a() %}>{% endfor %}{%s v %}</p>`, false},
-		{`{% switch a %}{% case 1 %}<p>{% default %}<p{% endswitch %}>`, false},
+func TestVisible(t *testing.T) {
+	for text, want := range map[string]string{
+		"web-01 (ECS)CPU使用率":   "web-01 (ECS)CPU使用率", // text is left alone
+		"a\tb":                 "a\tb",
+		"a\x1b[31mb\x00":       "a␛[31mb␀", // control characters are pictures of themselves
+		"a\x7fb\u009b":         "a␡b⟨U+009B⟩",
+		"a\u202eb\u2066\ufeff": "a⟨U+202E⟩b⟨U+2066⟩⟨U+FEFF⟩", // what turns text round, or hides
+		"a\xffb":               "a\ufffdb",
+		"a\u2028b":             "a⟨U+2028⟩b",
 	} {
-		_, wrong := unsafeTags("{% func page() -%}\n" + row.template + "\n{% endfunc %}\n")
-		if safe := len(wrong) == 0; safe != row.safe {
-			t.Errorf("%s: safe is %v (%q)", row.template, safe, wrong)
+		if got := visible(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+	if got := visible(strings.Repeat("x", longest-1) + "用"); got != strings.Repeat("x", longest-1)+"…" {
+		t.Errorf("a letter is cut in two: …%q", got[len(got)-8:])
+	}
+}
+
+// TestReach: a drawing covers the alarm's own time, unless that is absurd, and a second at least.
+func TestReach(t *testing.T) {
+	entry := func(alarm time.Duration) []timeline.Entry {
+		return []timeline.Entry{{At: morning, Kind: timeline.KindAlarm,
+			Event: &events.Alarm{Time: morning.Add(alarm)}}, {At: morning.Add(time.Minute)}}
+	}
+	const week = 7 * 24 * time.Hour
+	for _, row := range []struct {
+		why      string
+		entries  []timeline.Entry
+		from, to time.Duration
+	}{
+		{"from the alarm's time", entry(-30 * time.Second), -30 * time.Second, time.Minute},
+		{"a week is not absurd", entry(-week), -week, time.Minute},
+		{"more is", entry(-week - time.Second), 0, time.Minute},
+		{"an alarm from the future", entry(time.Hour), 0, time.Minute},
+		{"one instant", entry(0)[:1], 0, time.Second},
+	} {
+		got := reach(row.entries)
+		if got.from.Sub(morning) != row.from || got.to.Sub(morning) != row.to {
+			t.Errorf("%s: from %v to %v", row.why, got.from.Sub(morning), got.to.Sub(morning))
 		}
 	}
 }
 
-var (
-	tag       = regexp.MustCompile(`\{%-?\s*([^\s%]+)\s*(.*?)\s*-?%\}`)
-	element   = regexp.MustCompile(`<(?i:script|style|textarea|iframe|xmp|noscript|plaintext|!--)`)
-	attribute = regexp.MustCompile(`([^\s"'<>/=]*)="([^"]*)$`)
-)
-
-// unsafeTags reads a template as a browser would read the page, and lists the values that stand
-// where they must not. It knows the elements and tags that the page uses; others are listed.
-func unsafeTags(template string) (values int, wrong []string) {
-	const sheet = "<style>{%s= style %}</style>"
-	template = strings.Replace(template, sheet, "", 1)
-	for _, what := range element.FindAllString(template, -1) {
-		wrong = append(wrong, "an element whose content is no plain text: "+what)
-	}
-	var before strings.Builder // the page up to here
-	where, open := inText, []place(nil)
-	at := 0
-	for _, m := range tag.FindAllStringSubmatchIndex(template, -1) {
-		text, name, value := template[at:m[0]], template[m[2]:m[3]], template[m[4]:m[5]]
-		at = m[1]
-		where = where.after(text)
-		before.WriteString(text)
-		complain := func(why string) {
-			line := 1 + strings.Count(template[:m[0]], "\n")
-			wrong = append(wrong, fmt.Sprintf("line %d: %s: %s", line, template[m[0]:m[1]], why))
+// TestTicks: an axis has two ticks at least and six at most, whatever it covers, and no two in one
+// place.
+func TestTicks(t *testing.T) {
+	for _, all := range []time.Duration{time.Second, 5 * time.Second, time.Minute, 11 * time.Minute,
+		time.Hour, 5 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
+		p := &painter{w: &english, scale: scale{morning, morning.Add(all)}}
+		p.ticks()
+		if n := len(p.d.Ticks); n < 2 || n > 6 {
+			t.Errorf("%v: %d ticks", all, n)
 		}
-		switch name {
-		case "s", "d", "dl":
-			values++
-			if why := where.refuses(before.String(), value); why != "" {
-				complain(why)
+		seen := map[string]bool{}
+		for _, tick := range p.d.Ticks {
+			if seen[tick.X] {
+				t.Errorf("%v: two ticks at %s", all, tick.X)
 			}
-			before.WriteString("0")
-		case "=":
-			if where != inText {
-				complain("a part of the page stands in a tag")
-			}
-		case "func": // what is before it is a comment
-			where, open = inText, nil
-			before.Reset()
-		case "endfunc":
-			if where != inText || len(open) > 0 {
-				complain("it ends within a tag")
-			}
-			before.Reset()
-		case "if", "for", "switch":
-			open = append(open, where)
-		case "else", "elseif", "case", "default", "endif", "endfor", "endswitch":
-			if len(open) == 0 || open[len(open)-1] != where {
-				complain("whether it stands in a tag depends on a condition")
-				return values, wrong
-			}
-			if strings.HasPrefix(name, "end") {
-				open = open[:len(open)-1]
-			}
-		case "code", "stripspace", "endstripspace":
-		default:
-			complain("not one of the page's tags")
+			seen[tick.X] = true
 		}
 	}
-	return values, wrong
 }
 
-// place is where in HTML something stands.
-type place string
-
-const (
-	inText  place = "text"
-	inTag   place = "tag"
-	inValue place = "value" // of an attribute, in double quotes
-	inOther place = "other" // in single quotes: the page has none
-)
-
-// after is the place at the text's end.
-func (p place) after(text string) place {
-	for _, r := range text {
-		switch {
-		case p == inText && r == '<', p == inValue && r == '"':
-			p = inTag
-		case p == inTag && r == '>':
-			p = inText
-		case p == inTag && r == '"':
-			p = inValue
-		case p == inTag && r == '\'':
-			p = inOther
-		}
-	}
-	return p
+// shelf holds files, and breaks where it is told to.
+type shelf struct {
+	files  map[string]string
+	broken map[string]error // by name; "": the list
 }
 
-// refuses says why a value must not stand here; empty if it may.
-func (p place) refuses(before, value string) string {
-	switch p {
-	case inText:
-		return ""
-	case inTag, inOther:
-		return "in a tag, and not in double quotes"
+func (s shelf) List(context.Context, string) ([]string, error) {
+	var names []string
+	for name := range s.files {
+		names = append(names, name)
 	}
-	m := attribute.FindStringSubmatch(before)
-	if m == nil {
-		return "in an attribute without a name"
+	return names, s.broken[""]
+}
+
+func (s shelf) Get(_ context.Context, _, name string, most int) ([]byte, error) {
+	if err := s.broken[name]; err != nil {
+		return nil, err
 	}
-	plain := []string{"alt", "aria-label", "aria-labelledby", "class", "content", "data-at",
-		"height", "id", "lang", "text-anchor", "width", "x", "x1", "x2", "y", "y2"}
-	switch name, first := m[1], m[2]; {
-	case slices.Contains(plain, name), name == "href" && strings.HasPrefix(first, "#"),
-		name == "src" && first == "" && value == "x.Picture":
-		return ""
+	if len(s.files[name]) > most {
+		return nil, errors.New("too large")
 	}
-	return "in an attribute that could run or load something"
+	return []byte(s.files[name]), nil
+}
+
+// TestGather: what lies on the shelf is in the story, and what does not, or cannot be read, is
+// said.
+func TestGather(t *testing.T) {
+	failed := func() Story {
+		return Story{Result: remedy.Result{Incident: "i-bp1/20261123T074201Z",
+			Verdict:  remedy.VerdictFailed,
+			Attempts: []remedy.AttemptView{{N: 1}, {N: 2}, {N: 3, Force: true}}}}
+	}
+	whole := map[string]string{"1-screenshot.jpg": "1", "1-console.txt": "one\ntwo\n",
+		"2-screenshot.png": "2", "2-console.txt": "", "3-screenshot.png": "3", "3-console.txt": "x",
+		"incident.html": "<p>", "4-console.txt": "", "../1-console.txt": "", "1-console.txt.gz": "",
+		"incident.json": `{"incident": "i-bp1/20261123T074201Z", "findings": [{"rule": "mode", "ok": true, "saw": "enforce"}]}`}
+	without := func(names ...string) map[string]string {
+		some := map[string]string{}
+		for name, content := range whole {
+			if !slices.Contains(names, name) {
+				some[name] = content
+			}
+		}
+		return some
+	}
+	for _, row := range []struct {
+		why      string
+		shelf    shelf
+		exhibits int
+		findings int
+		missing  []string
+	}{
+		{"all is there, and other files are left alone", shelf{files: whole}, 6, 1, nil},
+		{"one was not kept", shelf{files: without("2-console.txt")}, 5, 1,
+			[]string{"Console log: none was kept before the forced attempt"}},
+		{"one cannot be read", shelf{files: whole, broken: map[string]error{
+			"3-screenshot.png": errors.New("forbidden")}}, 5, 1,
+			[]string{"3-screenshot.png could not be read: forbidden"}},
+		{"the list cannot be read", shelf{broken: map[string]error{"": errors.New("no bucket")}}, 0, 0,
+			[]string{"What there is could not be listed: no bucket"}},
+		{"a result of another incident", shelf{files: func() map[string]string {
+			some := without("incident.json")
+			some["incident.json"] = `{"incident": "i-bp2/20261123T074201Z", "findings": [{}]}`
+			return some
+		}()}, 6, 0, []string{"incident.json is about something else, and is not used"}},
+		{"a log that is too large", shelf{files: func() map[string]string {
+			some := without("1-console.txt")
+			some["1-console.txt"] = strings.Repeat("x", mostLog+1)
+			return some
+		}()}, 5, 1, []string{"1-console.txt could not be read: too large"}},
+	} {
+		s := failed()
+		marks := func(log string) []Mark {
+			return []Mark{{Line: strings.Count(log, "\n"), Kind: MarkPanic}}
+		}
+		In(LangEnglish).Gather(context.Background(), row.shelf, marks, &s)
+		if len(s.Exhibits) != row.exhibits || len(s.Result.Findings) != row.findings {
+			t.Errorf("%s: %d exhibits, %d findings", row.why, len(s.Exhibits), len(s.Result.Findings))
+		}
+		if diff := cmp.Diff(row.missing, s.Missing); diff != "" {
+			t.Errorf("%s: missing (-want +got):\n%s", row.why, diff)
+		}
+		for i := 1; i < len(s.Exhibits); i++ {
+			if s.Exhibits[i].Stage < s.Exhibits[i-1].Stage {
+				t.Errorf("%s: %s comes after %s", row.why, s.Exhibits[i].Name, s.Exhibits[i-1].Name)
+			}
+		}
+	}
+	s := failed()
+	s.Result.Attempts, s.Result.Verdict = nil, remedy.VerdictRefused
+	In(LangEnglish).Gather(context.Background(), shelf{}, nil, &s)
+	if len(s.Missing) > 0 {
+		t.Errorf("of an alarm for which nothing was sent nothing is missing: %q", s.Missing)
+	}
+}
+
+// TestMarksOutsideTheLog: a mark of a line that there is not, or of a kind that is not known, is
+// none.
+func TestMarksOutsideTheLog(t *testing.T) {
+	page := written(t, Story{Exhibits: []Exhibit{{Log: "one\ntwo", Marks: []Mark{
+		{0, MarkPanic}, {2, MarkPanic}, {2, MarkHungTask}, {3, MarkPanic}, {1, "another"}, {-1, MarkPanic}}}}})
+	if n := strings.Count(page, `<mark class="panic"><b>`); n != 1 {
+		t.Errorf("%d lines are marked", n)
+	}
+	if n := strings.Count(page, "<mark"); n != 2 { // the line, and its kind's number
+		t.Errorf("%d marks", n)
+	}
+}
+
+// TestOpenIncident: one that has no verdict yet says so.
+func TestOpenIncident(t *testing.T) {
+	incident := remedy.Incident{ID: "i-bp1/20261123T074201Z", Instance: "i-bp1", OpenedAt: morning,
+		Attempts: []remedy.Attempt{{N: 1, ClaimedAt: morning, SendBefore: morning.Add(time.Second)}}}
+	page := written(t, Story{Result: timeline.Result(&incident), Entries: timeline.Of(&incident)})
+	for _, want := range []string{"i-bp1 is being looked after", "Its incident is still open.",
+		"claimed, no answer yet"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
+
+// TestErrorsOfTheWriter: half a page is an error.
+func TestErrorsOfTheWriter(t *testing.T) {
+	full := errors.New("full")
+	if err := In(LangEnglish).Page(refusing{full}, morning, Story{}); !errors.Is(err, full) {
+		t.Error(err)
+	}
+}
+
+type refusing struct{ error }
+
+func (r refusing) Write([]byte) (int, error) { return 0, r.error }
+
+// BenchmarkPage: how long writing a page takes after the first.
+func BenchmarkPage(b *testing.B) {
+	var entries []timeline.Entry
+	for i := range 30 {
+		entries = append(entries, timeline.Entry{Alarm: 1, Kind: timeline.KindResolved,
+			At: morning.Add(time.Duration(i) * time.Second)})
+	}
+	for b.Loop() {
+		var page bytes.Buffer
+		if err := In(LangEnglish).Page(&page, morning, Story{Entries: entries}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -1,6 +1,6 @@
 // Package report words what happened, in the operator's language: the detail sentence that a tired
-// human understands at 3 a.m., the audit line that a dashboard counts, chat messages, and the incident
-// page.
+// human understands at 3 a.m., the audit line that a dashboard counts, chat messages, and the
+// incident page.
 package report
 
 import (
@@ -16,8 +16,8 @@ type Reporter struct {
 	words *Words
 }
 
-// New returns a Reporter that writes to w in English. Every line carries the code's version, and the
-// invocation's request id if there is one.
+// New returns a Reporter that writes to w in English. Every line carries the code's version, and
+// the invocation's request id if there is one.
 func New(w io.Writer, requestID, version string) *Reporter {
 	return In(LangEnglish).Reporter(w, requestID, version)
 }

@@ -14,19 +14,23 @@ import (
 var reasons = map[remedy.Verdict]string{
 	remedy.VerdictRestarted: "recovered",
 	remedy.VerdictObserved:  "would-restart",
-	remedy.VerdictRefused: "paused rule-not-allowed stale-alarm wrong-account outside-window wrong-region duplicate-alarm in-progress cooling-down " +
-		"incidents-spent fleet-concurrent fleet-hourly not-found not-running security-locked locked expired not-opted-in " +
+	remedy.VerdictRefused: "paused rule-not-allowed stale-alarm wrong-account outside-window " +
+		"wrong-region duplicate-alarm in-progress cooling-down " +
+		"incidents-spent fleet-concurrent fleet-hourly not-found not-running security-locked " +
+		"locked expired not-opted-in " +
 		"platform-acting guest-alive unconfirmed-hang unreadable forbidden disk-error rejected",
 	remedy.VerdictWaiting: "fleet-concurrent",
 	remedy.VerdictIgnored: "resolved not-ecs no-instance not-restartable placeholder not-an-alarm",
-	remedy.VerdictFailed: "not-recovered stuck unconfirmed force-not-allowed not-running resolved paused abandoned ledger-lost security-locked locked " +
-		"expired not-opted-in platform-acting guest-alive unreadable forbidden not-found disk-error rejected",
+	remedy.VerdictFailed: "not-recovered stuck unconfirmed force-not-allowed not-running " +
+		"resolved paused abandoned ledger-lost security-locked locked " +
+		"expired not-opted-in platform-acting guest-alive unreadable forbidden not-found " +
+		"disk-error rejected",
 	remedy.VerdictPending:   "out-of-time lease-held dependency-unavailable",
 	remedy.VerdictMalformed: "malformed",
 }
 
-// TestEveryReasonIsWorded: in no language does a verdict reach a human as half a sentence, no two reasons
-// of a verdict read the same, and each says what to do.
+// TestEveryReasonIsWorded: in no language does a verdict reach a human as half a sentence, no two
+// reasons of a verdict read the same, and each says what to do.
 func TestEveryReasonIsWorded(t *testing.T) {
 	for _, lang := range []string{LangEnglish, LangChinese} {
 		words := In(lang)
@@ -61,12 +65,15 @@ func TestDetail(t *testing.T) {
 	}{
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRestarted, Reason: remedy.ReasonRecovered, Why: "it restarted, and its guest reported at 2026-11-23T02:00:00Z",
 			Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed), attempt(false, remedy.OutcomeNotExecuted), attempt(false, remedy.OutcomeFailed), attempt(true, remedy.OutcomeWorked)}},
-			"i-bp1 was restarted and recovered after 2 graceful reboots and 1 forced reboot and 1 call that ECS did not execute (it restarted, and its guest reported at 2026-11-23T02:00:00Z)."},
+			"i-bp1 was restarted and recovered after 2 graceful reboots and 1 forced reboot and " +
+				"1 call that ECS did not execute (it restarted, and its guest reported at " +
+				"2026-11-23T02:00:00Z)."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonSecurityLocked, Why: "security"},
 			"i-bp1 was not restarted: it is locked for security reasons (security)."},
 		{remedy.Result{Verdict: remedy.VerdictIgnored, Reason: remedy.ReasonNotAnAlarm}, "this event needs no restart: it is not an alarm of CloudMonitor."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed, Reason: remedy.ReasonForceNotAllowed, Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed), attempt(false, remedy.OutcomeFailed)}},
-			"i-bp1 needs a human after 2 graceful reboots: it ignores graceful reboots, and forcing it is not allowed."},
+			"i-bp1 needs a human after 2 graceful reboots: it ignores graceful reboots, and " +
+				"forcing it is not allowed."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonNotOptedIn, Why: "auto-restart=\"\xff\""},
 			"i-bp1 was not restarted: its owner has not opted it in (auto-restart=\"\")."},
 	} {
@@ -76,7 +83,8 @@ func TestDetail(t *testing.T) {
 	}
 }
 
-// TestAuditLine: the line is one line of JSON whatever the alarm says, and holds the result's own fields under their names.
+// TestAuditLine: the line is one line of JSON whatever the alarm says, and holds the result's own
+// fields under their names.
 func TestAuditLine(t *testing.T) {
 	var out bytes.Buffer
 	result := remedy.Result{InstanceID: "i-bp1", Region: "cn-hangzhou", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonExpired, Forced: true,

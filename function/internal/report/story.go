@@ -21,8 +21,9 @@ type story struct {
 	accepted, rejected, notExecuted, uncertain string // answers: {code}
 	code, requestID                            string // {code}, {id}
 
-	worked, workedStart, workedBack, failed, stuck, failedForce, failedRetry string // fates: {left}, {back}
-	unwatched, unconfirmed, neverSent                                        string
+	worked, workedStart, workedBack         string // fates: {left}, {back}
+	failed, stuck, failedForce, failedRetry string
+	unwatched, unconfirmed, neverSent       string
 
 	until, left                                      string // of looks: {saw}, {time}, {n}
 	heartFailed, heartNever, heartSilent, heartBeats string // {saw}, {why}, {time}
@@ -31,8 +32,8 @@ type story struct {
 	all, more, asBefore string // rules that answered as before: {n}
 }
 
-// Said is an entry of a timeline in words: a label of a word or two, and what happened, which may take
-// several lines.
+// Said is an entry of a timeline in words: a label of a word or two, and what happened, which may
+// take several lines.
 type Said struct {
 	Label string
 	Lines []string
@@ -81,8 +82,8 @@ func (w *Words) Entry(e *timeline.Entry, clock func(time.Time) string) Said {
 	return one(string(e.Kind), "")
 }
 
-// Again words the rules of an entry that answered as before, in place of a rule's name and of what it
-// saw; ok is false where there are none.
+// Again words the rules of an entry that answered as before, in place of a rule's name and of what
+// it saw; ok is false where there are none.
 func (w *Words) Again(e *timeline.Entry) (rules, saw string, ok bool) {
 	if e.Again == 0 {
 		return "", "", false

@@ -10,8 +10,8 @@ import (
 // longest is how many bytes of one value from outside a page shows.
 const longest = 4 << 10
 
-// visible makes text from outside safe to look at: what has no shape of its own, or would turn other
-// text round, is shown as such.
+// visible makes text from outside safe to look at: what has no shape of its own, or would turn
+// other text round, is shown as such.
 func visible(text string) string {
 	text, cut := cutTo(text, longest)
 	var b strings.Builder

@@ -14,9 +14,9 @@ import (
 // file a language, words_en.go and words_zh.go; what is made of the texts is the same for all. They
 // are safe for concurrent use.
 //
-// What package remedy words stays as it is in every language: Result.Why and Finding.Saw are English,
-// for they are stored, and another language's reader may meet what this one's wrote. Names and codes
-// of the APIs stay as the APIs spell them.
+// What package remedy words stays as it is in every language: Result.Why and Finding.Saw are
+// English, for they are stored, and another language's reader may meet what this one's wrote. Names
+// and codes of the APIs stay as the APIs spell them.
 //
 // In templates {name} stands for a value. Values are put in once and not looked at again, so that
 // nothing from outside can act as a template.
@@ -76,16 +76,16 @@ func In(lang string) *Words {
 
 // Detail is the result in one sentence: what happened to which instance, and what it rests on.
 func (w *Words) Detail(r *remedy.Result) string {
-	said := fill(w.details[r.Verdict], "subject", w.about(r.InstanceID), "tried", w.attempts(r.Attempts),
-		"because", w.reason(r.Verdict, r.Reason).because)
+	said := fill(w.details[r.Verdict], "subject", w.about(r.InstanceID),
+		"tried", w.attempts(r.Attempts), "because", w.reason(r.Verdict, r.Reason).because)
 	if r.Why != "" {
 		said += fill(w.aside, "text", r.Why)
 	}
 	return strings.ToValidUTF8(said, "") + w.stop
 }
 
-// sentence is a result's detail in these words. A result that was read back has lost what its verdict
-// rests on but for the Detail that it came with; that is shown as it is.
+// sentence is a result's detail in these words. A result that was read back has lost what its
+// verdict rests on but for the Detail that it came with; that is shown as it is.
 func (w *Words) sentence(r *remedy.Result) string {
 	known := r.Why != "" || r.Detail == "" || r.Detail == english.Detail(r) ||
 		r.Detail == chinese.Detail(r)
@@ -140,7 +140,8 @@ func (w *Words) attempts(all []remedy.AttemptView) string {
 	return fill(w.tried, "what", strings.Join(said, w.and))
 }
 
-// counted is how many attempts there were of each kind that is counted, in the order of Words.counts.
+// counted is how many attempts there were of each kind that is counted, in the order of
+// Words.counts.
 func counted(all []remedy.AttemptView) (n [4]int) {
 	for i := range all {
 		switch a := &all[i]; {

@@ -57,15 +57,15 @@ var english = Words{
 
 	reasons: map[remedy.Verdict]map[remedy.Reason]reason{
 		VerdictOpen: {ReasonOpen: {"its incident is still open",
-			"Nothing yet: the function goes on by itself. To stop it, run remedy pause; to end this " +
-				"incident by hand, remedy close."}},
+			"Nothing yet: the function goes on by itself. To stop it, run remedy pause; to end " +
+				"this incident by hand, remedy close."}},
 		remedy.VerdictRestarted: {remedy.ReasonRecovered: {"it restarted, and it is back",
 			"Check its services, and find out why it hung before it hangs again: the console log " +
 				"from before the reboot is the first place to look."}},
 		remedy.VerdictObserved: {remedy.ReasonWouldRestart: {
 			"every rule lets a restart pass, and ECS would accept it",
-			"If that would have been right, set REMEDY_MODE=enforce. Until then this instance still " +
-				"hangs, and restarting it is up to you."}},
+			"If that would have been right, set REMEDY_MODE=enforce. Until then this instance " +
+				"still hangs, and restarting it is up to you."}},
 		remedy.VerdictWaiting: {remedy.ReasonFleetConcurrent: {
 			"as many instances as allowed are being restarted right now",
 			"Nothing yet: its turn comes when another incident ends. If many instances hang at " +
@@ -79,8 +79,8 @@ var english = Words{
 				"If you expected a restart, alarm on the instance itself: a site or ping monitor " +
 					"names only the machine that did the probing."},
 			remedy.ReasonNotRestartable: {"a restart does not cure this",
-				"See to the cause by hand. remedy events lists what a restart can cure; for metrics " +
-					"that is REMEDY_METRICS."},
+				"See to the cause by hand. remedy events lists what a restart can cure; for " +
+					"metrics that is REMEDY_METRICS."},
 			remedy.ReasonPlaceholder: {"it names a placeholder, as samples and test events do",
 				"Nothing: this was a test."},
 			remedy.ReasonNotAnAlarm: {"it is not an alarm of CloudMonitor",
@@ -88,8 +88,8 @@ var english = Words{
 		},
 		remedy.VerdictRefused: {
 			remedy.ReasonPaused: {"restarting is switched off or paused",
-				"Look at the instance yourself. When restarts may go on, run remedy resume, or set " +
-					"REMEDY_MODE."},
+				"Look at the instance yourself. When restarts may go on, run remedy resume, or " +
+					"set REMEDY_MODE."},
 			remedy.ReasonRuleNotAllowed: {"this alarm rule or level may not restart anything",
 				"If it should, add the rule to REMEDY_RULES or its level to REMEDY_LEVELS."},
 			remedy.ReasonStaleAlarm: {"the alarm is old news",
@@ -106,19 +106,19 @@ var english = Words{
 			remedy.ReasonInProgress: {"it is being handled already",
 				"Nothing: the result of the incident that is open follows."},
 			remedy.ReasonCoolingDown: {"it had an incident a short while ago",
-				"See why it hangs again so soon. If another restart is right, restart it yourself, or " +
-					"run remedy reset to let the next alarm do it."},
+				"See why it hangs again so soon. If another restart is right, restart it " +
+					"yourself, or run remedy reset to let the next alarm do it."},
 			remedy.ReasonIncidentsSpent: {"it had too many incidents lately, and restarting it " +
 				"again would only hide why",
 				"Find the cause: restarts no longer help. When it is mended, run remedy reset."},
 			remedy.ReasonFleetConcurrent: {
 				"as many instances as allowed are being restarted right now",
-				"Look for a common cause: a zone, a release, a dependency. Then restart what is left " +
-					"by hand, or let its next alarm do it."},
+				"Look for a common cause: a zone, a release, a dependency. Then restart what is " +
+					"left by hand, or let its next alarm do it."},
 			remedy.ReasonFleetHourly: {
 				"as many incidents as allowed have begun within the hour",
-				"So many hangs have a common cause: look for it in the zone, the last release, or a " +
-					"shared dependency. Restarts go on when the hour is over."},
+				"So many hangs have a common cause: look for it in the zone, the last release, " +
+					"or a shared dependency. Restarts go on when the hour is over."},
 			remedy.ReasonNotFound: {"ECS does not show it here, or we may not see it",
 				"Check that the instance exists in this region, and that the function's role may " +
 					"call ecs:DescribeInstances on it. remedy doctor tells which."},
@@ -126,26 +126,27 @@ var english = Words{
 				"See who stopped or started it. This function never starts an instance that is " +
 					"Stopped."},
 			remedy.ReasonSecurityLocked: {"it is locked for security reasons",
-				"Open Security Center and the ECS console, deal with what is reported there, and ask " +
-					"for the lock to be lifted. Do not restart it before."},
+				"Open Security Center and the ECS console, deal with what is reported there, and " +
+					"ask for the lock to be lifted. Do not restart it before."},
 			remedy.ReasonLocked: {"it is locked",
-				"See in the ECS console why it is locked, and clear that. For arrears, settle the " +
-					"bill."},
+				"See in the ECS console why it is locked, and clear that. For arrears, settle " +
+					"the bill."},
 			remedy.ReasonExpired: {
 				"its subscription has expired or its account is in arrears",
-				"Renew the subscription or top up the account; then the instance can be restarted."},
+				"Renew the subscription or top up the account; then the instance can be " +
+					"restarted."},
 			remedy.ReasonNotOptedIn: {"its owner has not opted it in",
-				"If it may be restarted, give it the opt-in tag: true for the whole ladder, graceful " +
-					"for one without force."},
+				"If it may be restarted, give it the opt-in tag: true for the whole ladder, " +
+					"graceful for one without force."},
 			remedy.ReasonPlatformActing: {"Alibaba Cloud itself is acting on it, or about to",
-				"Wait for the system event to end, and watch it in the ECS console. Answer it there " +
-					"if it asks."},
+				"Wait for the system event to end, and watch it in the ECS console. Answer it " +
+					"there if it asks."},
 			remedy.ReasonGuestAlive: {"its guest is alive",
 				"Log in and see what is slow: the guest still reports to Cloud Assistant, so it " +
 					"does not hang. If the alarm is wrong, mend its rule."},
 			remedy.ReasonUnconfirmedHang: {"nothing confirms that it hangs",
-				"Look at the instance yourself. Install the Cloud Assistant agent on it, so that a " +
-					"heartbeat can tell next time."},
+				"Look at the instance yourself. Install the Cloud Assistant agent on it, so that " +
+					"a heartbeat can tell next time."},
 			remedy.ReasonUnreadable: {
 				"something that decides cannot be read, and unreadable means no",
 				"See in the findings what could not be read. remedy doctor checks permissions, " +
@@ -162,29 +163,30 @@ var english = Words{
 				"Open its console over VNC in the ECS console: see whether it boots, and mend it " +
 					"there. If it does not, roll back to a snapshot or replace it."},
 			remedy.ReasonStuck: {"it is stuck between two states",
-				"Wait some minutes and look at its status in the ECS console. If it stays where it " +
-					"is, open a ticket with the request ids."},
+				"Wait some minutes and look at its status in the ECS console. If it stays where " +
+					"it is, open a ticket with the request ids."},
 			remedy.ReasonUnconfirmed: {"nobody knows whether the reboot took place",
-				"See in the ECS console whether it restarted, by its start time and events. If it " +
-					"still hangs, restart it by hand."},
+				"See in the ECS console whether it restarted, by its start time and events. If " +
+					"it still hangs, restart it by hand."},
 			remedy.ReasonForceNotAllowed: {
 				"it ignores graceful reboots, and forcing it is not allowed",
-				"Decide whether unsaved data may be lost; if so, force the restart by hand. To let " +
-					"the function do so, set the opt-in tag to true and REMEDY_FORCE to allow."},
+				"Decide whether unsaved data may be lost; if so, force the restart by hand. To " +
+					"let the function do so, set the opt-in tag to true and REMEDY_FORCE to " +
+					"allow."},
 			remedy.ReasonNotRunning: {"it is not Running any more",
-				"If nobody stopped it on purpose, start it in the ECS console: this function never " +
-					"starts an instance."},
+				"If nobody stopped it on purpose, start it in the ECS console: this function " +
+					"never starts an instance."},
 			remedy.ReasonResolved: {"its alarm was resolved before it was seen to restart, so " +
 				"nothing more was sent",
 				"See whether it works. If it does not, restart it by hand."},
 			remedy.ReasonPaused: {"restarting was paused or switched off before it recovered",
 				"See to the instance by hand, for it may still hang; then run remedy resume."},
 			remedy.ReasonAbandoned: {"its incident was ended by hand",
-				"Whoever closed it looks after the instance now; what was sent before may still take " +
-					"effect."},
+				"Whoever closed it looks after the instance now; what was sent before may still " +
+					"take effect."},
 			remedy.ReasonLedgerLost: {"nobody knows what was sent for it, so nothing more is",
-				"See whether the instance restarted, and find out what happened to the ledger. Then " +
-					"run remedy doctor."},
+				"See whether the instance restarted, and find out what happened to the ledger. " +
+					"Then run remedy doctor."},
 		},
 		remedy.VerdictPending: {
 			remedy.ReasonOutOfTime: {"this invocation has no time left",
@@ -193,11 +195,12 @@ var english = Words{
 			remedy.ReasonLeaseHeld: {"another invocation still holds it",
 				"Nothing: it is judged again when the lease is over."},
 			remedy.ReasonDependencyUnavailable: {"ECS or the ledger cannot be reached",
-				"See whether the function reaches ECS and the ledger; remedy doctor tests both. The " +
-					"event is delivered again meanwhile."},
+				"See whether the function reaches ECS and the ledger; remedy doctor tests both. " +
+					"The event is delivered again meanwhile."},
 		},
 		remedy.VerdictMalformed: {remedy.ReasonMalformed: {"the payload cannot be understood",
-			"Find out who sent it. The function's dead letter, where one is set, keeps the payload."}},
+			"Find out who sent it. The function's dead letter, where one is set, keeps the " +
+				"payload."}},
 	},
 
 	rules: map[remedy.Rule]string{
@@ -264,8 +267,8 @@ var english = Words{
 		more:   "{n} further refusals for this reason since {time}",
 		ever:   "{n} further refusals for this reason",
 		queued: "{n} further alarms began to wait",
-		last: "There were {n} further refusals since the last message, of which {subject} was the " +
-			"last: {meaning}",
+		last: "There were {n} further refusals since the last message, of which {subject} was " +
+			"the last: {meaning}",
 	},
 
 	events: story{
@@ -298,7 +301,8 @@ var english = Words{
 		stuck:       "failed: it left the instance stuck on its way",
 		failedForce: "refused by ECS, watched to the incident's limit, and the instance did not " +
 			"restart",
-		failedRetry: "refused by ECS, watched as long as an attempt, and the instance did not restart",
+		failedRetry: "refused by ECS, watched as long as an attempt, and the instance did not " +
+			"restart",
 		unwatched:   "unconfirmed: accepted, but not watched all the time, so it proves nothing",
 		unconfirmed: "unconfirmed: perhaps it was never executed, so it proves nothing",
 		neverSent:   "not executed: it counts for nothing",
@@ -322,9 +326,10 @@ var english = Words{
 		Simulated:  "Simulated: no real instance was touched.",
 		Contents:   "Alarms of this event", NotShown: "{n} further alarms are not shown.",
 
-		Timeline:  "Timeline",
-		Scale:     "To scale, {took} in all. Times are {zone}.",
-		Drawing:   "Timeline from {from} to {to}, to scale. The list that follows says the same in words.",
+		Timeline: "Timeline",
+		Scale:    "To scale, {took} in all. Times are {zone}.",
+		Drawing: "Timeline from {from} to {to}, to scale. The list that follows says the same in " +
+			"words.",
 		Start:     "start",
 		Events:    "Alarm and verdict",
 		Statuses:  "Status of the instance",
@@ -343,17 +348,19 @@ var english = Words{
 		Passed:    "{n} rules let it pass",
 		Rows:      "{n} of {all} steps are left out here.",
 
-		Findings:   "What the rules saw",
-		Rule:       "Rule",
-		Answer:     "Answer",
-		Saw:        "Saw",
-		OK:         "passes",
-		NotOK:      "refuses",
-		NoFindings: "No rule's answer is at hand: the ledger does not keep them. The audit line of this incident has them.",
-		NoneAsked:  "No rule had to be asked: what the event says decides.",
+		Findings: "What the rules saw",
+		Rule:     "Rule",
+		Answer:   "Answer",
+		Saw:      "Saw",
+		OK:       "passes",
+		NotOK:    "refuses",
+		NoFindings: "No rule's answer is at hand: the ledger does not keep them. The audit line " +
+			"of this incident has them.",
+		NoneAsked: "No rule had to be asked: what the event says decides.",
 
-		Evidence:   "Evidence",
-		Stages:     [4]string{"", "before the first attempt", "before the forced attempt", "after the end"},
+		Evidence: "Evidence",
+		Stages: [4]string{"", "before the first attempt", "before the forced attempt",
+			"after the end"},
 		Place:      "Kept in",
 		Screenshot: "Screenshot",
 		Picture:    "What the console of {subject} showed {stage}",
@@ -362,24 +369,27 @@ var english = Words{
 		Tail:       "The last {n} of {all} lines.",
 		Whole:      "{n} lines.",
 		Marked:     "Marked lines",
-		NoMarks:    "Nothing in it looks like a kernel panic, a lockup, a hung task, a lack of memory or a failing disk.",
-		Missing:    "What is missing",
-		NoEvidence: "None is at hand. Where REMEDY_EVIDENCE names a place, the function keeps a screenshot and the console log there before it reboots.",
-		NoPicture:  "The picture is no JPEG or PNG, or too large, and is not shown.",
-		Noted:      "What the function noted",
-		NotKept:    "{what}: none was kept {stage}",
-		NotRead:    "{name} could not be read: {why}",
-		NotListed:  "What there is could not be listed: {why}",
-		Alien:      "{name} is about something else, and is not used",
+		NoMarks: "Nothing in it looks like a kernel panic, a lockup, a hung task, a lack of " +
+			"memory or a failing disk.",
+		Missing: "What is missing",
+		NoEvidence: "None is at hand. Where REMEDY_EVIDENCE names a place, the function keeps a " +
+			"screenshot and the console log there before it reboots.",
+		NoPicture: "The picture is no JPEG or PNG, or too large, and is not shown.",
+		Noted:     "What the function noted",
+		NotKept:   "{what}: none was kept {stage}",
+		NotRead:   "{name} could not be read: {why}",
+		NotListed: "What there is could not be listed: {why}",
+		Alien:     "{name} is about something else, and is not used",
 
 		Received: "The alarm as received",
-		Format:   "Format", Name: "Name", AlarmRule: "Rule", State: "State", RawState: "State as sent",
+		Format:   "Format", Name: "Name", AlarmRule: "Rule", State: "State", RawState: "State as " +
+			"sent",
 		Level: "Level", Time: "Time", Key: "Key", Account: "Account", Product: "Product",
 		Event: "Event", Metric: "Metric", Problem: "Problem", Note: "Note",
 
 		Search: "To search the logs with",
-		SearchText: "The function's log has the incident's and the invocation's id; ECS's request ids are for " +
-			"ActionTrail, and for a ticket.",
+		SearchText: "The function's log has the incident's and the invocation's id; ECS's " +
+			"request ids are for ActionTrail, and for a ticket.",
 		Invocation: "Request id of the invocation", AlarmID: "Id of the alarm",
 		RequestID: "ECS request id, attempt {n}", Version: "Version of the code",
 		Number: "No.", How: "How", Sent: "At", Outcome: "Outcome", Code: "Code",

@@ -191,7 +191,8 @@ func TestChineseDetail(t *testing.T) {
 			Reason: remedy.ReasonSecurityLocked, Attempts: attempts[:1]},
 			"i-bp1 经 1 次正常重启后仍需人工处理：该实例已被安全锁定。"},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed,
-			Reason: remedy.ReasonLedgerLost}, "i-bp1 仍需人工处理：台账丢失，无法得知已为它发送过什么，因此不再发送请求。"},
+			Reason: remedy.ReasonLedgerLost}, "i-bp1 " +
+			"仍需人工处理：台账丢失，无法得知已为它发送过什么，因此不再发送请求。"},
 		{remedy.Result{Verdict: remedy.VerdictIgnored, Reason: remedy.ReasonNotAnAlarm},
 			"本次事件无需重启：该事件不是云监控的告警。"},
 	} {
@@ -251,8 +252,9 @@ func TestNotice(t *testing.T) {
 			News{Result: restarted, Kind: "restarted", Name: "web-01", Took: 11 * time.Minute,
 				Page: "oss://bucket/page.html"},
 			Notice{"Restarted: web-01", "i-bp1 was restarted and recovered after 1 forced reboot.",
-				[]Line{{"What to do", "Check its services, and find out why it hung before it hangs " +
-					"again: the console log from before the reboot is the first place to look."},
+				[]Line{{"What to do", "Check its services, and find out why it hung before it " +
+					"hangs again: the console log from before the reboot is the first place to " +
+					"look."},
 					{"Instance", "web-01 (i-bp1)"}, {"Region", "cn-hangzhou"},
 					{"Reason", "recovered: It restarted, and it is back."}, {"Took", "11 min"},
 					{"Forced", "yes"}, {"Incident", "i-bp1/20261123T074201Z"}},
@@ -260,7 +262,8 @@ func TestNotice(t *testing.T) {
 		{"a refusal says how many more there were", LangChinese,
 			News{Result: locked, Kind: "refused", More: 7, Since: at},
 			Notice{"未重启：i-bp1", "i-bp1 未被重启：该实例已被安全锁定（security）。",
-				[]Line{{"处理建议", "请在云安全中心和 ECS 控制台处理其中的告警，并申请解除锁定。解除之前请勿重启。"},
+				[]Line{{"处理建议", "请在云安全中心和 ECS " +
+					"控制台处理其中的告警，并申请解除锁定。解除之前请勿重启。"},
 					{"实例", "i-bp1"}, {"地域", "cn-hangzhou"},
 					{"原因", "security-locked：该实例已被安全锁定。"},
 					{"更多", "自 2026-11-23 15:42:00 UTC+8 以来，因同样原因未重启的告警还有 7 条"}},
@@ -268,21 +271,21 @@ func TestNotice(t *testing.T) {
 		{"an overdue count is the message itself", LangEnglish,
 			News{Result: &remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused,
 				Reason: remedy.ReasonLocked}, Kind: "refused", More: 3, Since: at, Overdue: true},
-			Notice{"Not restarted: i-bp1", "There were 3 further refusals since the last message, of " +
-				"which i-bp1 was the last: It is locked.",
-				[]Line{{"What to do", "See in the ECS console why it is locked, and clear that. For " +
-					"arrears, settle the bill."}, {"Instance", "i-bp1"},
+			Notice{"Not restarted: i-bp1", "There were 3 further refusals since the last " +
+				"message, of which i-bp1 was the last: It is locked.",
+				[]Line{{"What to do", "See in the ECS console why it is locked, and clear that. " +
+					"For arrears, settle the bill."}, {"Instance", "i-bp1"},
 					{"Reason", "locked: It is locked."}}, Line{}}},
 		{"one that waits speaks for the others", LangEnglish,
 			News{Result: &remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictWaiting,
 				Reason: remedy.ReasonFleetConcurrent}, Kind: "waiting", More: 4},
-			Notice{"Waiting for its turn: i-bp1", "i-bp1 waits for its turn, and gets a second result " +
-				"then: as many instances as allowed are being restarted right now.",
-				[]Line{{"What to do", "Nothing yet: its turn comes when another incident ends. If many " +
-					"instances hang at once, look for a common cause before you raise " +
+			Notice{"Waiting for its turn: i-bp1", "i-bp1 waits for its turn, and gets a second " +
+				"result then: as many instances as allowed are being restarted right now.",
+				[]Line{{"What to do", "Nothing yet: its turn comes when another incident ends. " +
+					"If many instances hang at once, look for a common cause before you raise " +
 					"REMEDY_FLEET_CONCURRENT."}, {"Instance", "i-bp1"},
-					{"Reason", "fleet-concurrent: As many instances as allowed are being restarted " +
-						"right now."}, {"More", "4 further alarms began to wait"}}, Line{}}},
+					{"Reason", "fleet-concurrent: As many instances as allowed are being " +
+						"restarted right now."}, {"More", "4 further alarms began to wait"}}, Line{}}},
 	} {
 		if diff := cmp.Diff(row.want, In(row.lang).Notice(row.news)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.why, diff)

@@ -55,15 +55,17 @@ var chinese = Words{
 
 	reasons: map[remedy.Verdict]map[remedy.Reason]reason{
 		VerdictOpen: {ReasonOpen: {"该故障仍在处理中",
-			"暂时无需操作，函数会自动继续处理。如需全部停止，请运行 remedy pause；如需手动结束本次故障，请运行 " +
-				"remedy close。"}},
+			"暂时无需操作，函数会自动继续处理。如需全部停止，请运行 remedy " +
+				"pause；如需手动结束本次故障，请运行 remedy close。"}},
 		remedy.VerdictRestarted: {remedy.ReasonRecovered: {"实例已重启并恢复运行",
 			"请检查业务是否正常，并在再次挂起之前查明原因：先看重启之前保存的控制台日志。"}},
-		remedy.VerdictObserved: {remedy.ReasonWouldRestart: {"所有检查均已通过，ECS 也会接受重启请求",
-			"如果判断正确，请将 REMEDY_MODE 设为 enforce。目前该实例仍处于挂起状态，需要您自行重启。"}},
+		remedy.VerdictObserved: {remedy.ReasonWouldRestart: {"所有检查均已通过，ECS " +
+			"也会接受重启请求",
+			"如果判断正确，请将 REMEDY_MODE 设为 " +
+				"enforce。目前该实例仍处于挂起状态，需要您自行重启。"}},
 		remedy.VerdictWaiting: {remedy.ReasonFleetConcurrent: {"同时重启的实例数已达上限",
-			"暂时无需操作，其他故障结束后会自动轮到它。如果多台实例同时挂起，请先排查共同原因，再考虑调大 " +
-				"REMEDY_FLEET_CONCURRENT。"}},
+			"暂时无需操作，其他故障结束后会自动轮到它。如果多台实例同时挂起，请先排查共同原因，" +
+				"再考虑调大 REMEDY_FLEET_CONCURRENT。"}},
 		remedy.VerdictIgnored: {
 			remedy.ReasonResolved: {"告警已恢复",
 				"无需操作，告警条件已不再满足。"},
@@ -72,7 +74,8 @@ var chinese = Words{
 			remedy.ReasonNoInstance: {"告警中没有指明挂起的实例",
 				"如果希望自动重启，请对实例本身设置报警规则：站点监控等只会给出发起探测的机器。"},
 			remedy.ReasonNotRestartable: {"重启无法解决该问题",
-				"请人工排查原因。运行 remedy events 可查看重启能够解决的事件；监控指标由 REMEDY_METRICS 指定。"},
+				"请人工排查原因。运行 remedy events 可查看重启能够解决的事件；监控指标由 " +
+					"REMEDY_METRICS 指定。"},
 			remedy.ReasonPlaceholder: {"告警中的实例是占位符，常见于示例和测试事件",
 				"无需操作，这只是一次测试。"},
 			remedy.ReasonNotAnAlarm: {"该事件不是云监控的告警",
@@ -97,16 +100,19 @@ var chinese = Words{
 			remedy.ReasonInProgress: {"该实例正在处理中",
 				"无需操作，正在处理的故障稍后会给出结果。"},
 			remedy.ReasonCoolingDown: {"该实例刚处理过一次故障，仍在冷却期内",
-				"请查明它为何这么快又挂起。如果确实需要再次重启，请自行重启，或运行 remedy reset，由下一次告警触发。"},
+				"请查明它为何这么快又挂起。如果确实需要再次重启，请自行重启，或运行 remedy " +
+					"reset，由下一次告警触发。"},
 			remedy.ReasonIncidentsSpent: {"该实例近期故障次数过多，继续重启只会掩盖原因",
 				"请查明根本原因，重启已经无济于事。修复之后请运行 remedy reset。"},
 			remedy.ReasonFleetConcurrent: {"同时重启的实例数已达上限",
-				"请先排查共同原因，例如可用区、最近的发布、共同的依赖；其余实例可自行重启，或等待下一次告警。"},
+				"请先排查共同原因，例如可用区、最近的发布、共同的依赖；其余实例可自行重启，" +
+					"或等待下一次告警。"},
 			remedy.ReasonFleetHourly: {"一小时内的故障数已达上限",
-				"这么多实例挂起通常有共同原因，请检查可用区、最近的发布和共同的依赖。满一小时之后会继续自动重启。"},
+				"这么多实例挂起通常有共同原因，请检查可用区、最近的发布和共同的依赖。" +
+					"满一小时之后会继续自动重启。"},
 			remedy.ReasonNotFound: {"ECS 中查不到该实例，或者没有查看权限",
-				"请确认该实例是否在本地域，以及函数角色是否有 ecs:DescribeInstances 权限。运行 remedy doctor " +
-					"可以判断是哪一种情况。"},
+				"请确认该实例是否在本地域，以及函数角色是否有 ecs:DescribeInstances 权限。运行 " +
+					"remedy doctor 可以判断是哪一种情况。"},
 			remedy.ReasonNotRunning: {"该实例不在运行中",
 				"请确认是谁停止或启动了它。本函数从不启动已停止的实例。"},
 			remedy.ReasonSecurityLocked: {"该实例已被安全锁定",
@@ -116,11 +122,14 @@ var chinese = Words{
 			remedy.ReasonExpired: {"该实例已到期，或账号已欠费",
 				"请续费或充值，之后才能重启该实例。"},
 			remedy.ReasonNotOptedIn: {"该实例没有允许自动重启的标签",
-				"如果允许自动重启，请为其添加标签：值为 true 表示允许强制重启，值为 graceful 表示只允许正常重启。"},
+				"如果允许自动重启，请为其添加标签：值为 true 表示允许强制重启，值为 graceful " +
+					"表示只允许正常重启。"},
 			remedy.ReasonPlatformActing: {"阿里云正在处理或即将处理该实例",
-				"请等待系统事件结束，并在 ECS 控制台关注进展；如果系统事件需要您确认，请在控制台操作。"},
+				"请等待系统事件结束，并在 ECS " +
+					"控制台关注进展；如果系统事件需要您确认，请在控制台操作。"},
 			remedy.ReasonGuestAlive: {"该实例的操作系统仍在响应",
-				"云助手心跳正常，说明系统没有挂起。请登录实例查看是什么变慢了；如果是误报，请调整报警规则。"},
+				"云助手心跳正常，说明系统没有挂起。请登录实例查看是什么变慢了；如果是误报，" +
+					"请调整报警规则。"},
 			remedy.ReasonUnconfirmedHang: {"没有其他迹象表明该实例已挂起",
 				"请自行检查该实例，并为其安装云助手 Agent，以便下次可以根据心跳判断。"},
 			remedy.ReasonUnreadable: {"某项判断依据无法读取，无法读取即不重启",
@@ -134,14 +143,18 @@ var chinese = Words{
 		},
 		remedy.VerdictFailed: {
 			remedy.ReasonNotRecovered: {"该实例没有恢复",
-				"请在 ECS 控制台通过 VNC 连接实例，查看能否正常启动并在那里修复；如果无法启动，请用快照回滚云盘或更换实例。"},
+				"请在 ECS 控制台通过 VNC " +
+					"连接实例，查看能否正常启动并在那里修复；如果无法启动，" +
+					"请用快照回滚云盘或更换实例。"},
 			remedy.ReasonStuck: {"该实例卡在中间状态",
-				"请等待几分钟后在 ECS 控制台查看其状态；如果状态一直不变，请附上请求 ID 提交工单。"},
+				"请等待几分钟后在 ECS 控制台查看其状态；如果状态一直不变，请附上请求 ID " +
+					"提交工单。"},
 			remedy.ReasonUnconfirmed: {"无法确认重启是否已经执行",
-				"请在 ECS 控制台根据启动时间和系统事件确认它是否已重启；如果仍然挂起，请手动重启。"},
+				"请在 ECS " +
+					"控制台根据启动时间和系统事件确认它是否已重启；如果仍然挂起，请手动重启。"},
 			remedy.ReasonForceNotAllowed: {"正常重启无效，而强制重启未获许可",
-				"请判断是否可以接受丢失未落盘的数据；如果可以，请手动强制重启。如需由函数强制重启，请将标签值设为 " +
-					"true，并将 REMEDY_FORCE 设为 allow。"},
+				"请判断是否可以接受丢失未落盘的数据；如果可以，请手动强制重启。" +
+					"如需由函数强制重启，请将标签值设为 true，并将 REMEDY_FORCE 设为 allow。"},
 			remedy.ReasonNotRunning: {"该实例已不在运行中",
 				"如果不是有人主动停止，请在 ECS 控制台启动它：本函数从不启动实例。"},
 			remedy.ReasonResolved: {"在确认重启之前告警已恢复，因此没有再发送请求",
@@ -325,21 +338,23 @@ var chinese = Words{
 		Marked:     "已标记的行",
 		NoMarks:    "其中没有发现内核崩溃、CPU 死锁、任务挂起、内存不足或磁盘故障的迹象。",
 		Missing:    "缺少的证据",
-		NoEvidence: "没有现场证据。如果 REMEDY_EVIDENCE 指定了保存位置，函数会在重启之前保存屏幕截图和控制台日志。",
-		NoPicture:  "图片不是 JPEG 或 PNG，或者过大，因此不显示。",
-		Noted:      "函数的记录",
-		NotKept:    "{what}：{stage}没有保存",
-		NotRead:    "无法读取 {name}：{why}",
-		NotListed:  "无法列出证据：{why}",
-		Alien:      "{name} 的内容与本次故障无关，未采用",
+		NoEvidence: "没有现场证据。如果 REMEDY_EVIDENCE " +
+			"指定了保存位置，函数会在重启之前保存屏幕截图和控制台日志。",
+		NoPicture: "图片不是 JPEG 或 PNG，或者过大，因此不显示。",
+		Noted:     "函数的记录",
+		NotKept:   "{what}：{stage}没有保存",
+		NotRead:   "无法读取 {name}：{why}",
+		NotListed: "无法列出证据：{why}",
+		Alien:     "{name} 的内容与本次故障无关，未采用",
 
 		Received: "收到的告警",
 		Format:   "格式", Name: "名称", AlarmRule: "规则", State: "状态", RawState: "原始状态",
 		Level: "级别", Time: "时间", Key: "标识", Account: "账号", Product: "产品", Event: "事件",
 		Metric: "监控指标", Problem: "问题", Note: "说明",
 
-		Search:     "用于检索日志的 ID",
-		SearchText: "函数日志中可检索故障编号和函数调用的请求 ID；ECS 的请求 ID 可用于操作审计和提交工单。",
+		Search: "用于检索日志的 ID",
+		SearchText: "函数日志中可检索故障编号和函数调用的请求 ID；ECS 的请求 ID " +
+			"可用于操作审计和提交工单。",
 		Invocation: "函数调用的请求 ID", AlarmID: "告警标识",
 		RequestID: "第 {n} 次尝试的 ECS 请求 ID", Version: "代码版本",
 		Number: "序号", How: "方式", Sent: "时间", Outcome: "结果", Code: "错误码",

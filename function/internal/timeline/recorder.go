@@ -9,9 +9,10 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// Recorder makes entries from what a function decides, as it does: it is a handle.Watcher. The alarms
-// of a batch are handled at once, so what happens at one instant is held back until time moves on, and
-// then told alarm by alarm: the order is the same in every run. It is safe for concurrent use.
+// Recorder makes entries from what a function decides, as it does: it is a handle.Watcher. The
+// alarms of a batch are handled at once, so what happens at one instant is held back until time
+// moves on, and then told alarm by alarm: the order is the same in every run. It is safe for
+// concurrent use.
 type Recorder struct {
 	tell   func(Entry)
 	alarms []events.Alarm
@@ -36,9 +37,9 @@ type story struct {
 	ended    time.Time
 }
 
-// NewRecorder is for an event with these alarms, which is delivered at start. The Recorder calls tell
-// with every entry, one at a time, in the order in which they are to be shown; tell must not call the
-// Recorder.
+// NewRecorder is for an event with these alarms, which is delivered at start. The Recorder calls
+// tell with every entry, one at a time, in the order in which they are to be shown; tell must not
+// call the Recorder.
 func NewRecorder(alarms []events.Alarm, start time.Time, tell func(Entry)) *Recorder {
 	r := &Recorder{tell: tell, alarms: alarms, start: start, now: start,
 		byAlarm: map[string]*story{}}
@@ -115,8 +116,8 @@ func (r *Recorder) Sweep(now time.Time) {
 	r.tell(Entry{At: now, Kind: KindSweep})
 }
 
-// End notes the results, which are in the order of the alarms, each when it was reached, and without
-// any that there was nothing to do.
+// End notes the results, which are in the order of the alarms, each when it was reached, and
+// without any that there was nothing to do.
 func (r *Recorder) End(results []remedy.Result, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

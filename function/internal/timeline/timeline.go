@@ -50,8 +50,8 @@ type Entry struct {
 	Result   *remedy.Result   `json:"result,omitempty"`
 }
 
-// Look is a row of readings of an instance that showed the same. Status is ECS's, unless the reading
-// failed.
+// Look is a row of readings of an instance that showed the same. Status is ECS's, unless the
+// reading failed.
 type Look struct {
 	Status string    `json:"status,omitempty"`
 	Failed *Failed   `json:"failed,omitempty"`
@@ -106,9 +106,9 @@ func (f *Failed) same(other *Failed) bool {
 	return f.Failure == other.Failure && f.Code == other.Code
 }
 
-// Of is what the ledger's record of an incident tells: the alarm, the attempts, and what was seen of
-// the instance by the way. What the rules saw is not in the ledger. The entries are in the order of
-// their times. An incident that is still open has no KindEnd.
+// Of is what the ledger's record of an incident tells: the alarm, the attempts, and what was seen
+// of the instance by the way. What the rules saw is not in the ledger. The entries are in the order
+// of their times. An incident that is still open has no KindEnd.
 func Of(i *remedy.Incident) []Entry {
 	var all []Entry
 	tell := func(at time.Time, e Entry) {
@@ -153,8 +153,8 @@ func Of(i *remedy.Incident) []Entry {
 }
 
 // Result is the incident as its result shows it, without the findings, which the ledger does not
-// keep, and the detail, which package report words. The Verdict of an incident that is still open is
-// empty.
+// keep, and the detail, which package report words. The Verdict of an incident that is still open
+// is empty.
 func Result(i *remedy.Incident) remedy.Result {
 	return remedy.Result{
 		Alarm: remedy.AlarmView{Format: i.Alarm.Format, Name: i.Alarm.Name, State: i.Alarm.State,
@@ -191,8 +191,8 @@ func settledAt(i *remedy.Incident, n int) time.Time {
 	return at
 }
 
-// About are the entries of one alarm of an event, in the order of their times: its own, and what was
-// told of all alarms before its end.
+// About are the entries of one alarm of an event, in the order of their times: its own, and what
+// was told of all alarms before its end.
 func About(entries []Entry, alarm int) []Entry {
 	var all []Entry
 	var end time.Time
