@@ -29,6 +29,11 @@ type hookedStore struct {
 	after  func(ctx context.Context, put bool, key string, value []byte) error
 }
 
+// List is for the laws, which nothing hinders.
+func (h *hookedStore) List(ctx context.Context, prefix string, each func(string) error) error {
+	return h.Store.(ledger.Lister).List(ctx, prefix, each)
+}
+
 func (h *hookedStore) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	if h.before != nil {
 		if err := h.before(ctx, false, key, nil); err != nil {

@@ -145,6 +145,9 @@ func (f *Process) Wait(ctx context.Context) (int, error) {
 	}
 }
 
+// PID is the process's id.
+func (f *Process) PID() int { return f.command.Process.Pid }
+
 // Kill ends the process with SIGKILL, as the platform does, and returns when it is gone and its invocations are taken back.
 func (f *Process) Kill() {
 	_ = f.command.Process.Kill() // fails only where it has ended already

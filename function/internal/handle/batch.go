@@ -182,53 +182,85 @@ func (g *hang) lead(ctx context.Context) {
 }
 
 // readTogether gives a group its first facts: the fleet's record, the function's sign for those that ask
-// for it, and for those that then ask for ECS one reading per region.
+// for it, and for those that then ask for ECS the readings that they ask for, in one call for all
+// where ECS has such a call. What an instance itself tells is read first: of most of a crowd it is the
+// answer.
 func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 	if len(group) == 1 {
 		return // it asks for what it needs
 	}
 	fleets := map[remedy.Book]remedy.Reading[remedy.Fleet]{}
 	signs := map[remedy.Book]remedy.Reading[remedy.Sign]{}
-	regions := map[string][]*hang{}
 	for _, g := range group {
 		book := g.facts.Book
 		if _, known := fleets[book]; !known {
 			fleets[book] = h.readFleet(ctx, book)
 		}
-		g.facts.Fleet, g.facts.Now = fleets[book], h.Clock.Now()
-		step := remedy.Next(h.Policy, g.facts)
-		if step.Do == remedy.DoRead && step.Sources == remedy.SourceSign {
+		g.facts.Fleet, g.facts.Crowd = fleets[book], true
+		if g.asks() == remedy.SourceSign {
 			if _, known := signs[book]; !known {
 				signs[book] = h.readSign(ctx, book)
 			}
-			g.facts.Sign, g.facts.Now = signs[book], h.Clock.Now()
-			step = remedy.Next(h.Policy, g.facts)
-		}
-		if step.Do == remedy.DoRead && step.Sources&remedy.SourceLive != 0 {
-			region := g.facts.InstanceRegion()
-			regions[region] = append(regions[region], g)
+			g.facts.Sign = signs[book]
 		}
 	}
+	for range 2 {
+		asked := map[question][]*hang{}
+		for _, g := range group {
+			if sources := g.asks(); sources&remedy.SourceLive != 0 {
+				q := question{g.facts.InstanceRegion(), sources}
+				asked[q] = append(asked[q], g)
+			}
+		}
+		h.readFor(ctx, asked)
+	}
+}
+
+// question is what several hangs ask ECS for.
+type question struct {
+	region  string
+	sources remedy.Source
+}
+
+// asks is what Next wants to be read now; nothing where it wants something else.
+func (g *hang) asks() remedy.Source {
+	g.facts.Now = g.Clock.Now()
+	step := remedy.Next(g.Policy, g.facts)
+	if step.Do != remedy.DoRead {
+		return 0
+	}
+	return step.Sources
+}
+
+// readFor reads what several hangs ask ECS for, all at once.
+func (h *Handler) readFor(ctx context.Context, asked map[question][]*hang) {
 	var reads []func()
-	for region, some := range regions {
+	for q, some := range asked {
 		ids := make([]string, len(some))
 		for i, g := range some {
 			ids[i] = g.facts.Alarm.Instance
+			if q.sources.Has(remedy.SourcePlatform) {
+				reads = append(reads, func() {
+					g.facts.Platform = h.Cloud.PlatformEvents(ctx, q.region, g.facts.Alarm.Instance)
+				})
+			}
+		}
+		if q.sources.Has(remedy.SourceInstance) {
 			reads = append(reads, func() {
-				g.facts.Platform = h.Cloud.PlatformEvents(ctx, region, g.facts.Alarm.Instance)
+				machines := h.Cloud.Machines(ctx, q.region, ids)
+				for _, g := range some {
+					g.facts.Instance = machines[g.facts.Alarm.Instance]
+				}
 			})
 		}
-		reads = append(reads, func() {
-			machines := h.Cloud.Machines(ctx, region, ids)
-			for _, g := range some {
-				g.facts.Instance = machines[g.facts.Alarm.Instance]
-			}
-		}, func() {
-			heartbeats := h.Cloud.Heartbeats(ctx, region, ids)
-			for _, g := range some {
-				g.facts.Vitals = heartbeats[g.facts.Alarm.Instance]
-			}
-		})
+		if q.sources.Has(remedy.SourceVitals) {
+			reads = append(reads, func() {
+				heartbeats := h.Cloud.Heartbeats(ctx, q.region, ids)
+				for _, g := range some {
+					g.facts.Vitals = heartbeats[g.facts.Alarm.Instance]
+				}
+			})
+		}
 	}
 	h.Clock.Each(len(reads), func(i int) { reads[i]() })
 }

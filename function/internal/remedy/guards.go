@@ -90,7 +90,7 @@ var opening = []struct {
 	{SourceRecord, duplicateRule}, {SourceRecord, recoveryRule}, {SourceRecord, cooldownRule}, {SourceRecord, budgetRule},
 	{SourceFleet, pauseRule}, {SourceFleet, fleetRule},
 	{SourceInstance | SourceVitals | SourcePlatform, foundRule}, {SourceInstance, runningRule}, {SourceInstance, lockRule}, {SourceInstance, expiryRule},
-	{SourceInstance, optInRule}, {SourcePlatform, platformRule}, {SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
+	{SourceInstance, optInRule}, {SourcePlatform | SourceVitals, platformRule}, {SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
 }
 
 // live are the guards that are asked again before every attempt of an open incident; whether the

@@ -2458,4 +2458,9 @@ var mutants = []mutant{
 	{"a failed end is followed by evidence, another one not", "the contract", "protocol.go",
 		"if ended.Verdict == VerdictFailed && len(ended.Attempts) > 0 {",
 		"if len(ended.Attempts) > 0 {", "^TestEvidenceAfterTheEnd$"},
+	{"of one of many the instance is read first", "a storm costs few reads", "next.go",
+		"if f.Crowd && needs == sourceGuards {", "if false {", "^TestCrowd$"},
+	{"one by itself has everything read at once", "a hung instance waits for no reading",
+		"next.go", "if f.Crowd && needs == sourceGuards {", "if needs == sourceGuards {",
+		"^TestCrowd$"},
 }

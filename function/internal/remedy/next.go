@@ -308,7 +308,11 @@ func (m *machine) judge() Step {
 		if step, left := m.leftSlot(); left && r.reason == "" && have.Has(SourceFleet) {
 			return step.with(r.findings)
 		}
-		if missing := stage.needs &^ have; missing != 0 {
+		needs := stage.needs
+		if f.Crowd && needs == sourceGuards {
+			needs = SourceInstance // one call for a hundred; the others are one each, or may become so
+		}
+		if missing := needs &^ have; missing != 0 {
 			if r.reason != "" || r.blind != "" || r.waits && f.Waiter != nil {
 				break
 			}

@@ -179,6 +179,7 @@ func (d *draws) facts() remedy.Facts {
 	f.Book = one(d, "book", remedy.BookEnforce, remedy.BookObserve)
 	f.Swept = !d.often("alarm")
 	f.Slot = d.slot()
+	f.Crowd = d.flip("one of many")
 	f.Superseded, f.Redelivered = !d.often("not superseded"), d.flip("redelivered")
 	if !d.often("leads") {
 		f.Leader = remedy.Leader{Leads: d.flip("another leads"),
