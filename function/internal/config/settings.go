@@ -154,11 +154,11 @@ func settings(c *Config) []setting {
 			"`off` · `dir:///PATH` · `oss://BUCKET/PREFIX`"},
 			parse: evidence(&c.Evidence), hides: urlHidden},
 		{Variable: Variable{"REMEDY_EVIDENCE_TIMEOUT", "3s",
-			"evidence never delays a reboot longer than this (100ms to 10s, and a third of " +
-				"REMEDY_LEASE at most)"},
+			"evidence never delays a reboot longer than this (100ms to 10s; no longer than a " +
+				"third of REMEDY_LEASE)"},
 			parse: evidenceTimeout(&c.Evidence.Timeout)},
 		{Variable: Variable{"REMEDY_NOTIFY", "none",
-			"space-separated notification URLs"},
+			"space-separated addresses of robots and hooks, see Evidence and notifications"},
 			parse: addresses(&c.Notify), hides: always},
 		{Variable: Variable{"REMEDY_LANG", "en",
 			"`en` · `zh`: the words of details, messages and pages"},
