@@ -60,7 +60,7 @@ func (w *World) act(key *Key, c *Call, q query) *reply {
 	if refused != nil {
 		return w.errorReply(c, refused, now)
 	}
-	c.RequestID = w.requestID()
+	c.RequestID = w.requestID(c)
 	answer["RequestId"] = c.RequestID
 	return w.plainReply(c, 200, encode(answer), now)
 }

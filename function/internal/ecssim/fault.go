@@ -203,7 +203,7 @@ func (w *World) plainReply(c *Call, status int, body []byte, now time.Time) *rep
 // errorReply is an error as every RPC API of Alibaba Cloud words it ("Common errors").
 func (w *World) errorReply(c *Call, e *apiError, now time.Time) *reply {
 	if c.RequestID == "" {
-		c.RequestID = w.requestID()
+		c.RequestID = w.requestID(c)
 	}
 	c.Code = e.code
 	body := object{

@@ -47,13 +47,14 @@ type World struct {
 	nonces map[string]bool
 	faults []*fault
 	calls  []*Call
-	serial int
+	// serials is how many RequestIds each instance had.
+	serials map[string]int
 }
 
 // New returns an empty World with the default Key.
 func New(clock Clock) *World {
 	w := &World{clock: clock, by: map[string]*machine{}, keys: map[string]*Key{},
-		nonces: map[string]bool{}}
+		nonces: map[string]bool{}, serials: map[string]int{}}
 	if _, virtual := clock.(*Virtual); virtual {
 		w.CallLimit = 10 * time.Second
 	}
@@ -214,9 +215,11 @@ func (w *World) sleep(ctx context.Context, d time.Duration) error {
 	return w.clock.Sleep(ctx, d)
 }
 
-// requestID is the next RequestId: a UUID in form, the same in every run in which the calls come in
-// the same order.
-func (w *World) requestID() string {
-	w.serial++
-	return fmt.Sprintf("EC500000-2014-4526-8000-%012X", w.serial)
+// requestID is the next RequestId of the call's first instance: a UUID in form, the same in every run
+// in which the calls about that instance come in the same order. What is done about others at the same
+// time changes nothing.
+func (w *World) requestID(c *Call) string {
+	w.serials[c.Instance]++
+	nth := max(0, slices.Index(w.ids, c.Instance)) & 0xFFF
+	return fmt.Sprintf("EC500000-2014-4526-8%03X-%012X", nth, w.serials[c.Instance])
 }
