@@ -253,7 +253,9 @@ func TestFaults(t *testing.T) {
 		"wrong-date":         {remedy.VerdictRefused, remedy.ReasonUnreadable, ""},
 		"locks-unreadable":   {remedy.VerdictRefused, remedy.ReasonUnreadable, ""},
 		// Other people, in the middle.
+		"stopped":                {remedy.VerdictRefused, remedy.ReasonNotRunning, ""},
 		"locked-midway":          gaveUp(remedy.ReasonSecurityLocked),
+		"arrears-midway":         gaveUp(remedy.ReasonLocked),
 		"tag-removed-midway":     gaveUp(remedy.ReasonNotOptedIn),
 		"force-forbidden-midway": restarted("GG"),
 		"expired-midway":         gaveUp(remedy.ReasonExpired),

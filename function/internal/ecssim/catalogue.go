@@ -188,8 +188,14 @@ func Faults() []NamedFault {
 				w.Change(id, AtTime(w.clock.Now()), func(i *Instance) { i.LocksNull = true })
 			}},
 
+		{"stopped", "Somebody has stopped the instance before its alarm arrives.",
+			func(w *World, id string) {
+				w.Change(id, AtTime(w.clock.Now()), func(i *Instance) { i.Status = StatusStopped })
+			}},
 		{"locked-midway", "A security lock falls midway.",
 			midway(func(i *Instance) { i.Locks = append(i.Locks, "security") })},
+		{"arrears-midway", "The account falls into arrears midway, which locks the instance.",
+			midway(func(i *Instance) { i.Locks = append(i.Locks, "financial") })},
 		{"tag-removed-midway", "The owner removes every tag midway.",
 			midway(func(i *Instance) { i.Tags = nil })},
 		{"force-forbidden-midway", `The owner changes the tags from "true" to "graceful" midway.`,
