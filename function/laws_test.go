@@ -61,8 +61,8 @@ func underWay(open *remedy.Incident, policy remedy.Policy) bool {
 		(len(open.Attempts) > 0 || time.Now().Before(policy.Takeover(open.LeaseUntil)))
 }
 
-// lawful checks the laws on what ECS really got and what the ledger holds. Lost tells when the ledger
-// lost its data.
+// lawful checks the laws on what ECS really got and what the ledger holds. Lost tells when the
+// ledger lost its data.
 func (h *history) lawful(lost ...time.Time) {
 	h.s.Helper()
 	for _, call := range h.s.world.Calls() {
@@ -114,13 +114,13 @@ func (h *history) lawful(lost ...time.Time) {
 	}
 }
 
-// lag is how long after it left a process a call may be written down as arrived, on a machine that is
-// not busy. An owner that sends after a freeze of 2.3 s or more is later: the claim gives it 0.7 s of
-// these at most.
+// lag is how long after it left a process a call may be written down as arrived, on a machine that
+// is not busy. An owner that sends after a freeze of 2.3 s or more is later: the claim gives it 0.7
+// s of these at most.
 const lag = 1500 * time.Millisecond
 
-// pace is how slow this machine is: the longest that something small took, of what was tried all the
-// time beside the tests.
+// pace is how slow this machine is: the longest that something small took, of what was tried all
+// the time beside the tests.
 type pace struct{ longest atomic.Int64 }
 
 // slowness is how long something small took at worst. The simulator does more for a call, so it may

@@ -1,5 +1,6 @@
-// Command function is the Function Compute entry of ecs-remedy (runtime go1, handler main): it takes CloudMonitor's alarms and
-// restarts the ECS instances that they show to hang, if every guard agrees. internal/app wires it, internal/handle is its path.
+// Command function is the Function Compute entry of ecs-remedy (runtime go1, handler main): it
+// takes CloudMonitor's alarms and restarts the ECS instances that they show to hang, if every guard
+// agrees. internal/app wires it, internal/handle is its path.
 package main
 
 import (
@@ -22,9 +23,9 @@ import (
 
 func main() { os.Exit(run(os.Environ(), os.Stdout, os.Stderr)) }
 
-// limitMemory tells the garbage collector how much memory the instance has (FC_FUNCTION_MEMORY_SIZE, in
-// MB), less three eighths for what is not the heap's, the program itself most of all: without that it
-// lets the heap double before it collects.
+// limitMemory tells the garbage collector how much memory the instance has
+// (FC_FUNCTION_MEMORY_SIZE, in MB), less three eighths for what is not the heap's, the program
+// itself most of all: without that it lets the heap double before it collects.
 func limitMemory(environ []string) {
 	for _, entry := range environ {
 		size, ok := strings.CutPrefix(entry, "FC_FUNCTION_MEMORY_SIZE=")
@@ -34,12 +35,16 @@ func limitMemory(environ []string) {
 	}
 }
 
-// run returns the exit status: 2 where this is no Function Compute instance, 1 for a bad configuration.
+// run returns the exit status: 2 where this is no Function Compute instance, 1 for a bad
+// configuration.
 func run(environ []string, stdout, stderr io.Writer) int {
 	if !slices.ContainsFunc(environ, func(entry string) bool {
 		return strings.HasPrefix(entry, "FC_RUNTIME_API=") && entry != "FC_RUNTIME_API="
 	}) {
-		fmt.Fprintln(stderr, "error: this is the Function Compute entry, and FC_RUNTIME_API is not set")
+		fmt.Fprintln(
+			stderr,
+			"error: this is the Function Compute entry, and FC_RUNTIME_API is not set",
+		)
 		fmt.Fprintln(stderr, "hint: to see it work here, run: go run ./function/cmd/remedy drill")
 		return 2
 	}

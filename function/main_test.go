@@ -28,17 +28,21 @@ func TestAlarm(t *testing.T) {
 		t.Fatalf("ended %s after %q: %s", ended(results), s.reboots(instance), results[0].Detail)
 	}
 	r := results[0]
-	if r.InstanceID != instance || !r.Forced || len(r.Attempts) != 3 || len(r.Findings) == 0 || r.Detail == "" ||
+	if r.InstanceID != instance || !r.Forced || len(r.Attempts) != 3 || len(r.Findings) == 0 ||
+		r.Detail == "" ||
 		!strings.HasPrefix(r.Incident, instance+"/") {
 		t.Errorf("the result lacks something: %+v", r)
 	}
 	for n, call := range s.world.Reboots(instance) {
-		if attempt := r.Attempts[n]; attempt.RequestID != call.RequestID || attempt.Force != call.Force {
+		if attempt := r.Attempts[n]; attempt.RequestID != call.RequestID ||
+			attempt.Force != call.Force {
 			t.Errorf("attempt %d is told as %+v, and was %+v", n+1, attempt, call)
 		}
 	}
 	// The incident is remembered by the process.
-	if again := s.results(s.invoke(kernelHang(instance, time.Now()))); ended(again) != "refused/cooling-down" {
+	if again := s.results(s.invoke(kernelHang(instance, time.Now()))); ended(
+		again,
+	) != "refused/cooling-down" {
 		t.Errorf("right after that, a new alarm ended %s", ended(again))
 	}
 	process.Kill() // its output is whole after that
@@ -52,13 +56,16 @@ func TestAlarm(t *testing.T) {
 	if !slices.Equal(audits, []string{"restarted", "refused"}) {
 		t.Errorf("the audit lines say %q: %s", audits, process.Stdout())
 	}
-	if !strings.Contains(process.Stderr(), "warning: REMEDY_LEDGER: with mem: only one process may run") {
+	if !strings.Contains(
+		process.Stderr(),
+		"warning: REMEDY_LEDGER: with mem: only one process may run",
+	) {
 		t.Errorf("no warning that a ledger in memory is for one process: %q", process.Stderr())
 	}
 }
 
-// TestConcurrentInvocations: several invocations in one process, each with credentials of its own, never sign with those of
-// another.
+// TestConcurrentInvocations: several invocations in one process, each with credentials of its own,
+// never sign with those of another.
 func TestConcurrentInvocations(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t)
@@ -71,22 +78,33 @@ func TestConcurrentInvocations(t *testing.T) {
 		s.world.Add(optedIn(id, ecssim.Guest{IgnoreGraceful: n % 2}))
 		key := s.key(fmt.Sprintf("invocation-%d", n))
 		owners[id] = key.ID
-		sent = append(sent, s.send(fcsim.Event{Payload: []byte(kernelHang(id, time.Now())), Key: key}))
+		sent = append(
+			sent,
+			s.send(fcsim.Event{Payload: []byte(kernelHang(id, time.Now())), Key: key}),
+		)
 	}
 	for n, i := range sent {
 		answer := s.wait(i)
-		if results := s.results(answer); ended(results) != "restarted/recovered" || answer.By != process {
+		if results := s.results(answer); ended(results) != "restarted/recovered" ||
+			answer.By != process {
 			t.Errorf("invocation %d ended %s: %s", n, ended(results), results[0].Detail)
 		}
 	}
 	for _, call := range s.world.Calls() {
 		if call.Reject != "" || len(call.Instances) != 1 || call.Key != owners[call.Instance] {
-			t.Errorf("%s of %v was signed with %s (%s)", call.Action, call.Instances, call.Key, call.Reject)
+			t.Errorf(
+				"%s of %v was signed with %s (%s)",
+				call.Action,
+				call.Instances,
+				call.Key,
+				call.Reject,
+			)
 		}
 	}
 }
 
-// TestErrors: what asks the platform for another delivery, and what goes to the dead letter at once.
+// TestErrors: what asks the platform for another delivery, and what goes to the dead letter at
+// once.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -136,12 +154,17 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestPendingIsDeliveredAgain: at the reserve of the invocation's deadline the event is asked for again, and the next
-// delivery takes over without waiting for the lease, in another process.
+// TestPendingIsDeliveredAgain: at the reserve of the invocation's deadline the event is asked for
+// again, and the next delivery takes over without waiting for the lease, in another process.
 func TestPendingIsDeliveredAgain(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 1, Agent: ecssim.AgentNone}))
-	s.env = append(s.env, "REMEDY_LEDGER=redis://"+redisServer(t, ""), "REMEDY_LEASE=12s", "REMEDY_ATTEMPT_TIMEOUT=4s")
+	s.env = append(
+		s.env,
+		"REMEDY_LEDGER=redis://"+redisServer(t, ""),
+		"REMEDY_LEASE=12s",
+		"REMEDY_ATTEMPT_TIMEOUT=4s",
+	)
 	s.platform.Timeout = 3 * time.Second
 	s.platform.Backoff = 500 * time.Millisecond // time enough to freeze the first process
 	first := s.start()
@@ -153,16 +176,26 @@ func TestPendingIsDeliveredAgain(t *testing.T) {
 	}
 	results := s.results(s.wait(i))
 	answers := i.Answers()
-	if e := answers[0].Error; e == nil || e.Type != "Pending" || !strings.Contains(e.Message, "out-of-time") {
-		t.Errorf("the first delivery was answered %+v, want an error of type Pending", answers[0].Error)
+	if e := answers[0].Error; e == nil || e.Type != "Pending" ||
+		!strings.Contains(e.Message, "out-of-time") {
+		t.Errorf(
+			"the first delivery was answered %+v, want an error of type Pending",
+			answers[0].Error,
+		)
 	}
 	for n, answer := range answers[:len(answers)-1] {
 		if strings.Contains(answer.Error.Message, "lease-held") {
 			t.Errorf("delivery %d found the lease held", n+1)
 		}
 	}
-	if ended(results) != "restarted/recovered" || s.reboots(instance) != "GG" || answers[len(answers)-1].By != second {
-		t.Errorf("ended %s after %q in %d deliveries", ended(results), s.reboots(instance), len(answers))
+	if ended(results) != "restarted/recovered" || s.reboots(instance) != "GG" ||
+		answers[len(answers)-1].By != second {
+		t.Errorf(
+			"ended %s after %q in %d deliveries",
+			ended(results),
+			s.reboots(instance),
+			len(answers),
+		)
 	}
 }
 
@@ -174,7 +207,10 @@ func TestHTTP(t *testing.T) {
 		text, err := json.Marshal(map[string]any{
 			"version": "v1", "rawPath": "/", "body": body, "isBase64Encoded": false,
 			"headers": map[string]string{}, "queryParameters": query,
-			"requestContext": map[string]any{"accountId": account, "http": map[string]any{"method": "POST", "path": "/"}},
+			"requestContext": map[string]any{
+				"accountId": account,
+				"http":      map[string]any{"method": "POST", "path": "/"},
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -221,7 +257,8 @@ func TestHTTP(t *testing.T) {
 				Headers    map[string]string
 				Body       string
 			}
-			if err := json.Unmarshal(answer.Body, &response); err != nil || response.StatusCode != row.status ||
+			if err := json.Unmarshal(answer.Body, &response); err != nil ||
+				response.StatusCode != row.status ||
 				response.Headers["Content-Type"] != "application/json" {
 				t.Fatalf("answered %s (%v), want status %d", answer.Body, err, row.status)
 			}
@@ -244,16 +281,29 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// TestBadConfiguration: every problem is a line, the status is 1, and the runtime is never asked for an invocation.
+// TestBadConfiguration: every problem is a line, the status is 1, and the runtime is never asked
+// for an invocation.
 func TestBadConfiguration(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t)
-	process := s.start("REMEDY_MODE=enforced", "REMEDY_POLL=1ms",
-		"REMEDY_LEDGER=redis://:"+s.secret("horse-battery")+"@host:port", "REMEDY_MOOD=good", "REMEDY_HTTP_TOKEN="+s.secret("too-short"))
+	process := s.start(
+		"REMEDY_MODE=enforced",
+		"REMEDY_POLL=1ms",
+		"REMEDY_LEDGER=redis://:"+s.secret(
+			"horse-battery",
+		)+"@host:port",
+		"REMEDY_MOOD=good",
+		"REMEDY_HTTP_TOKEN="+s.secret("too-short"),
+	)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if status, err := process.Wait(ctx); status != 1 || err != nil || process.Polled() {
-		t.Errorf("exit status %d (%v), polled: %v; want 1 before the first poll", status, err, process.Polled())
+		t.Errorf(
+			"exit status %d (%v), polled: %v; want 1 before the first poll",
+			status,
+			err,
+			process.Polled(),
+		)
 	}
 	lines := strings.Split(strings.TrimSpace(process.Stderr()), "\n")
 	for _, name := range []string{"REMEDY_MODE", "REMEDY_POLL", "REMEDY_LEDGER", "REMEDY_MOOD", "REMEDY_HTTP_TOKEN"} {
@@ -264,7 +314,11 @@ func TestBadConfiguration(t *testing.T) {
 		}
 	}
 	if len(lines) != 5 || process.Stdout() != "" {
-		t.Errorf("want 5 lines on standard error and nothing else:\n%s%s", process.Stderr(), process.Stdout())
+		t.Errorf(
+			"want 5 lines on standard error and nothing else:\n%s%s",
+			process.Stderr(),
+			process.Stdout(),
+		)
 	}
 }
 
@@ -283,13 +337,15 @@ func TestOutsideOfThePlatform(t *testing.T) {
 	if status := command.ProcessState.ExitCode(); status != 2 || stdout.Len() > 0 {
 		t.Errorf("exit status %d, want 2; on standard output: %s", status, stdout.String())
 	}
-	if said := stderr.String(); !strings.HasPrefix(said, "error: ") || !strings.Contains(said, "\nhint: ") ||
+	if said := stderr.String(); !strings.HasPrefix(said, "error: ") ||
+		!strings.Contains(said, "\nhint: ") ||
 		!strings.Contains(said, "go run ./function/cmd/remedy drill") {
 		t.Errorf("it says %q", said)
 	}
 }
 
-// TestDebug: DEBUG=sdk would make the ECS SDK print signed requests, so the function does not start with it.
+// TestDebug: DEBUG=sdk would make the ECS SDK print signed requests, so the function does not start
+// with it.
 func TestDebug(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t)
@@ -299,11 +355,17 @@ func TestDebug(t *testing.T) {
 	status, err := process.Wait(ctx)
 	named := strings.Contains(process.Stderr(), "DEBUG=sdk makes the ECS SDK print")
 	if status != 1 || err != nil || process.Polled() || !named {
-		t.Errorf("exit status %d (%v), want 1 before the first poll, with the reason: %s", status, err, process.Stderr())
+		t.Errorf(
+			"exit status %d (%v), want 1 before the first poll, with the reason: %s",
+			status,
+			err,
+			process.Stderr(),
+		)
 	}
 }
 
-// BenchmarkStartup is how long the function takes from exec to its first poll, and the ratio to a handler that does nothing.
+// BenchmarkStartup is how long the function takes from exec to its first poll, and the ratio to a
+// handler that does nothing.
 func BenchmarkStartup(b *testing.B) {
 	name, err := buildDeployed(".", "deployed")
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"ecs-remedy/function/internal/fcsim"
 )
 
-// most is what a process may take in all: Function Compute's smallest instance has 128 MB, and ends a
-// process that takes more.
+// most is what a process may take in all: Function Compute's smallest instance has 128 MB, and ends
+// a process that takes more.
 const most = 110 << 20
 
 // TestMemory: whatever an event of up to 6 MiB says, the process stays small. Each payload meets a

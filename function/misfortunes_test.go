@@ -26,12 +26,15 @@ type misfortune struct {
 }
 
 var misfortunes = []misfortune{
-	{name: "everything is gone", befall: func(ctx context.Context, t *testing.T, ledger *redis.Client,
-		_ map[string]string) {
-		if err := ledger.FlushDB(ctx).Err(); err != nil {
-			t.Error(err)
-		}
-	}},
+	{
+		name: "everything is gone",
+		befall: func(ctx context.Context, t *testing.T, ledger *redis.Client,
+			_ map[string]string) {
+			if err := ledger.FlushDB(ctx).Err(); err != nil {
+				t.Error(err)
+			}
+		},
+	},
 	{name: "an old snapshot is back", befall: func(ctx context.Context, t *testing.T,
 		ledger *redis.Client, snapshot map[string]string) {
 		if err := ledger.FlushDB(ctx).Err(); err != nil {
@@ -78,10 +81,10 @@ func restore(ctx context.Context, t *testing.T, ledger *redis.Client, all map[st
 	}
 }
 
-// TestMisfortunes: a ledger that lost its data, went back in time, has records in the wrong places or is
-// slow, at a random moment of two incidents. No instance is rebooted more often than its ladder allows,
-// and none is forced before its time, for whoever lost an incident sends nothing more. Whatever is left
-// comes to an end.
+// TestMisfortunes: a ledger that lost its data, went back in time, has records in the wrong places
+// or is slow, at a random moment of two incidents. No instance is rebooted more often than its
+// ladder allows, and none is forced before its time, for whoever lost an incident sends nothing
+// more. Whatever is left comes to an end.
 func TestMisfortunes(t *testing.T) {
 	t.Parallel()
 	rounds := 1
@@ -103,7 +106,11 @@ func (m misfortune) happens(t *testing.T) {
 	server := redisServer(t, "")
 	address, lease, ignores, instances := server, "6s", 2, 2 // a call may take 2 s
 	if m.slow {
-		address = startProxy(t, server, func(*link, []byte) { <-time.After(1500 * time.Millisecond) }).
+		address = startProxy(
+			t,
+			server,
+			func(*link, []byte) { <-time.After(1500 * time.Millisecond) },
+		).
 			address
 		lease, ignores, instances = "30s", 1, 1 // a connection takes some commands, too
 	}
@@ -123,7 +130,10 @@ func (m misfortune) happens(t *testing.T) {
 	s.start()
 	var sent []*fcsim.Invocation
 	for _, id := range ids {
-		sent = append(sent, s.send(fcsim.Event{Payload: []byte(kernelHang(id, time.Now())), Retries: 3}))
+		sent = append(
+			sent,
+			s.send(fcsim.Event{Payload: []byte(kernelHang(id, time.Now())), Retries: 3}),
+		)
 	}
 	var lost []time.Time
 	if m.befall != nil {

@@ -71,24 +71,55 @@ const anyNumber = 1 << 30
 
 var sorts = []sort{
 	{name: "obeys", most: anyNumber},
-	{name: "obeys the second", guest: ecssim.Guest{IgnoreGraceful: 1}, most: anyNumber, force: true},
+	{
+		name:  "obeys the second",
+		guest: ecssim.Guest{IgnoreGraceful: 1},
+		most:  anyNumber,
+		force: true,
+	},
 	{name: "obeys force", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber, force: true},
-	{name: "obeys nothing", guest: ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}, most: anyNumber, force: true},
-	{name: "without an agent", guest: ecssim.Guest{Agent: ecssim.AgentNone}, most: anyNumber, force: true},
-	{name: "without an agent, obeys the second", guest: ecssim.Guest{Agent: ecssim.AgentNone, IgnoreGraceful: 1},
-		most: anyNumber, force: true},
+	{
+		name:  "obeys nothing",
+		guest: ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
+		most:  anyNumber,
+		force: true,
+	},
+	{
+		name:  "without an agent",
+		guest: ecssim.Guest{Agent: ecssim.AgentNone},
+		most:  anyNumber,
+		force: true,
+	},
+	{
+		name:  "without an agent, obeys the second",
+		guest: ecssim.Guest{Agent: ecssim.AgentNone, IgnoreGraceful: 1},
+		most:  anyNumber,
+		force: true,
+	},
 	{name: "hangs again", guest: ecssim.Guest{HangsAgainAfter: 2 * time.Second}, most: anyNumber},
 	{name: "sticks in Stopping", most: anyNumber, force: true,
-		guest: ecssim.Guest{IgnoreGraceful: 2, Ignored: ecssim.ReactionSticksStopping, IgnoredFor: 500 * time.Millisecond}},
+		guest: ecssim.Guest{
+			IgnoreGraceful: 2,
+			Ignored:        ecssim.ReactionSticksStopping,
+			IgnoredFor:     500 * time.Millisecond,
+		}},
 	{name: "sticks in Stopping for ever", most: anyNumber, force: true,
-		guest: ecssim.Guest{IgnoreGraceful: -1, Ignored: ecssim.ReactionSticksStopping, IgnoredFor: -1, AcceptForceInTransition: true}},
+		guest: ecssim.Guest{
+			IgnoreGraceful:          -1,
+			Ignored:                 ecssim.ReactionSticksStopping,
+			IgnoredFor:              -1,
+			AcceptForceInTransition: true,
+		}},
 	{name: "ends Stopped", guest: ecssim.Guest{NeverComesBack: true}, most: 1},
 	{name: "never boots", guest: ecssim.Guest{NeverBoots: true}, most: anyNumber, force: true},
 	{name: "opted in to graceful reboots", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber,
 		change: func(i *ecssim.Instance) { i.Tags = map[string]string{"auto-restart": "graceful"} }},
 	{name: "not opted in", change: func(i *ecssim.Instance) { i.Tags = nil }},
 	{name: "locked", change: func(i *ecssim.Instance) { i.Locks = []string{"security"} }},
-	{name: "expired", change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "2020-01-01T00:00Z" }},
+	{
+		name:   "expired",
+		change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "2020-01-01T00:00Z" },
+	},
 	{name: "alive", guest: ecssim.Guest{Agent: ecssim.AgentAlive}},
 	{name: "released", change: func(i *ecssim.Instance) { i.Released = true }},
 	{name: "stopped", change: func(i *ecssim.Instance) { i.Status = ecssim.StatusStopped }},
@@ -103,9 +134,16 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
 	pick := func(least, most time.Duration) time.Duration { return least + rand.N(most-least) }
 	s := newSetting(t)
-	s.env = append(s.env, "REMEDY_LEDGER="+address, "REMEDY_BOOT_GRACE=3s", "REMEDY_COOLDOWN=2500ms", "REMEDY_MAX_INCIDENTS=2",
-		"REMEDY_HEARTBEAT_FRESH=2s", fmt.Sprintf("REMEDY_FLEET_CONCURRENT=%d", 2+random.IntN(10)),
-		fmt.Sprintf("REMEDY_FLEET_HOURLY=%d", 6+random.IntN(40)))
+	s.env = append(
+		s.env,
+		"REMEDY_LEDGER="+address,
+		"REMEDY_BOOT_GRACE=3s",
+		"REMEDY_COOLDOWN=2500ms",
+		"REMEDY_MAX_INCIDENTS=2",
+		"REMEDY_HEARTBEAT_FRESH=2s",
+		fmt.Sprintf("REMEDY_FLEET_CONCURRENT=%d", 2+random.IntN(10)),
+		fmt.Sprintf("REMEDY_FLEET_HOURLY=%d", 6+random.IntN(40)),
+	)
 	settings, book := s.ledgerOf(time.Now)
 
 	var ids []string
@@ -129,10 +167,24 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 	}
 	// Answers get lost, before and after their effect.
 	for range 3 {
-		s.world.Inject(ecssim.Fault{Kind: []ecssim.Kind{ecssim.KindDrop, ecssim.KindReset, ecssim.KindTruncate, ecssim.KindFail}[random.IntN(4)],
-			Action: "RebootInstance", Instance: ids[random.IntN(len(ids))], Skip: random.IntN(2), After: random.IntN(2) == 0})
-		s.world.Inject(ecssim.Fault{Kind: []ecssim.Kind{ecssim.KindDrop, ecssim.KindTruncate, ecssim.KindFail, ecssim.KindNoDate}[random.IntN(4)],
-			Action: "DescribeInstances", Instance: ids[random.IntN(len(ids))], Skip: random.IntN(6), Times: 1 + random.IntN(4)})
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:     []ecssim.Kind{ecssim.KindDrop, ecssim.KindReset, ecssim.KindTruncate, ecssim.KindFail}[random.IntN(4)],
+				Action:   "RebootInstance",
+				Instance: ids[random.IntN(len(ids))],
+				Skip:     random.IntN(2),
+				After:    random.IntN(2) == 0,
+			},
+		)
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:     []ecssim.Kind{ecssim.KindDrop, ecssim.KindTruncate, ecssim.KindFail, ecssim.KindNoDate}[random.IntN(4)],
+				Action:   "DescribeInstances",
+				Instance: ids[random.IntN(len(ids))],
+				Skip:     random.IntN(6),
+				Times:    1 + random.IntN(4),
+			},
+		)
 	}
 
 	processes := make([]*fcsim.Process, 4)
@@ -205,7 +257,10 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 		case <-sweep.C:
 			s.send(fcsim.Event{Payload: []byte(timer)})
 		case <-another.C:
-			sent = append(sent, s.send(fcsim.Event{Payload: alarm(ids[random.IntN(len(ids))]), Retries: 3}))
+			sent = append(
+				sent,
+				s.send(fcsim.Event{Payload: alarm(ids[random.IntN(len(ids))]), Retries: 3}),
+			)
 		case <-second:
 			wave()
 		case <-end:
@@ -236,7 +291,13 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 		for _, id := range ids {
 			record := book.Record(t.Context(), id)
 			if !record.OK() || underWay(record.Value.Open, settings.Policy) {
-				left += fmt.Sprintf("; of %s (%s) %+v %s", id, of[id].name, record.Value.Open, record.Note)
+				left += fmt.Sprintf(
+					"; of %s (%s) %+v %s",
+					id,
+					of[id].name,
+					record.Value.Open,
+					record.Note,
+				)
 			}
 		}
 		return left == ""
@@ -257,7 +318,13 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 			}
 		}
 		if effects > kind.most || kind.most == 0 && len(calls) > 0 {
-			t.Errorf("%s, %s, was rebooted %d times, %d of them with effect", id, kind.name, len(calls), effects)
+			t.Errorf(
+				"%s, %s, was rebooted %d times, %d of them with effect",
+				id,
+				kind.name,
+				len(calls),
+				effects,
+			)
 		}
 		for _, i := range h.incidents[id] {
 			count[i.Verdict]++
@@ -307,8 +374,8 @@ func TestFrozenOwner(t *testing.T) {
 	}
 }
 
-// happens takes an owner to the moment and freezes it there. It reports false where the owner gave up
-// before, because the machine is so busy that a call took too long.
+// happens takes an owner to the moment and freezes it there. It reports false where the owner gave
+// up before, because the machine is so busy that a call took too long.
 func (row frozen) happens(t *testing.T) bool {
 	// The platform's events are read before an attempt is claimed, and at no other time.
 	guards := []byte("Action=DescribeInstanceHistoryEvents")
@@ -316,7 +383,10 @@ func (row frozen) happens(t *testing.T) bool {
 	server := redisServer(t, "")
 	s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 1}))
 	if row.reboot {
-		s.env = append(s.env, "REMEDY_ATTEMPT_TIMEOUT=3s") // it is not over when the heir takes over
+		s.env = append(
+			s.env,
+			"REMEDY_ATTEMPT_TIMEOUT=3s",
+		) // it is not over when the heir takes over
 	}
 	p := newPoint()
 	var claimed, guarded atomic.Int32
@@ -333,7 +403,8 @@ func (row frozen) happens(t *testing.T) bool {
 	})
 	certificate, ecs := secureECS(t, s.world)
 	toSecureECS := startProxy(t, ecs, func(l *link, _ []byte) {
-		if l.requests == 1 && claimed.Load() > 0 { // nothing but the reboot connects anew after a claim
+		if l.requests == 1 &&
+			claimed.Load() > 0 { // nothing but the reboot connects anew after a claim
 			l.hold(p)
 		}
 	})
@@ -341,14 +412,21 @@ func (row frozen) happens(t *testing.T) bool {
 	if row.connect {
 		endpoint = "REMEDY_ECS_ENDPOINT=https://" + toSecureECS.address
 	}
-	owner := s.start(endpoint, "REMEDY_LEDGER=redis://"+toLedger.address, "SSL_CERT_FILE="+certificate)
+	owner := s.start(
+		endpoint,
+		"REMEDY_LEDGER=redis://"+toLedger.address,
+		"SSL_CERT_FILE="+certificate,
+	)
 	payload := []byte(kernelHang(instance, time.Now()))
 	first, second := s.key("owner"), s.key("heir")
 	late := s.send(fcsim.Event{Payload: payload, Key: first})
 	if row.waiting {
 		s.until("two looks after the first reboot", func() bool {
 			calls := s.world.Calls()
-			at := slices.IndexFunc(calls, func(c ecssim.Call) bool { return c.Action == "RebootInstance" })
+			at := slices.IndexFunc(
+				calls,
+				func(c ecssim.Call) bool { return c.Action == "RebootInstance" },
+			)
 			return at >= 0 && len(calls) > at+2
 		})
 	} else {
@@ -400,7 +478,11 @@ func (row frozen) happens(t *testing.T) bool {
 		t.Errorf("the heir ended %s: %s", ended(results), results[0].Detail)
 	}
 	if got := len(s.world.Reboots(instance)) - byHeir(); got != row.sent {
-		t.Errorf("the thawed one rebooted: %d reboots of its own, %d before it was frozen", got, row.sent)
+		t.Errorf(
+			"the thawed one rebooted: %d reboots of its own, %d before it was frozen",
+			got,
+			row.sent,
+		)
 	}
 	h := s.historyOf(settings.Policy, book, []string{instance})
 	h.lawful()
@@ -449,7 +531,9 @@ func TestLedgerFails(t *testing.T) {
 				s := newSetting(t, optedIn(instance, ecssim.Guest{Agent: ecssim.AgentNone}))
 				server := redisServer(t, s.secret(password))
 				s.secret(another)
-				admin := redis.NewClient(&redis.Options{Addr: server, Password: password, Protocol: 2})
+				admin := redis.NewClient(
+					&redis.Options{Addr: server, Password: password, Protocol: 2},
+				)
 				t.Cleanup(func() { admin.Close() })
 				seen := 0
 				var p *proxy
@@ -467,8 +551,12 @@ func TestLedgerFails(t *testing.T) {
 				told := ""
 				if answer.Error != nil {
 					told = answer.Error.Message
-					if answer.Error.Type != "Pending" || !strings.Contains(told, "ledger redis://"+p.address+"/0: ") {
-						t.Errorf("error %+v, want one of type Pending that names the ledger", *answer.Error)
+					if answer.Error.Type != "Pending" ||
+						!strings.Contains(told, "ledger redis://"+p.address+"/0: ") {
+						t.Errorf(
+							"error %+v, want one of type Pending that names the ledger",
+							*answer.Error,
+						)
 					}
 				}
 				first.Kill()
@@ -479,8 +567,14 @@ func TestLedgerFails(t *testing.T) {
 				s.start(heir)
 				if answer.Error != nil {
 					again := s.send(fcsim.Event{Payload: payload, Retry: 1, Retries: 20})
-					if results := s.results(s.wait(again)); ended(results) != "restarted/recovered" {
-						t.Errorf("with the ledger back it ended %s: %s", ended(results), results[0].Detail)
+					if results := s.results(s.wait(again)); ended(
+						results,
+					) != "restarted/recovered" {
+						t.Errorf(
+							"with the ledger back it ended %s: %s",
+							ended(results),
+							results[0].Detail,
+						)
 					}
 				}
 				settings, book := s.ledgerOf(time.Now, heir)
@@ -499,7 +593,13 @@ func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t, optedIn(instance, ecssim.Guest{}))
 	server := redisServer(t, s.secret("correct-horse-battery"))
-	s.start("REMEDY_LEDGER=redis://" + s.secret("operator-name") + ":" + s.secret("wrong-horse-battery") + "@" + server)
+	s.start(
+		"REMEDY_LEDGER=redis://" + s.secret(
+			"operator-name",
+		) + ":" + s.secret(
+			"wrong-horse-battery",
+		) + "@" + server,
+	)
 	cure := "ledger redis://" + server + "/0: refused the user or password"
 	answer := s.invoke(kernelHang(instance, time.Now()))
 	if answer.Error == nil || answer.Error.Type != "Pending" ||
@@ -518,7 +618,11 @@ func TestWrongPassword(t *testing.T) {
 		}
 	}
 	if lines != 1 {
-		t.Errorf("%d lines say that the sweep cannot read the ledger:\n%s", lines, s.platform.Output())
+		t.Errorf(
+			"%d lines say that the sweep cannot read the ledger:\n%s",
+			lines,
+			s.platform.Output(),
+		)
 	}
 	if calls := s.world.Calls(); len(calls) > 0 {
 		t.Errorf("%d calls to ECS without a ledger", len(calls))

@@ -65,9 +65,9 @@ var raced = sync.OnceValue(func() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 })
 
-// binary is the function, built like this test, so that there is nothing left to compile but itself.
-// It has no race detector, for that would make it too slow for the leases of these tests. The binary
-// that is deployed has its own test, with the command that packages it.
+// binary is the function, built like this test, so that there is nothing left to compile but
+// itself. It has no race detector, for that would make it too slow for the leases of these tests.
+// The binary that is deployed has its own test, with the command that packages it.
 var binary = sync.OnceValues(func() (string, error) { return build(".", "main", os.Environ()) })
 
 // detecting is the function with the race detector where this test runs under it.
@@ -85,7 +85,9 @@ func buildDeployed(source, name string) (string, error) {
 
 func build(source, name string, env []string, options ...string) (string, error) {
 	output := filepath.Join(folder, name)
-	command := exec.Command("go", slices.Concat([]string{"build", "-o", output}, options, []string{source})...)
+	command := exec.Command(
+		"go",
+		slices.Concat([]string{"build", "-o", output}, options, []string{source})...)
 	command.Env = env
 	if said, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, said)
@@ -109,12 +111,17 @@ type setting struct {
 	recorded []byte // what the ledger was seen to hold
 }
 
-// newSetting serves the instances on a port. Whatever the processes print, answer and leave in the ledger until the test
-// ends is searched for secrets then.
+// newSetting serves the instances on a port. Whatever the processes print, answer and leave in the
+// ledger until the test ends is searched for secrets then.
 func newSetting(t *testing.T, instances ...ecssim.Instance) *setting {
 	t.Helper()
 	s := &setting{T: t, world: ecssim.New(ecssim.Real()), platform: fcsim.New(account, region),
-		secrets: []string{ecssim.DefaultKeyID, ecssim.DefaultSecret, ecssim.DefaultToken, "Signature="}}
+		secrets: []string{
+			ecssim.DefaultKeyID,
+			ecssim.DefaultSecret,
+			ecssim.DefaultToken,
+			"Signature=",
+		}}
 	for _, i := range instances {
 		s.world.Add(i)
 	}
@@ -154,7 +161,11 @@ func (s *setting) secret(text string) string {
 
 // key makes credentials that ECS knows.
 func (s *setting) key(name string) fcsim.Key {
-	k := fcsim.Key{ID: s.secret("STS." + name), Secret: s.secret("secret-of-" + name), Token: s.secret("token-of-" + name)}
+	k := fcsim.Key{
+		ID:     s.secret("STS." + name),
+		Secret: s.secret("secret-of-" + name),
+		Token:  s.secret("token-of-" + name),
+	}
 	s.world.SetKey(ecssim.Key{ID: k.ID, Secret: k.Secret, Token: k.Token})
 	return k
 }
@@ -180,7 +191,11 @@ func (s *setting) start(env ...string) *fcsim.Process {
 // send queues an event; without a key it gets the default one.
 func (s *setting) send(e fcsim.Event) *fcsim.Invocation {
 	if e.Key == (fcsim.Key{}) {
-		e.Key = fcsim.Key{ID: ecssim.DefaultKeyID, Secret: ecssim.DefaultSecret, Token: ecssim.DefaultToken}
+		e.Key = fcsim.Key{
+			ID:     ecssim.DefaultKeyID,
+			Secret: ecssim.DefaultSecret,
+			Token:  ecssim.DefaultToken,
+		}
 	}
 	i := s.platform.Send(e)
 	s.mu.Lock()
@@ -221,7 +236,8 @@ func (s *setting) until(what string, is func() bool) {
 	}
 }
 
-// discreet searches everything that was printed, answered and stored for secrets, and for reports of the race detector.
+// discreet searches everything that was printed, answered and stored for secrets, and for reports
+// of the race detector.
 func (s *setting) discreet() {
 	var all strings.Builder
 	all.WriteString(s.platform.Output())
@@ -312,14 +328,25 @@ func optedIn(id string, g ecssim.Guest) ecssim.Instance {
 // kernelHang is the system event of a guest whose kernel hangs.
 func kernelHang(id string, at time.Time) string {
 	serial := fmt.Sprintf("%s-%d", id, at.UnixNano())
-	return fmt.Sprintf(`{"ver":"1.0","id":"event-%s","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
+	return fmt.Sprintf(
+		`{"ver":"1.0","id":"event-%s","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
 		"name":"Instance:InstanceFailure.PerformanceImpact:Executing","userId":"%s","eventTime":"%s","regionId":"%s",
 		"content":{"eventId":"e-%s","instanceId":"%s","eventType":"InstanceFailure.PerformanceImpact",
 		"eventStatus":"Executing"}}`,
-		serial, region, account, id, account, at.UTC().Format("20060102T150405.000-0700"), region, serial, id)
+		serial,
+		region,
+		account,
+		id,
+		account,
+		at.UTC().Format("20060102T150405.000-0700"),
+		region,
+		serial,
+		id,
+	)
 }
 
-// ledgerOf is the configuration of a process, and the ledger as an operator with that clock sees it.
+// ledgerOf is the configuration of a process, and the ledger as an operator with that clock sees
+// it.
 func (s *setting) ledgerOf(now func() time.Time, env ...string) (config.Config, *ledger.Records) {
 	s.Helper()
 	settings, err := config.Load(slices.Concat(s.env, env))
@@ -334,18 +361,23 @@ func (s *setting) ledgerOf(now func() time.Time, env ...string) (config.Config, 
 	return settings, ledger.New(store, settings.Policy, now).In(remedy.BookEnforce)
 }
 
-// redisServer starts a redis-server on a free port and returns its address. Without one the test is skipped, unless
-// ECS_REMEDY_REQUIRE_REDIS is 1.
+// redisServer starts a redis-server on a free port and returns its address. Without one the test is
+// skipped, unless ECS_REMEDY_REQUIRE_REDIS is 1.
 func redisServer(t *testing.T, password string) string {
 	t.Helper()
 	name, err := exec.LookPath("redis-server")
 	if err != nil {
 		if os.Getenv("ECS_REMEDY_REQUIRE_REDIS") == "1" {
-			t.Fatal("ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get install redis-server")
+			t.Fatal(
+				"ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get install redis-server",
+			)
 		}
-		t.Skip("several processes share a real Redis here, and there is no redis-server in PATH: apt-get install redis-server")
+		t.Skip(
+			"several processes share a real Redis here, and there is no redis-server in PATH: apt-get install redis-server",
+		)
 	}
-	// Somebody else may take the free port before the server does; then it ends, and another port is tried.
+	// Somebody else may take the free port before the server does; then it ends, and another port
+	// is tried.
 	for range 5 {
 		free, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -354,8 +386,23 @@ func redisServer(t *testing.T, password string) string {
 		address := free.Addr().String()
 		free.Close()
 		_, port, _ := net.SplitHostPort(address)
-		command := exec.Command(name, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-			"--dir", t.TempDir(), "--requirepass", password, "--databases", "256")
+		command := exec.Command(
+			name,
+			"--port",
+			port,
+			"--bind",
+			"127.0.0.1",
+			"--save",
+			"",
+			"--appendonly",
+			"no",
+			"--dir",
+			t.TempDir(),
+			"--requirepass",
+			password,
+			"--databases",
+			"256",
+		)
 		output, err := command.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -379,7 +426,8 @@ func redisServer(t *testing.T, password string) string {
 	return ""
 }
 
-// proxy passes TCP connections on. A test sees every request on its way to the server, and may hold or lose what comes back.
+// proxy passes TCP connections on. A test sees every request on its way to the server, and may hold
+// or lose what comes back.
 type proxy struct {
 	address  string
 	listener net.Listener
@@ -400,8 +448,8 @@ type link struct {
 	lost bool
 }
 
-// point is where somebody is to be held up: arrived is closed when the answer is at the proxy, which passes it on once
-// released is closed.
+// point is where somebody is to be held up: arrived is closed when the answer is at the proxy,
+// which passes it on once released is closed.
 type point struct {
 	arrived, released chan struct{}
 	once              sync.Once
@@ -429,7 +477,12 @@ func startProxy(t *testing.T, server string, see func(*link, []byte)) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{address: listener.Addr().String(), listener: listener, see: see, links: map[*link]bool{}}
+	p := &proxy{
+		address:  listener.Addr().String(),
+		listener: listener,
+		see:      see,
+		links:    map[*link]bool{},
+	}
 	t.Cleanup(p.vanish)
 	go func() {
 		for {
@@ -521,7 +574,8 @@ func (l *link) answers() {
 	}
 }
 
-// ledgerCommand reports whether a request is one of the ledger's, and not of the connection's opening.
+// ledgerCommand reports whether a request is one of the ledger's, and not of the connection's
+// opening.
 func ledgerCommand(request []byte) bool {
 	return bytes.Contains(request, []byte("ecs-remedy/"))
 }

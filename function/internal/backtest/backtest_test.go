@@ -53,8 +53,8 @@ func replayed(t *testing.T, p remedy.Policy, assumed Assumptions, lines ...strin
 
 const web = "i-bp1abcdefghijklmnopq"
 
-// TestReplay: what the rules make of a history, as the world supposes it. The rows are on each side of
-// what they are about.
+// TestReplay: what the rules make of a history, as the world supposes it. The rows are on each side
+// of what they are about.
 func TestReplay(t *testing.T) {
 	known := func(change func(*Instance)) Assumptions {
 		a := Assumed()
@@ -230,7 +230,8 @@ func TestAuditLines(t *testing.T) {
 	}
 }
 
-// TestBadLines: what is no alarm is named with its place, and left out only where that is asked for.
+// TestBadLines: what is no alarm is named with its place, and left out only where that is asked
+// for.
 func TestBadLines(t *testing.T) {
 	good := hang(web, noon)
 	for _, row := range []struct{ lines, want string }{
@@ -347,8 +348,8 @@ func TestSpool(t *testing.T) {
 	}
 }
 
-// TestGenerate: the same seed gives the same bytes, another one others; and every line is an alarm of a
-// real shape, in the mixture that is promised.
+// TestGenerate: the same seed gives the same bytes, another one others; and every line is an alarm
+// of a real shape, in the mixture that is promised.
 func TestGenerate(t *testing.T) {
 	const n = 4_000
 	var first, second, other bytes.Buffer
@@ -396,8 +397,8 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// TestDeterminism: the same history gives the same report, also where it does not fit the memory; and
-// one policy differs from itself in nothing.
+// TestDeterminism: the same history gives the same report, also where it does not fit the memory;
+// and one policy differs from itself in nothing.
 func TestDeterminism(t *testing.T) {
 	var history bytes.Buffer
 	if err := Generate(&history, 3_000, 3); err != nil {

@@ -42,7 +42,8 @@ func TestSmallRegion(t *testing.T) {
 		t.Errorf("the first reboot came %v after its alarm", fast)
 	}
 	again := Simulate(p, region)
-	if diff := cmp.Diff(r.Counts(), again.Counts()); diff != "" || r.LedgerCalls != again.LedgerCalls {
+	if diff := cmp.Diff(r.Counts(), again.Counts()); diff != "" ||
+		r.LedgerCalls != again.LedgerCalls {
 		t.Errorf("another run of the same: %d and %d calls, %s", r.LedgerCalls, again.LedgerCalls,
 			diff)
 	}

@@ -277,8 +277,13 @@ func (t *tally) report(p remedy.Policy, alarms int) *Report {
 	}
 	slices.SortFunc(r.Verdicts, func(a, b Verdict) int {
 		return cmp.Or(
-			cmp.Compare(slices.Index(verdictOrder, a.Verdict), slices.Index(verdictOrder, b.Verdict)),
-			cmp.Compare(b.N, a.N), cmp.Compare(a.Reason, b.Reason))
+			cmp.Compare(
+				slices.Index(verdictOrder, a.Verdict),
+				slices.Index(verdictOrder, b.Verdict),
+			),
+			cmp.Compare(b.N, a.N),
+			cmp.Compare(a.Reason, b.Reason),
+		)
 	})
 	r.Instances, r.Rules = t.instances.sorted(), t.rules.sorted()
 	return r

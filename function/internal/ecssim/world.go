@@ -215,9 +215,9 @@ func (w *World) sleep(ctx context.Context, d time.Duration) error {
 	return w.clock.Sleep(ctx, d)
 }
 
-// requestID is the next RequestId of the call's first instance: a UUID in form, the same in every run
-// in which the calls about that instance come in the same order. What is done about others at the same
-// time changes nothing.
+// requestID is the next RequestId of the call's first instance: a UUID in form, the same in every
+// run in which the calls about that instance come in the same order. What is done about others at
+// the same time changes nothing.
 func (w *World) requestID(c *Call) string {
 	w.serials[c.Instance]++
 	nth := max(0, slices.Index(w.ids, c.Instance)) & 0xFFF

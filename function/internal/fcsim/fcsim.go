@@ -1,11 +1,12 @@
-// Package fcsim is as much of Function Compute as a function process sees, for tests: it starts real processes of a built
-// binary, hands them invocations through the runtime API (version 2020-11-11), and takes back what they answer. Like the
-// platform it delivers an asynchronous event at least once, to any instance that is free, and again after an error or the
-// death of the process.
+// Package fcsim is as much of Function Compute as a function process sees, for tests: it starts
+// real processes of a built binary, hands them invocations through the runtime API (version
+// 2020-11-11), and takes back what they answer. Like the platform it delivers an asynchronous event
+// at least once, to any instance that is free, and again after an error or the death of the
+// process.
 //
-// Sources: Function Compute help "Retry policies" and "Asynchronous invocation", and the client's side of the runtime API in
-// fc-runtime-go-sdk. It does not end an invocation at its deadline: the platform destroys the process then, and Process.Kill
-// does the same.
+// Sources: Function Compute help "Retry policies" and "Asynchronous invocation", and the client's
+// side of the runtime API in fc-runtime-go-sdk. It does not end an invocation at its deadline: the
+// platform destroys the process then, and Process.Kill does the same.
 package fcsim
 
 import (
@@ -18,7 +19,8 @@ import (
 	"time"
 )
 
-// Platform hands out invocations. The exported fields are set before its first use; the methods are safe for concurrent use.
+// Platform hands out invocations. The exported fields are set before its first use; the methods are
+// safe for concurrent use.
 type Platform struct {
 	Account     string        // of the function
 	Region      string        // of the function
@@ -35,15 +37,21 @@ type Platform struct {
 
 // New returns a Platform for a function of that account and region.
 func New(account, region string) *Platform {
-	return &Platform{Account: account, Region: region, Timeout: 10 * time.Minute, Concurrency: 1, changed: make(chan struct{})}
+	return &Platform{
+		Account:     account,
+		Region:      region,
+		Timeout:     10 * time.Minute,
+		Concurrency: 1,
+		changed:     make(chan struct{}),
+	}
 }
 
 // Event is what is to be handled, and how.
 type Event struct {
 	Payload []byte
 	Key     Key
-	// Retries is how often the event is delivered again after an error or the death of its process (maxAsyncRetryAttempts).
-	// Zero is that of a synchronous invocation.
+	// Retries is how often the event is delivered again after an error or the death of its process
+	// (maxAsyncRetryAttempts). Zero is that of a synchronous invocation.
 	Retries int
 	// Retry is how often it was delivered before.
 	Retry int
@@ -84,13 +92,23 @@ func (p *Platform) Send(e Event) *Invocation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.serial++
-	i := &Invocation{Event: e, RequestID: fmt.Sprintf("1-fc515000-%012x", p.serial), platform: p, done: make(chan struct{})}
+	i := &Invocation{
+		Event:     e,
+		RequestID: fmt.Sprintf("1-fc515000-%012x", p.serial),
+		platform:  p,
+		done:      make(chan struct{}),
+	}
 	p.enqueue(i)
 	return i
 }
 
 // Invoke sends an event and waits for its last answer.
-func (p *Platform) Invoke(ctx context.Context, e Event) (Answer, error) { return p.Send(e).Wait(ctx) }
+func (p *Platform) Invoke(
+	ctx context.Context,
+	e Event,
+) (Answer, error) {
+	return p.Send(e).Wait(ctx)
+}
 
 // Wait returns the last answer, or ctx's error.
 func (i *Invocation) Wait(ctx context.Context) (Answer, error) {
@@ -147,7 +165,8 @@ func (p *Platform) take(ctx context.Context, process *Process) (*Invocation, err
 	for {
 		p.mu.Lock()
 		changed := p.changed
-		if ready := !process.dead && !process.frozen && len(process.busy) < max(1, p.Concurrency); ready && len(p.queue) > 0 {
+		if ready := !process.dead && !process.frozen && len(process.busy) < max(1, p.Concurrency); ready &&
+			len(p.queue) > 0 {
 			next := p.queue[0]
 			p.queue = p.queue[1:]
 			process.busy[next.RequestID] = next
@@ -191,12 +210,19 @@ func (p *Platform) died(process *Process) {
 	defer p.mu.Unlock()
 	process.dead = true
 	for _, i := range process.busy {
-		p.finish(i, Answer{Error: &Error{Type: Died, Message: "the process ended before it answered"}, By: process})
+		p.finish(
+			i,
+			Answer{
+				Error: &Error{Type: Died, Message: "the process ended before it answered"},
+				By:    process,
+			},
+		)
 	}
 	process.busy = nil
 }
 
-// finish ends a delivery, and with it the invocation unless it is delivered again. The caller holds p.mu.
+// finish ends a delivery, and with it the invocation unless it is delivered again. The caller holds
+// p.mu.
 func (p *Platform) finish(i *Invocation, answer Answer) {
 	answer.Retry = i.Retry
 	i.answers = append(i.answers, answer)

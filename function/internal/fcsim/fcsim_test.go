@@ -38,8 +38,16 @@ func function(ctx context.Context, payload []byte) (string, error) {
 	case order == "who":
 		deadline, _ := ctx.Deadline()
 		c := about.Credentials
-		return fmt.Sprint(c.AccessKeyId, c.AccessKeySecret, c.SecurityToken, about.Region, about.AccountId, about.RetryCount,
-			time.Until(deadline).Round(time.Minute), os.Getenv("EXTRA")), nil
+		return fmt.Sprint(
+			c.AccessKeyId,
+			c.AccessKeySecret,
+			c.SecurityToken,
+			about.Region,
+			about.AccountId,
+			about.RetryCount,
+			time.Until(deadline).Round(time.Minute),
+			os.Getenv("EXTRA"),
+		), nil
 	case count != fmt.Sprint(about.RetryCount) && order == "fail":
 		return "", &Refusal{"once more"}
 	case count != fmt.Sprint(about.RetryCount) && order == "die":
@@ -69,7 +77,8 @@ func TestContext(t *testing.T) {
 	}
 	key := fcsim.Key{ID: "key", Secret: "secret", Token: "token"}
 	answer, err := p.Invoke(t.Context(), fcsim.Event{Payload: []byte("who"), Key: key, Retry: 2})
-	if want := `"keysecrettokencn-hangzhou12342 10m0sextra"`; err != nil || answer.Error != nil || string(answer.Body) != want {
+	if want := `"keysecrettokencn-hangzhou12342 10m0sextra"`; err != nil || answer.Error != nil ||
+		string(answer.Body) != want {
 		t.Errorf("%s, %+v, %v; want %s", answer.Body, answer.Error, err, want)
 	}
 	f.Kill() // its output is whole after that
@@ -78,7 +87,8 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestRedelivery: an error and a death are followed by another delivery, as often as the event allows.
+// TestRedelivery: an error and a death are followed by another delivery, as often as the event
+// allows.
 func TestRedelivery(t *testing.T) {
 	for _, row := range []struct {
 		why, payload string
@@ -118,7 +128,8 @@ func TestRedelivery(t *testing.T) {
 	}
 }
 
-// TestFree: a process that is busy or frozen is given nothing more; another one, or the same one later, is.
+// TestFree: a process that is busy or frozen is given nothing more; another one, or the same one
+// later, is.
 func TestFree(t *testing.T) {
 	p := fcsim.New("1234", "cn-hangzhou")
 	defer p.Close()

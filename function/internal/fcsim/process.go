@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// Process is one running function process, with a runtime API of its own: that is how the platform knows who asks.
+// Process is one running function process, with a runtime API of its own: that is how the platform
+// knows who asks.
 type Process struct {
 	Started time.Time
 
@@ -35,20 +36,28 @@ type Process struct {
 	frozen, dead bool
 }
 
-// Start runs a binary in an environment like the platform's and env on top of that; it does not wait for anything.
+// Start runs a binary in an environment like the platform's and env on top of that; it does not
+// wait for anything.
 func (p *Platform) Start(binary string, env ...string) (*Process, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	f := &Process{platform: p, exited: make(chan struct{}), polled: make(chan struct{}), busy: map[string]*Invocation{}}
+	f := &Process{
+		platform: p,
+		exited:   make(chan struct{}),
+		polled:   make(chan struct{}),
+		busy:     map[string]*Invocation{},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2020-11-11/runtime/invocation/next", f.next)
 	mux.HandleFunc("POST /2020-11-11/runtime/invocation/{id}/{outcome}", f.outcome)
 	f.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	f.command = exec.Command(binary)
 	f.command.Env = append([]string{
-		"FC_RUNTIME_API=" + listener.Addr().String(), "FC_ACCOUNT_ID=" + p.Account, "FC_REGION=" + p.Region,
+		"FC_RUNTIME_API=" + listener.Addr().
+			String(),
+		"FC_ACCOUNT_ID=" + p.Account, "FC_REGION=" + p.Region,
 		"FC_FUNCTION_NAME=ecs-remedy", "FC_FUNCTION_HANDLER=main", "FC_FUNCTION_MEMORY_SIZE=128",
 		"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(),
 	}, env...)
@@ -71,7 +80,8 @@ func (p *Platform) Start(binary string, env ...string) (*Process, error) {
 	return f, nil
 }
 
-// next answers with an invocation once there is one. The headers are those that fc-runtime-go-sdk reads.
+// next answers with an invocation once there is one. The headers are those that fc-runtime-go-sdk
+// reads.
 func (f *Process) next(w http.ResponseWriter, r *http.Request) {
 	f.once.Do(func() {
 		f.polledAt = time.Now()
@@ -94,7 +104,9 @@ func (f *Process) next(w http.ResponseWriter, r *http.Request) {
 	} {
 		w.Header().Set("x-fc-"+name, value)
 	}
-	_, _ = w.Write(i.Payload) // where it cannot be written the process is ending, and died takes the invocation back
+	_, _ = w.Write(
+		i.Payload,
+	) // where it cannot be written the process is ending, and died takes the invocation back
 }
 
 // outcome takes an invocation's response or error.
@@ -112,14 +124,18 @@ func (f *Process) outcome(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Ready waits for the process's first poll and returns how long after its start that came. The error says how it ended
-// before that.
+// Ready waits for the process's first poll and returns how long after its start that came. The
+// error says how it ended before that.
 func (f *Process) Ready(ctx context.Context) (time.Duration, error) {
 	select {
 	case <-f.polled:
 		return f.polledAt.Sub(f.Started), nil
 	case <-f.exited:
-		return 0, fmt.Errorf("it ended before its first poll (%v): %s", f.command.ProcessState, f.Stderr())
+		return 0, fmt.Errorf(
+			"it ended before its first poll (%v): %s",
+			f.command.ProcessState,
+			f.Stderr(),
+		)
 	case <-ctx.Done():
 		return 0, fmt.Errorf("it did not poll: %w", ctx.Err())
 	}
@@ -148,13 +164,15 @@ func (f *Process) Wait(ctx context.Context) (int, error) {
 // PID is the process's id.
 func (f *Process) PID() int { return f.command.Process.Pid }
 
-// Kill ends the process with SIGKILL, as the platform does, and returns when it is gone and its invocations are taken back.
+// Kill ends the process with SIGKILL, as the platform does, and returns when it is gone and its
+// invocations are taken back.
 func (f *Process) Kill() {
 	_ = f.command.Process.Kill() // fails only where it has ended already
 	<-f.exited
 }
 
-// Freeze stops the process with SIGSTOP and returns when all of it stands still. It gets no invocation until Thaw.
+// Freeze stops the process with SIGSTOP and returns when all of it stands still. It gets no
+// invocation until Thaw.
 func (f *Process) Freeze() error {
 	if err := f.signal(true, syscall.SIGSTOP); err != nil {
 		return err
@@ -184,8 +202,8 @@ func (f *Process) signal(frozen bool, signal syscall.Signal) error {
 	return f.command.Process.Signal(signal)
 }
 
-// Stdout and Stderr are what came of the process's output so far: all of it once the process has ended, and otherwise perhaps
-// not yet what it printed before its last answer.
+// Stdout and Stderr are what came of the process's output so far: all of it once the process has
+// ended, and otherwise perhaps not yet what it printed before its last answer.
 func (f *Process) Stdout() string { return f.stdout.String() }
 func (f *Process) Stderr() string { return f.stderr.String() }
 

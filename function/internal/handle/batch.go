@@ -137,8 +137,8 @@ func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	h.open(ctx, leaders)
 }
 
-// open takes the leaders through the phase opened, group by group, so that once the fleet's limit is
-// reached the rest is refused unread. Those that are opened are watched beside the next group.
+// open takes the leaders through the phase opened, group by group, so that once the fleet's limit
+// is reached the rest is refused unread. Those that are opened are watched beside the next group.
 func (h *Handler) open(ctx context.Context, leaders []*hang) {
 	if len(leaders) == 0 {
 		return
@@ -181,10 +181,10 @@ func (g *hang) lead(ctx context.Context) {
 	g.run(ctx, watched)
 }
 
-// readTogether gives a group its first facts: the fleet's record, the function's sign for those that ask
-// for it, and for those that then ask for ECS the readings that they ask for, in one call for all
-// where ECS has such a call. What an instance itself tells is read first: of most of a crowd it is the
-// answer.
+// readTogether gives a group its first facts: the fleet's record, the function's sign for those
+// that ask for it, and for those that then ask for ECS the readings that they ask for, in one call
+// for all where ECS has such a call. What an instance itself tells is read first: of most of a
+// crowd it is the answer.
 func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 	if len(group) == 1 {
 		return // it asks for what it needs

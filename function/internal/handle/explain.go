@@ -13,11 +13,17 @@ type Explanation struct {
 	Step  remedy.Step  // what would be done now, with a finding of every rule that had its facts
 }
 
-// Explain decodes an event and asks Next about every alarm in it, reading what Next asks for, until Next wants anything else
-// done; that is not done. Reporter and Watcher are not called: nothing is claimed, sent or written. With
-// rehearse, an alarm that would lead to a reboot is put to ECS with DryRun; otherwise the Rebooter is not called either. The
-// error is *Malformed, of the payload as a whole.
-func (h *Handler) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) ([]Explanation, error) {
+// Explain decodes an event and asks Next about every alarm in it, reading what Next asks for, until
+// Next wants anything else done; that is not done. Reporter and Watcher are not called: nothing is
+// claimed, sent or written. With rehearse, an alarm that would lead to a reboot is put to ECS with
+// DryRun; otherwise the Rebooter is not called either. The error is *Malformed, of the payload as a
+// whole.
+func (h *Handler) Explain(
+	ctx context.Context,
+	invocation Invocation,
+	payload []byte,
+	rehearse bool,
+) ([]Explanation, error) {
 	alarms, err := events.Decode(payload)
 	if err != nil {
 		return nil, &Malformed{Cause: err}

@@ -31,8 +31,8 @@
 // added here would escape the search.
 //
 // hang.go is the loop of one alarm, batch.go takes the alarms of one event through it side by side,
-// http.go answers an HTTP trigger, explain.go goes only as far as reading goes, and this file is the
-// way in and out.
+// http.go answers an HTTP trigger, explain.go goes only as far as reading goes, and this file is
+// the way in and out.
 package handle
 
 import (
@@ -45,7 +45,8 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// Clock is time, and doing several things in it at once. The real one is the machine's; a drill has a virtual one.
+// Clock is time, and doing several things in it at once. The real one is the machine's; a drill has
+// a virtual one.
 type Clock interface {
 	Now() time.Time
 	// Sleep returns after d, or with ctx's error when that ends first.
@@ -68,10 +69,19 @@ type Signs interface {
 	Sign(ctx context.Context, book remedy.Book) remedy.Reading[remedy.Sign]
 }
 
-// Cloud reads what ECS says now. Every id asked for has an answer, readable or not; no answer holds a URL or a secret.
+// Cloud reads what ECS says now. Every id asked for has an answer, readable or not; no answer holds
+// a URL or a secret.
 type Cloud interface {
-	Machines(ctx context.Context, region string, ids []string) map[string]remedy.Reading[remedy.Instance]
-	Heartbeats(ctx context.Context, region string, ids []string) map[string]remedy.Reading[remedy.Vitals]
+	Machines(
+		ctx context.Context,
+		region string,
+		ids []string,
+	) map[string]remedy.Reading[remedy.Instance]
+	Heartbeats(
+		ctx context.Context,
+		region string,
+		ids []string,
+	) map[string]remedy.Reading[remedy.Vitals]
 	PlatformEvents(ctx context.Context, region, id string) remedy.Reading[[]remedy.PlatformEvent]
 }
 
@@ -80,15 +90,15 @@ type Rebooter interface {
 	Reboot(ctx context.Context, order remedy.Order) remedy.Reply
 }
 
-// Evidence keeps what an instance's console shows. It returns when ctx ends at the latest, whatever the
-// store or ECS do; what it could not keep is in its answer.
+// Evidence keeps what an instance's console shows. It returns when ctx ends at the latest, whatever
+// the store or ECS do; what it could not keep is in its answer.
 type Evidence interface {
 	Keep(ctx context.Context, order remedy.EvidenceOrder) remedy.Reading[remedy.Evidence]
 }
 
-// Reporter is told every result once; it words the result's Detail and writes the audit line. A sweep
-// that cannot do its work is told, too: nobody delivers a timer's event again, for the next one comes
-// within a minute.
+// Reporter is told every result once; it words the result's Detail and writes the audit line. A
+// sweep that cannot do its work is told, too: nobody delivers a timer's event again, for the next
+// one comes within a minute.
 type Reporter interface {
 	Report(*remedy.Result)
 	Unswept(why string)
@@ -99,7 +109,8 @@ type Watcher interface {
 	Decided(facts *remedy.Facts, step *remedy.Step)
 }
 
-// Handler handles the events of one invocation. Its fields are set once; Handle may be called concurrently.
+// Handler handles the events of one invocation. Its fields are set once; Handle may be called
+// concurrently.
 type Handler struct {
 	Policy   remedy.Policy
 	Reserve  time.Duration // kept back from the deadline to write down where things stand
@@ -132,14 +143,15 @@ type Response struct {
 	Results []remedy.Result `json:"results"`
 }
 
-// Pending asks for the event to be delivered again. Function Compute reports the type's name as the error's type.
+// Pending asks for the event to be delivered again. Function Compute reports the type's name as the
+// error's type.
 type Pending struct{ Results []remedy.Result }
 
 // Error names what is pending, and why.
 func (e *Pending) Error() string { return describe(e.Results, remedy.VerdictPending) }
 
-// Malformed says that the payload, or a part of it, cannot be understood; delivering it again would not help, but the platform's
-// dead letter keeps it.
+// Malformed says that the payload, or a part of it, cannot be understood; delivering it again would
+// not help, but the platform's dead letter keeps it.
 type Malformed struct {
 	Cause   error // of the whole payload; nil where parts of a batch are malformed
 	Results []remedy.Result
@@ -175,7 +187,11 @@ func describe(results []remedy.Result, verdict remedy.Verdict) string {
 // an incident has settled, if one waits. Nothing that is done for others is an error. The error
 // means "deliver this again" (*Pending) or "keep this" (*Malformed); refused, ignored and failed
 // are verdicts. The response holds every result in either case.
-func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []byte) (Response, error) {
+func (h *Handler) Handle(
+	ctx context.Context,
+	invocation Invocation,
+	payload []byte,
+) (Response, error) {
 	alarms, err := events.Decode(payload)
 	if err != nil {
 		results := unread(h.Reporter, remedy.VerdictMalformed, remedy.ReasonMalformed, err)
@@ -211,8 +227,8 @@ func (h *Handler) Handle(ctx context.Context, invocation Invocation, payload []b
 	return response, nil
 }
 
-// NotReady is the answer to an event where there is nothing to handle it with: it is reported, and asked
-// for again, unless the timer sent it.
+// NotReady is the answer to an event where there is nothing to handle it with: it is reported, and
+// asked for again, unless the timer sent it.
 func NotReady(reporter Reporter, payload []byte, cause error) (Response, error) {
 	if IsTimer(payload) {
 		reporter.Unswept(cause.Error())
@@ -222,8 +238,8 @@ func NotReady(reporter Reporter, payload []byte, cause error) (Response, error) 
 	return Response{Results: results}, &Pending{Results: results}
 }
 
-// mostTimer is how long a timer's event may be. Function Compute's has some 100 bytes and the payload of
-// the trigger's configuration.
+// mostTimer is how long a timer's event may be. Function Compute's has some 100 bytes and the
+// payload of the trigger's configuration.
 const mostTimer = 4 << 10
 
 // IsTimer reports whether the event is the timer's: it asks for a sweep.
@@ -240,9 +256,17 @@ func isTimer(alarms []events.Alarm) bool {
 }
 
 // unread is the result for an event of which no alarm was read.
-func unread(reporter Reporter, verdict remedy.Verdict, reason remedy.Reason, cause error) []remedy.Result {
+func unread(
+	reporter Reporter,
+	verdict remedy.Verdict,
+	reason remedy.Reason,
+	cause error,
+) []remedy.Result {
 	result := remedy.Result{Verdict: verdict, Reason: reason, Why: cause.Error(),
-		Alarm:    remedy.AlarmView{Format: string(events.FormatUnknown), State: string(events.StateUnknown)},
+		Alarm: remedy.AlarmView{
+			Format: string(events.FormatUnknown),
+			State:  string(events.StateUnknown),
+		},
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}}
 	reporter.Report(&result)
 	return []remedy.Result{result}

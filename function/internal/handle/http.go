@@ -35,7 +35,12 @@ type HTTPResponse struct {
 // HandleHTTP handles an event of an HTTP trigger. The trigger is open to the world, so the token is
 // the only gate: without a token configured, every request is refused. An incident that goes on
 // after the answer is left to the timer's sweep.
-func (h *Handler) HandleHTTP(ctx context.Context, invocation Invocation, request events.Request, payload []byte) HTTPResponse {
+func (h *Handler) HandleHTTP(
+	ctx context.Context,
+	invocation Invocation,
+	request events.Request,
+	payload []byte,
+) HTTPResponse {
 	if !authorized(request, h.HTTPToken) {
 		return unauthorized()
 	}
@@ -76,7 +81,10 @@ func HTTPNotReady(request events.Request, token string) HTTPResponse {
 	case request.TooLarge:
 		return tooLarge()
 	}
-	return answerHTTP(http.StatusServiceUnavailable, map[string]string{"error": "not ready: the function's log says why"})
+	return answerHTTP(
+		http.StatusServiceUnavailable,
+		map[string]string{"error": "not ready: the function's log says why"},
+	)
 }
 
 // authorized compares the token, wherever it is, in constant time.
@@ -101,13 +109,22 @@ func tooLarge() HTTPResponse {
 }
 
 func unauthorized() HTTPResponse {
-	return answerHTTP(http.StatusUnauthorized, map[string]string{"error": "the token is missing or wrong"})
+	return answerHTTP(
+		http.StatusUnauthorized,
+		map[string]string{"error": "the token is missing or wrong"},
+	)
 }
 
 func answerHTTP(status int, body any) HTTPResponse {
 	text, err := json.Marshal(body)
 	if err != nil { // unreachable: results hold nothing that JSON cannot
-		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be encoded"}`)
+		status, text = http.StatusInternalServerError, []byte(
+			`{"error":"the answer cannot be encoded"}`,
+		)
 	}
-	return HTTPResponse{StatusCode: status, Headers: map[string]string{"Content-Type": "application/json"}, Body: string(text)}
+	return HTTPResponse{
+		StatusCode: status,
+		Headers:    map[string]string{"Content-Type": "application/json"},
+		Body:       string(text),
+	}
 }

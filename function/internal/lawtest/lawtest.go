@@ -1,10 +1,11 @@
-// Package lawtest checks histories against the laws that package remedy states. It is the one checker:
-// the exhaustive search, the generated histories, the whole-path tests and the tests of the built
-// processes all tell it what happened, each as far as it knows, and no law is written anywhere else.
+// Package lawtest checks histories against the laws that package remedy states. It is the one
+// checker: the exhaustive search, the generated histories, the whole-path tests and the tests of
+// the built processes all tell it what happened, each as far as it knows, and no law is written
+// anywhere else.
 //
-// A history is told in the order of time: what was written (Stored, or Opened, Claimed and Ended where
-// only the final records are known), what was read (Looked), what was sent (Called), what was reported
-// (Reported). A Checker is a value: a copy goes its own way, so that a search can fork it.
+// A history is told in the order of time: what was written (Stored, or Opened, Claimed and Ended
+// where only the final records are known), what was read (Looked), what was sent (Called), what was
+// reported (Reported). A Checker is a value: a copy goes its own way, so that a search can fork it.
 package lawtest
 
 import (
@@ -40,8 +41,8 @@ const (
 	Nothing     = "nothing"      // it never reached ECS, or ECS failed before it did anything
 )
 
-// Truth is which of them it was, of a call whose effect on the instance is known, by the HTTP status (0:
-// there was no answer) and the error code of ECS's answer.
+// Truth is which of them it was, of a call whose effect on the instance is known, by the HTTP
+// status (0: there was no answer) and the error code of ECS's answer.
 func Truth(effect bool, status int, code string) string {
 	switch {
 	case effect:
@@ -79,7 +80,8 @@ type Basis struct {
 	Vitals   remedy.Reading[remedy.Vitals]
 	Platform remedy.Reading[[]remedy.PlatformEvent]
 	Fleet    remedy.Reading[remedy.Fleet]
-	// Came: the sender itself has seen the instance leave Running and come back, or a new StartTime.
+	// Came: the sender itself has seen the instance leave Running and come back, or a new
+	// StartTime.
 	Came bool
 	// Old: some of this was read before the sender took the incident over from another owner.
 	Old bool
@@ -88,8 +90,8 @@ type Basis struct {
 // Checker is what of a history the laws need. Set Policy before the first event.
 type Checker struct {
 	Policy remedy.Policy
-	// Lag is how much later than it left a call may be written down as arrived: a process test shares
-	// a busy machine with the processes.
+	// Lag is how much later than it left a call may be written down as arrived: a process test
+	// shares a busy machine with the processes.
 	Lag time.Duration
 	// Unwatched: the history does not tell what was read, so gaps in the watch are not known.
 	Unwatched bool
@@ -143,8 +145,8 @@ func (c *Checker) violate(law, format string, values ...any) {
 	}
 }
 
-// Stored tells that an instance's record was written, and derives what that means. Held is the lease
-// under which it was written, by the process that wrote.
+// Stored tells that an instance's record was written, and derives what that means. Held is the
+// lease under which it was written, by the process that wrote.
 func (c *Checker) Stored(at time.Time, by string, before, after *remedy.Record) {
 	old, now := before.Open, after.Open
 	if now != nil {
@@ -185,7 +187,10 @@ func (c *Checker) StoredFleet(at time.Time, by string, before, after *remedy.Fle
 		return
 	}
 	has := func(f *remedy.Fleet) bool {
-		return slices.ContainsFunc(f.Open, func(s remedy.Slot) bool { return s.Incident == open.ID })
+		return slices.ContainsFunc(
+			f.Open,
+			func(s remedy.Slot) bool { return s.Incident == open.ID },
+		)
 	}
 	if has(before) && !has(after) {
 		c.violate(S6, "the slot of %s is given back before its end is written", open.ID)
@@ -269,7 +274,8 @@ func (c *Checker) Waited(incident string) bool {
 	return slices.ContainsFunc(c.waited, func(s served) bool { return s.incident == incident })
 }
 
-// Claimed tells that an attempt was claimed. Before is the instance's record before it; nil: not known.
+// Claimed tells that an attempt was claimed. Before is the instance's record before it; nil: not
+// known.
 func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attempt,
 	before *remedy.Record) {
 	p := &c.Policy
@@ -299,7 +305,12 @@ func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attemp
 		over = over || s.incident == incident.ID && slices.Contains(c.over, s.alarm)
 	}
 	if over {
-		c.violate(S5Over, "attempt %d of %s is claimed after its alarm was resolved", a.N, incident.ID)
+		c.violate(
+			S5Over,
+			"attempt %d of %s is claimed after its alarm was resolved",
+			a.N,
+			incident.ID,
+		)
 	}
 	if a.N == 1 {
 		c.opens(incident, a.ClaimedAt)
@@ -312,7 +323,8 @@ func (c *Checker) Claimed(by string, incident *remedy.Incident, a *remedy.Attemp
 // mayWork reports whether the attempt may still take effect: it was not called yet, or ECS took it.
 func (a *attempt) mayWork() bool { return !a.called || a.answer == Accepted || a.unknown }
 
-// end is when the attempt's time is over, counted from the call, or from when it may have been sent.
+// end is when the attempt's time is over, counted from the call, or from when it may have been
+// sent.
 func (a *attempt) end(p *remedy.Policy) time.Time {
 	if a.called && !a.unknown {
 		return a.at.Add(p.AttemptTimeout)
@@ -326,7 +338,8 @@ func (a *attempt) end(p *remedy.Policy) time.Time {
 // opens checks what holds when an incident has its first claim.
 func (c *Checker) opens(incident *remedy.Incident, at time.Time) {
 	p := &c.Policy
-	if age := incident.OpenedAt.Sub(incident.Alarm.Time); age > p.AlarmMaxAge || age < -remedy.MaxSkew {
+	if age := incident.OpenedAt.Sub(incident.Alarm.Time); age > p.AlarmMaxAge ||
+		age < -remedy.MaxSkew {
 		c.violate(S5, "%s was opened for an alarm %v old", incident.ID, age)
 	}
 	lately, hour, busy := 0, 0, 0
@@ -335,12 +348,19 @@ func (c *Checker) opens(incident *remedy.Incident, at time.Time) {
 		if e.Instance != incident.Instance || c.lost(e.OpenedAt) || e.Forgiven {
 			continue
 		}
-		if e.Verdict == remedy.VerdictRestarted && incident.Alarm.Time.Before(e.EndedAt.Truncate(time.Second)) {
+		if e.Verdict == remedy.VerdictRestarted &&
+			incident.Alarm.Time.Before(e.EndedAt.Truncate(time.Second)) {
 			c.violate(S5, "%s was opened for an alarm from before the recovery at %v", incident.ID,
 				e.EndedAt)
 		}
 		if incident.OpenedAt.Before(e.EndedAt.Add(p.Cooldown)) {
-			c.violate(S6, "%s opened %v after %s ended", incident.ID, incident.OpenedAt.Sub(e.EndedAt), e.ID)
+			c.violate(
+				S6,
+				"%s opened %v after %s ended",
+				incident.ID,
+				incident.OpenedAt.Sub(e.EndedAt),
+				e.ID,
+			)
 		}
 		if incident.Alarm.Key != "" && e.Alarm.Key == incident.Alarm.Key {
 			c.violate(S6, "the alarm of %s opened %s, too", incident.ID, e.ID)
@@ -375,8 +395,8 @@ func (c *Checker) opens(incident *remedy.Incident, at time.Time) {
 	c.begun = append(slices.Clip(c.begun), at)
 }
 
-// Busy tells of incidents of other instances that are under way or began before, so that limits can be
-// reached by a history of few instances.
+// Busy tells of incidents of other instances that are under way or began before, so that limits can
+// be reached by a history of few instances.
 func (c *Checker) Busy(began time.Time, underWay bool) {
 	if underWay {
 		c.open = append(slices.Clip(c.open), opened{at: began})
@@ -431,8 +451,13 @@ func (c *Checker) Called(call Call) {
 		return // so is its claim
 	}
 	if i < 0 {
-		c.violate(S1, "a reboot of %s at %v (force %v) has no claim that still holds", call.Instance,
-			call.At, call.Force)
+		c.violate(
+			S1,
+			"a reboot of %s at %v (force %v) has no claim that still holds",
+			call.Instance,
+			call.At,
+			call.Force,
+		)
 		return
 	}
 	c.attempts = slices.Clone(c.attempts)
@@ -450,12 +475,17 @@ func (c *Checker) Called(call Call) {
 	}
 	c.ladder(a)
 	for n := range c.attempts {
-		// StartTime has a resolution of a minute: where it shows no change, an owner that did not look
-		// while the instance was away cannot know.
+		// StartTime has a resolution of a minute: where it shows no change, an owner that did not
+		// look while the instance was away cannot know.
 		e := &c.attempts[n]
 		if e.incident == a.incident && e.n < a.n && e.works && e.start != a.start {
-			c.violate(S10, "attempt %d of %s is sent after attempt %d worked, and StartTime told", a.n,
-				a.incident, e.n)
+			c.violate(
+				S10,
+				"attempt %d of %s is sent after attempt %d worked, and StartTime told",
+				a.n,
+				a.incident,
+				e.n,
+			)
 		}
 	}
 	if call.Basis != nil {
@@ -476,8 +506,13 @@ func (c *Checker) Called(call Call) {
 	}
 	for _, at := range c.losses {
 		if a.claimed.Before(at) && call.At.Sub(at) > c.Policy.CallLimit()+c.Lag {
-			c.violate(S11, "attempt %d of %s is sent %v after its incident was lost", a.n, a.incident,
-				call.At.Sub(at))
+			c.violate(
+				S11,
+				"attempt %d of %s is sent %v after its incident was lost",
+				a.n,
+				a.incident,
+				call.At.Sub(at),
+			)
 		}
 	}
 }
@@ -512,13 +547,25 @@ func (c *Checker) ladder(a *attempt) {
 		accepted = accepted || e.answer == Accepted
 	}
 	if a.force && failed < 2 {
-		c.violate(S3, "attempt %d of %s is forced after %d graceful failures", a.n, a.incident, failed)
+		c.violate(
+			S3,
+			"attempt %d of %s is forced after %d graceful failures",
+			a.n,
+			a.incident,
+			failed,
+		)
 	}
 	if a.status == "" || a.status == "Running" || len(c.losses) > 0 {
 		return // what two owners do who cannot know of each other is no doing of ours
 	}
 	if a.answer == Accepted && (a.status != "Stopping" || !accepted) {
-		c.violate(S4, "attempt %d of %s is sent to an instance that is %s", a.n, a.incident, a.status)
+		c.violate(
+			S4,
+			"attempt %d of %s is sent to an instance that is %s",
+			a.n,
+			a.incident,
+			a.status,
+		)
 	}
 }
 
@@ -527,7 +574,13 @@ func (c *Checker) basis(a *attempt, b *Basis) {
 	old := b.At.Add(-c.Policy.CallLimit())
 	for _, at := range []time.Time{b.Instance.At, b.Vitals.At, b.Platform.At} {
 		if at.Before(old) {
-			c.violate(S4, "attempt %d of %s rests on a reading %v old", a.n, a.incident, b.At.Sub(at))
+			c.violate(
+				S4,
+				"attempt %d of %s rests on a reading %v old",
+				a.n,
+				a.incident,
+				b.At.Sub(at),
+			)
 		}
 	}
 	if bad := Unfit(&c.Policy, b, a.force); bad != "" {
@@ -544,7 +597,12 @@ func (c *Checker) basis(a *attempt, b *Basis) {
 			a.n, a.incident)
 	}
 	if b.Came {
-		c.violate(S10, "attempt %d of %s is sent after an earlier one was seen to work", a.n, a.incident)
+		c.violate(
+			S10,
+			"attempt %d of %s is sent after an earlier one was seen to work",
+			a.n,
+			a.incident,
+		)
 	}
 }
 
@@ -587,8 +645,8 @@ func (c *Checker) Resumed(at time.Time) {
 	}
 }
 
-// Lost tells that the ledger lost its data. What was written before that binds nobody who did not see
-// it; whoever owned an incident sends nothing more for it.
+// Lost tells that the ledger lost its data. What was written before that binds nobody who did not
+// see it; whoever owned an incident sends nothing more for it.
 func (c *Checker) Lost(at time.Time) {
 	c.losses, c.lostClaims = append(slices.Clip(c.losses), at), len(c.attempts)
 	c.open = slices.DeleteFunc(slices.Clone(c.open), func(o opened) bool { return o.id != "" })
@@ -606,7 +664,8 @@ func (c *Checker) abandoned(incident string) bool {
 	})
 }
 
-// Reported tells that a result was reported. The end of an incident is written before it is reported.
+// Reported tells that a result was reported. The end of an incident is written before it is
+// reported.
 func (c *Checker) Reported(r *remedy.Result) {
 	if r == nil || r.Incident == "" || r.Verdict == remedy.VerdictPending {
 		return
@@ -644,9 +703,9 @@ func (c *Checker) Over() {
 	}
 }
 
-// Incidents tells a history of which only the final records are known, in the order of time. Of what
-// happened at one instant an incident's end comes after its claims and calls, and before whatever
-// begins.
+// Incidents tells a history of which only the final records are known, in the order of time. Of
+// what happened at one instant an incident's end comes after its claims and calls, and before
+// whatever begins.
 func (c *Checker) Incidents(all []remedy.Incident, calls []Call) {
 	type event struct {
 		at   time.Time
@@ -716,8 +775,8 @@ func (c *Checker) order(incident *remedy.Incident, before, a *remedy.Attempt) {
 	}
 }
 
-// Digest tells two checkers apart that may judge the same future differently. It is for a search that
-// remembers where it has been.
+// Digest tells two checkers apart that may judge the same future differently. It is for a search
+// that remembers where it has been.
 func (c *Checker) Digest() string {
 	b := make([]byte, 0, 256)
 	when := func(t time.Time) { b = t.AppendFormat(b, "150405.000") }

@@ -1,10 +1,11 @@
-// Package ledger keeps what is known of incidents, so that any process can take up any of them after
-// any crash. It knows no rule: the records and every change of them are package remedy's; this package
-// encodes them, checks what it reads back, puts them into a [Store], and settles lost answers.
+// Package ledger keeps what is known of incidents, so that any process can take up any of them
+// after any crash. It knows no rule: the records and every change of them are package remedy's;
+// this package encodes them, checks what it reads back, puts them into a [Store], and settles lost
+// answers.
 //
-// There are two kinds of record, JSON objects under the keys of a Store: "instance/ID" holds what is
-// known of one instance, and "fleet" what is known of all together. Observe mode keeps its own under
-// "observe/". Every write is a compare-and-swap on one record.
+// There are two kinds of record, JSON objects under the keys of a Store: "instance/ID" holds what
+// is known of one instance, and "fleet" what is known of all together. Observe mode keeps its own
+// under "observe/". Every write is a compare-and-swap on one record.
 package ledger
 
 import (
@@ -25,7 +26,8 @@ type Ledger struct {
 	now    func() time.Time
 }
 
-// New returns the ledger in a store. The policy says how long a record that nothing depends on counts.
+// New returns the ledger in a store. The policy says how long a record that nothing depends on
+// counts.
 func New(store Store, policy remedy.Policy, now func() time.Time) *Ledger {
 	return &Ledger{store: store, policy: policy, now: now}
 }
@@ -63,9 +65,9 @@ type storedSign struct {
 	Waiting int         `json:"waiting"`
 }
 
-// expires is until when a store keeps a record that nothing depends on: 30 days, or as long as anything
-// in it counts. It is on the machine's clock, whatever the ledger's: it is the stores that drop, and
-// theirs is the real time, in a drill too.
+// expires is until when a store keeps a record that nothing depends on: 30 days, or as long as
+// anything in it counts. It is on the machine's clock, whatever the ledger's: it is the stores that
+// drop, and theirs is the real time, in a drill too.
 func (l *Ledger) expires() time.Time {
 	return time.Now().Add(max(30*24*time.Hour, l.policy.Retention()+24*time.Hour)).UTC()
 }
@@ -168,7 +170,12 @@ func (l *Ledger) encode(book remedy.Book, instance string, write remedy.Write) (
 		return signKey(book), value, sign.Revision, err
 	}
 	record := write.Record
-	s := storedRecord{Version: version, Open: record.Open, Recent: record.Recent, Alarms: record.Keys}
+	s := storedRecord{
+		Version: version,
+		Open:    record.Open,
+		Recent:  record.Recent,
+		Alarms:  record.Keys,
+	}
 	if record.Open == nil || len(record.Open.Attempts) == 0 {
 		s.Expires = l.expires() // an opening that nobody goes on with is nothing
 	}
@@ -208,8 +215,8 @@ func (l *Ledger) Sign(ctx context.Context, book remedy.Book) remedy.Reading[reme
 	return reading(l.now(), sign, err)
 }
 
-// Write puts a record, at the revision that it carries: one round trip. Where the answer is lost, it
-// looks once, in as much time as the call had, whether the record was stored.
+// Write puts a record, at the revision that it carries: one round trip. Where the answer is lost,
+// it looks once, in as much time as the call had, whether the record was stored.
 func (l *Ledger) Write(ctx context.Context, book remedy.Book, instance string,
 	write remedy.Write) remedy.Written {
 	key, value, expected, err := l.encode(book, instance, write)

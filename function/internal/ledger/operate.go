@@ -11,8 +11,9 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// What an operator does by hand: the core's changes of the records, each a compare-and-swap like the
-// function's own, made again as often as somebody else writes in between. They take effect at once.
+// What an operator does by hand: the core's changes of the records, each a compare-and-swap like
+// the function's own, made again as often as somebody else writes in between. They take effect at
+// once.
 
 // Records are what one mode keeps in a ledger, for an operator.
 type Records struct {
@@ -56,8 +57,8 @@ func (l *Records) changeFleet(ctx context.Context,
 	}
 }
 
-// put writes a record. It reports whether somebody else wrote first, so that the change must be made
-// again on what is there now.
+// put writes a record. It reports whether somebody else wrote first, so that the change must be
+// made again on what is there now.
 func (l *Records) put(ctx context.Context, instance string, write remedy.Write) (
 	again bool, err error) {
 	switch w := l.Write(ctx, l.book, instance, write); w.Wrote {
@@ -70,8 +71,8 @@ func (l *Records) put(ctx context.Context, instance string, write remedy.Write) 
 	}
 }
 
-// Pause stops claims everywhere until the given time (zero: until Resume). Attempts that were claimed
-// before are still watched. It returns the pause that it replaces, if one was in force.
+// Pause stops claims everywhere until the given time (zero: until Resume). Attempts that were
+// claimed before are still watched. It returns the pause that it replaces, if one was in force.
 func (l *Records) Pause(ctx context.Context, until time.Time, reason string) (
 	replaced remedy.Pause, err error) {
 	err = l.changeFleet(ctx, func(f remedy.Fleet) (remedy.Fleet, bool) {
@@ -131,8 +132,8 @@ var (
 	ErrOpen     = errors.New("an incident of the instance is open")
 )
 
-// Reset forgets an instance's spent budget and cool-down: its next alarm is judged as if it had had no
-// incident. Keys of alarms and the last recovery stay: old alarms stay old. It returns how many
+// Reset forgets an instance's spent budget and cool-down: its next alarm is judged as if it had had
+// no incident. Keys of alarms and the last recovery stay: old alarms stay old. It returns how many
 // incidents were forgiven.
 func (l *Records) Reset(ctx context.Context, instance string) (int, error) {
 	for {
@@ -160,18 +161,19 @@ func (l *Records) Reset(ctx context.Context, instance string) (int, error) {
 type Overview struct {
 	At    time.Time
 	Fleet remedy.Fleet
-	// Records holds a reading of every instance that the ledger has a record of, or that has a slot or
-	// a beginning in the fleet's. A record that cannot be understood is a reading with a Failure.
+	// Records holds a reading of every instance that the ledger has a record of, or that has a slot
+	// or a beginning in the fleet's. A record that cannot be understood is a reading with a
+	// Failure.
 	Records map[string]remedy.Reading[remedy.Record]
 }
 
 // lookers is how many records Look reads at a time.
 const lookers = 8
 
-// Look reads all that there is, and writes nothing: the records that stand in the store, whatever the
-// fleet's record says of them, so that nothing hides from an operator. It takes a round trip, those of
-// a listing, and one for every instance. Records are read after the fleet, so an incident that opens or
-// ends at this moment may be in one of them only.
+// Look reads all that there is, and writes nothing: the records that stand in the store, whatever
+// the fleet's record says of them, so that nothing hides from an operator. It takes a round trip,
+// those of a listing, and one for every instance. Records are read after the fleet, so an incident
+// that opens or ends at this moment may be in one of them only.
 func (l *Records) Look(ctx context.Context) (Overview, error) {
 	fleet, err := l.getFleet(ctx, l.book)
 	if err != nil {

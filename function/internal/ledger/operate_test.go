@@ -516,7 +516,8 @@ func TestLookUnderWay(t *testing.T) {
 	}
 }
 
-// A store that cannot list its records would hide some of them: that is an error, and no short list.
+// A store that cannot list its records would hide some of them: that is an error, and no short
+// list.
 func TestLookNeedsAList(t *testing.T) {
 	w := newTable()
 	w.opened(t, "i-1", 1)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestCrowd: of one of many, the instance is read first, for that is one call for a hundred, and its
-// answer is mostly no; only then the rest, together. One by itself has everything read at once.
+// TestCrowd: of one of many, the instance is read first, for that is one call for a hundred, and
+// its answer is mostly no; only then the rest, together. One by itself has everything read at once.
 func TestCrowd(t *testing.T) {
 	gone := func(c *candidate) { c.Instance.Failure = FailureMissing }
 	for _, row := range []struct {

@@ -1,12 +1,13 @@
-// Package remedy decides. Next is the only place where anything is decided about an alarm, an incident
-// or an instance: whether and how to reboot, and the whole protocol around it. It takes a policy and
-// the facts, and returns the next thing to do as data. It does no I/O, reads no clock, and is total:
-// every input has an answer, and the zero Step reboots nothing.
+// Package remedy decides. Next is the only place where anything is decided about an alarm, an
+// incident or an instance: whether and how to reboot, and the whole protocol around it. It takes a
+// policy and the facts, and returns the next thing to do as data. It does no I/O, reads no clock,
+// and is total: every input has an answer, and the zero Step reboots nothing.
 //
 // # How it is used
 //
-// The loop of package handle asks Next, does what the Step says, notes in the Facts what came of it, and
-// asks again, until there is an answer. The search of the tests is the same loop, cut into moves.
+// The loop of package handle asks Next, does what the Step says, notes in the Facts what came of
+// it, and asks again, until there is an answer. The search of the tests is the same loop, cut into
+// moves.
 //
 //	Read    a set of sources, in parallel: the instance's record, the fleet's record, live ones of ECS
 //	Write   one record, at the revision that it was decided on: done, conflict, or not known
@@ -14,10 +15,10 @@
 //	Wait    until a time; what was read before is dropped
 //	Answer  the result; the end
 //
-// Because Next asks for facts only when it needs them, cheap answers are cheap: an alarm about nothing
-// costs no call, a duplicate one read of the ledger, and only a live candidate costs calls to ECS.
-// Because the incident in the ledger and the live instance are all that Next needs, any invocation can
-// take up any incident after any crash.
+// Because Next asks for facts only when it needs them, cheap answers are cheap: an alarm about
+// nothing costs no call, a duplicate one read of the ledger, and only a live candidate costs calls
+// to ECS. Because the incident in the ledger and the live instance are all that Next needs, any
+// invocation can take up any incident after any crash.
 //
 // # Where things are
 //
@@ -38,17 +39,19 @@
 //
 // # The laws
 //
-// They hold in every history, whatever fails, dies or stands still, and package lawtest checks them.
+// They hold in every history, whatever fails, dies or stands still, and package lawtest checks
+// them.
 //
-//   - S1: There is no RebootInstance without an earlier claim of that attempt by the owner of the lease,
-//     and none after the claim's SendBefore.
+//   - S1: There is no RebootInstance without an earlier claim of that attempt by the owner of the
+//     lease, and none after the claim's SendBefore.
 //   - S2: An instance has at most one unsettled attempt.
-//   - S3: There is no ForceStop=true unless two graceful attempts of the same incident were accepted and
-//     seen to fail (or the second was refused in the first one's transition and then watched for its whole
-//     time), and nothing of that incident worked.
-//   - S4: There is no reboot on a reading that is older than CallLimit at its claim, or from before its
-//     owner held the incident, or of an instance whose last reading was locked, expired, not opted in,
-//     alive or unreadable, or not Running (but for the transition of our own accepted attempt).
+//   - S3: There is no ForceStop=true unless two graceful attempts of the same incident were
+//     accepted and seen to fail (or the second was refused in the first one's transition and then
+//     watched for its whole time), and nothing of that incident worked.
+//   - S4: There is no reboot on a reading that is older than CallLimit at its claim, or from before
+//     its owner held the incident, or of an instance whose last reading was locked, expired, not
+//     opted in, alive or unreadable, or not Running (but for the transition of our own accepted
+//     attempt).
 //   - S5: No incident opens for an alarm that is older than its limit, or than the instance's last
 //     recovery; and nothing is claimed for one of which the ledger says that it is over.
 //   - S6: Cool-down, budget, incident limit and fleet limits hold across processes.
@@ -58,7 +61,8 @@
 //   - S10: After an attempt worked, its incident sends nothing more.
 //   - S11: An owner whose incident is gone from the ledger sends nothing more.
 //   - S12: Nothing that is signed goes to a host that is not ECS's of our region.
-//   - LIVENESS: While deliveries or the timer go on, every claimed attempt is settled, every incident
-//     ends, every waiting alarm is judged, and every verdict is reported: one that was lost with its
-//     process, to the next delivery of its event. An end is reported only after it is written.
+//   - LIVENESS: While deliveries or the timer go on, every claimed attempt is settled, every
+//     incident ends, every waiting alarm is judged, and every verdict is reported: one that was
+//     lost with its process, to the next delivery of its event. An end is reported only after it is
+//     written.
 package remedy

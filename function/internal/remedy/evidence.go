@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// This file is what the console of an instance showed. A reboot destroys it, so it is kept before the
-// first attempt of an incident and before a forced one, and once more after a failed end. It is never
-// in the way: it is asked for once, within a limit, and whatever comes of that is a finding that
-// forbids nothing.
+// This file is what the console of an instance showed. A reboot destroys it, so it is kept before
+// the first attempt of an incident and before a forced one, and once more after a failed end. It is
+// never in the way: it is asked for once, within a limit, and whatever comes of that is a finding
+// that forbids nothing.
 
 // Evidence is what was kept of an instance's console.
 type Evidence struct {
@@ -32,7 +32,8 @@ const (
 // evidenceMargin is what must be left of the time for a claim after evidence was asked for.
 const evidenceMargin = 500 * time.Millisecond
 
-// evidence asks for the evidence of a stage, if it is wanted, was not asked for yet, and there is time.
+// evidence asks for the evidence of a stage, if it is wanted, was not asked for yet, and there is
+// time.
 func (m *machine) evidence(incident *Incident, stage EvidenceStage) (Step, bool) {
 	f := m.f
 	if f.asked(incident, stage) {
@@ -69,7 +70,8 @@ func (m *machine) kept(incident *Incident, stage EvidenceStage) []Finding {
 		saw = f.Evidence.Value.words(f.Evidence.Failure, f.Evidence.Note)
 	}
 	for _, before := range m.seen.Findings {
-		if before.Rule == RuleEvidence && before.Saw != saw && !strings.HasSuffix(before.Saw, "; "+saw) {
+		if before.Rule == RuleEvidence && before.Saw != saw &&
+			!strings.HasSuffix(before.Saw, "; "+saw) {
 			saw = before.Saw + "; " + saw
 		}
 	}

@@ -44,9 +44,9 @@ func saw(findings []Finding) string {
 	return findings[i].Saw
 }
 
-// TestEvidenceBeforeTheFirstAttempt: it is asked for when the incident has its record and its slot, so
-// that its id is fixed and nothing else stands in the way; once; and whatever comes of it, the attempt
-// is claimed.
+// TestEvidenceBeforeTheFirstAttempt: it is asked for when the incident has its record and its slot,
+// so that its id is fixed and nothing else stands in the way; once; and whatever comes of it, the
+// attempt is claimed.
 func TestEvidenceBeforeTheFirstAttempt(t *testing.T) {
 	at := func(d time.Duration) func(*candidate) {
 		return func(c *candidate) { c.ClaimBy = c.Now.Add(d) }
@@ -133,8 +133,8 @@ func TestEvidenceBeforeTheFirstAttempt(t *testing.T) {
 	})
 }
 
-// first is Next's first step for the candidate, and one does a step and asks for the next: unlike ask
-// and after they pass over nothing.
+// first is Next's first step for the candidate, and one does a step and asks for the next: unlike
+// ask and after they pass over nothing.
 func (c *candidate) first(t *testing.T) Step {
 	t.Helper()
 	c.told = c.Facts
@@ -153,8 +153,8 @@ func (c *candidate) one(step Step) Step {
 	return Next(c.Policy, c.told)
 }
 
-// TestEvidenceMakesReadingsOld: what was read before it may be too old for a claim after it, and is read
-// again.
+// TestEvidenceMakesReadingsOld: what was read before it may be too old for a claim after it, and is
+// read again.
 func TestEvidenceMakesReadingsOld(t *testing.T) {
 	for _, row := range []struct {
 		why   string
@@ -181,7 +181,8 @@ func TestEvidenceMakesReadingsOld(t *testing.T) {
 	}
 }
 
-// TestEvidenceBeforeForce: before a forced attempt it is asked for once more, and not before a retry.
+// TestEvidenceBeforeForce: before a forced attempt it is asked for once more, and not before a
+// retry.
 func TestEvidenceBeforeForce(t *testing.T) {
 	for _, row := range []struct {
 		why    string
@@ -213,8 +214,8 @@ func TestEvidenceBeforeForce(t *testing.T) {
 	}
 }
 
-// TestEvidenceAfterTheEnd: after a failed end, when that is written and before it is told; and after no
-// other.
+// TestEvidenceAfterTheEnd: after a failed end, when that is written and before it is told; and
+// after no other.
 func TestEvidenceAfterTheEnd(t *testing.T) {
 	refused := incident(0, isRejected)
 	refused.last().Reason, refused.last().Code = ReasonDiskError, "DiskError"
@@ -252,16 +253,18 @@ func TestEvidenceAfterTheEnd(t *testing.T) {
 				return
 			}
 			r := next.Result
-			if r.Evidence != "dir:///kept/x/" || !strings.Contains(saw(r.Findings), "3-console.txt") ||
-				r.Ended == nil || r.Ended.Verdict != row.want {
+			if r.Evidence != "dir:///kept/x/" ||
+				!strings.Contains(saw(r.Findings), "3-console.txt") ||
+				r.Ended == nil ||
+				r.Ended.Verdict != row.want {
 				t.Errorf("the result says %+v", r)
 			}
 		})
 	}
 }
 
-// TestEvidenceOfEveryStage: what was kept before the first attempt is no answer to what is asked before
-// force, nor is what was kept of another incident; and the findings tell of all stages.
+// TestEvidenceOfEveryStage: what was kept before the first attempt is no answer to what is asked
+// before force, nor is what was kept of another incident; and the findings tell of all stages.
 func TestEvidenceOfEveryStage(t *testing.T) {
 	earlier := func(of string, stage EvidenceStage) Reading[Evidence] {
 		return Reading[Evidence]{At: Start, Value: Evidence{Incident: of, Stage: stage,

@@ -107,8 +107,8 @@ type Reply struct {
 	Note      string // for a human, never a URL
 }
 
-// Write is one record to be put into the ledger, at the revision that it carries: exactly one of them
-// is set.
+// Write is one record to be put into the ledger, at the revision that it carries: exactly one of
+// them is set.
 type Write struct {
 	Record *Record // of the facts' instance
 	Fleet  *Fleet
@@ -135,7 +135,8 @@ type Written struct {
 	Note     string // what went wrong, for a human; never a password
 }
 
-// Facts are all that Next decides on. A zero field means "not known yet"; Next asks for what it needs.
+// Facts are all that Next decides on. A zero field means "not known yet"; Next asks for what it
+// needs.
 type Facts struct {
 	Now     time.Time
 	Owner   string // this invocation's name as an owner of incidents, never used before
@@ -188,24 +189,26 @@ type Leader struct {
 	Reason  Reason
 }
 
-// Seen is what this invocation has seen of its incident, and what it is in the middle of. Next makes
-// it and hands it back with every step; the loop keeps it, and reads and changes nothing in it. None
-// of it is true for anybody else before it is written down.
+// Seen is what this invocation has seen of its incident, and what it is in the middle of. Next
+// makes it and hands it back with every step; the loop keeps it, and reads and changes nothing in
+// it. None of it is true for anybody else before it is written down.
 type Seen struct {
-	// Incident is the incident that this invocation holds, with what it saw of it since the ledger's
-	// record. After it let go or lost it, what it knew of it.
+	// Incident is the incident that this invocation holds, with what it saw of it since the
+	// ledger's record. After it let go or lost it, what it knew of it.
 	Incident *Incident
 	// Claim is the attempt that this invocation claims and has not sent yet.
 	Claim *Attempt
 	// Ending is the incident with the end that is being written. It has ended when it stands among
 	// the record's recent ones, and not before.
 	Ending *Incident
-	// WaitUntil is until when the last wait goes on: a renewal of the lease may interrupt it. What was
-	// read of the instance before that is not used: after a wait, every decision is made afresh.
+	// WaitUntil is until when the last wait goes on: a renewal of the lease may interrupt it. What
+	// was read of the instance before that is not used: after a wait, every decision is made
+	// afresh.
 	WaitUntil time.Time
 	// RestUntil is until when nothing is written after a write that failed.
 	RestUntil time.Time
-	// Blind counts the rounds of reading, before the first claim, in which a source was unavailable.
+	// Blind counts the rounds of reading, before the first claim, in which a source was
+	// unavailable.
 	Blind int
 	// Stays: an alarm that waited cannot have its turn now, and waits on.
 	Stays bool
@@ -230,10 +233,11 @@ type Order struct {
 	SendBefore       time.Time // nothing is written to the network after this; not of a dry run
 }
 
-// What the loop does with the answer to a step. These are the only changes of Facts besides readings.
+// What the loop does with the answer to a step. These are the only changes of Facts besides
+// readings.
 
-// Ask sets the time of the next decision. Where our clock was set back, what was read and written before
-// is from the future, and would look newer than what comes: it is forgotten.
+// Ask sets the time of the next decision. Where our clock was set back, what was read and written
+// before is from the future, and would look newer than what comes: it is forgotten.
 func (f *Facts) Ask(now time.Time) {
 	f.Now = now
 	ahead := func(at time.Time) bool { return at.After(now) }
@@ -278,27 +282,28 @@ func (f *Facts) Wrote(write Write, w Written) {
 	}
 }
 
-// Told notes that the answer was reported, if it was one for good. What must come after it is asked for
-// then.
+// Told notes that the answer was reported, if it was one for good. What must come after it is asked
+// for then.
 func (f *Facts) Told(step *Step) {
 	f.Reported = step.Result != nil && step.Verdict != VerdictPending
 }
 
-// Replied takes ECS's answer to an order. What was read of the instance before says nothing about it
-// any more.
+// Replied takes ECS's answer to an order. What was read of the instance before says nothing about
+// it any more.
 func (f *Facts) Replied(order Order, reply Reply) {
 	f.Sent, f.Reply = order, reply
 	f.forgetLive()
 }
 
-// Waited drops what was read before the wait: after one, every decision is made on fresh readings. A
-// rest between two writes is no such wait, and leaves WaitUntil as it was.
+// Waited drops what was read before the wait: after one, every decision is made on fresh readings.
+// A rest between two writes is no such wait, and leaves WaitUntil as it was.
 func (f *Facts) Waited() { f.forget(f.Seen.WaitUntil) }
 
 // Interrupted: the invocation's context ended during a wait, and with it the time for anything new.
 func (f *Facts) Interrupted(now time.Time) { f.StopAt = now }
 
-// InstanceRegion is where the alarm's instance lives; an alarm that does not say is about the region we run in.
+// InstanceRegion is where the alarm's instance lives; an alarm that does not say is about the
+// region we run in.
 func (f *Facts) InstanceRegion() string {
 	switch {
 	case f.Record.OK() && f.Record.Value.Open != nil:

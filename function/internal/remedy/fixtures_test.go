@@ -20,7 +20,10 @@ const (
 func Armed() Policy {
 	return Policy{
 		Mode: ModeEnforce, Force: true, OptInTag: "auto-restart",
-		Metrics: []string{"CPUUtilization", "cpu_total"}, Rules: []string{"*"}, Levels: []string{"CRITICAL"},
+		Metrics: []string{
+			"CPUUtilization",
+			"cpu_total",
+		}, Rules: []string{"*"}, Levels: []string{"CRITICAL"},
 		SecondCheck: true, HeartbeatFresh: 3 * time.Minute, AlarmMaxAge: 15 * time.Minute,
 		AttemptTimeout: 5 * time.Minute, BootGrace: 15 * time.Minute, MaxAttempts: 5, IncidentLimit: 45 * time.Minute,
 		Poll: 5 * time.Second, Lease: time.Minute, Cooldown: 30 * time.Minute, MaxIncidents: 3,

@@ -9,9 +9,9 @@ import (
 )
 
 // Fleet is what the ledger holds of all instances together, and every process writes it: only what
-// the limits need. Its methods are every change that is ever made of it; each returns the record as it
-// is to be written, at the revision of the one that it was made from, and leaves the receiver as it
-// was.
+// the limits need. Its methods are every change that is ever made of it; each returns the record as
+// it is to be written, at the revision of the one that it was made from, and leaves the receiver as
+// it was.
 type Fleet struct {
 	Open     []Slot   // who is under way
 	Waiting  []Waiter // who waits for a slot, in the order of Waiter.Compare
@@ -40,7 +40,10 @@ type Slot struct {
 // incident is all that a slot tells of its incident.
 func (s *Slot) incident() *Incident {
 	i := &Incident{ID: s.Incident, Instance: s.Instance, Region: s.Region, OpenedAt: s.OpenedAt,
-		Alarm:    AlarmRef{Format: string(events.FormatUnknown), State: string(events.StateUnknown)},
+		Alarm: AlarmRef{
+			Format: string(events.FormatUnknown),
+			State:  string(events.StateUnknown),
+		},
 		Attempts: []Attempt{}}
 	if s.Waiter != nil {
 		i.Alarm, i.Account = s.Waiter.Alarm.AlarmRef, s.Waiter.Alarm.Account
@@ -92,8 +95,8 @@ func (fl *Fleet) hasBegun(incident string) bool {
 	return slices.ContainsFunc(fl.Begun, func(b Begun) bool { return b.Incident == incident })
 }
 
-// changed is a copy whose lists can be changed, written at the given time. What happened longer than
-// an hour ago is forgotten: it counts for nothing.
+// changed is a copy whose lists can be changed, written at the given time. What happened longer
+// than an hour ago is forgotten: it counts for nothing.
 func (fl Fleet) changed(now time.Time) Fleet {
 	fl.Open, fl.Waiting = slices.Clone(fl.Open), slices.Clone(fl.Waiting)
 	fl.Begun = slices.DeleteFunc(slices.Clone(fl.Begun), func(b Begun) bool {
@@ -124,8 +127,9 @@ func (fl Fleet) begun(incident *Incident, now time.Time) Fleet {
 	return fl
 }
 
-// retaken: an incident that is under way takes a slot without being counted as another beginning. No
-// limit stops what has begun. Where there is no record any more, it was lost: the incident had a slot.
+// retaken: an incident that is under way takes a slot without being counted as another beginning.
+// No limit stops what has begun. Where there is no record any more, it was lost: the incident had a
+// slot.
 func (fl Fleet) retaken(incident *Incident, p *Policy, now time.Time) Fleet {
 	if fl.Revision == 0 {
 		fl.Lost = now.UTC()
@@ -235,15 +239,16 @@ func (fl Fleet) Refreshed(now time.Time) (Fleet, bool) {
 	return fl.changed(now), true
 }
 
-// counts reports whether the slot still counts for the limit: while its incident may be under way by
-// the limits, and later only while the lease runs. Whoever meets the incident after that ends it.
+// counts reports whether the slot still counts for the limit: while its incident may be under way
+// by the limits, and later only while the lease runs. Whoever meets the incident after that ends
+// it.
 func (s *Slot) counts(p *Policy, now time.Time) bool {
 	return now.Before(s.OpenedAt.Add(p.longest())) ||
 		now.Before(s.LeaseUntil) && !p.absurd(s.LeaseUntil, now)
 }
 
-// counts reports whether the beginning counts for the hourly limit. One of the far future was written
-// by no clock of ours.
+// counts reports whether the beginning counts for the hourly limit. One of the far future was
+// written by no clock of ours.
 func (b *Begun) counts(now time.Time) bool {
 	return now.Sub(b.At) < time.Hour && b.At.Sub(now) <= MaxSkew
 }
@@ -288,9 +293,9 @@ func (fl Fleet) Freed(ended *Incident, now time.Time) (Fleet, bool) {
 	return fl.freed(ended, now), fl.slot(ended.ID) != nil
 }
 
-// Sweepable are the slots that a sweep looks after. Those of another region are left to the function
-// that runs there. A book that is not the mode's own holds incidents from before the mode was changed:
-// they are ended when their time is over, and nothing more is done for them.
+// Sweepable are the slots that a sweep looks after. Those of another region are left to the
+// function that runs there. A book that is not the mode's own holds incidents from before the mode
+// was changed: they are ended when their time is over, and nothing more is done for them.
 func (fl Fleet) Sweepable(p Policy, book Book, region string, now time.Time) []Slot {
 	var slots []Slot
 	for _, slot := range fl.Open {
@@ -303,8 +308,8 @@ func (fl Fleet) Sweepable(p Policy, book Book, region string, now time.Time) []S
 	return slots
 }
 
-// SweptBooks are the books that a sweep looks into: the mode's own, and where it reboots nothing any
-// more that of mode enforce.
+// SweptBooks are the books that a sweep looks into: the mode's own, and where it reboots nothing
+// any more that of mode enforce.
 func (p Policy) SweptBooks() []Book {
 	if p.Mode == ModeObserve {
 		return []Book{BookObserve, BookEnforce}

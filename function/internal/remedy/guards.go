@@ -39,7 +39,8 @@ const (
 	RuleEvidence     Rule = "evidence" // what was kept; it forbids nothing
 )
 
-// ruling collects what the rules say: every rule leaves a finding, and the first refusal is the reason.
+// ruling collects what the rules say: every rule leaves a finding, and the first refusal is the
+// reason.
 type ruling struct {
 	p        *Policy
 	f        *Facts
@@ -61,7 +62,8 @@ func (r *ruling) refuse(rule Rule, reason Reason, saw string) {
 	}
 }
 
-// unread refuses because of a source without a usable answer; only one that may have an answer soon is worth another try.
+// unread refuses because of a source without a usable answer; only one that may have an answer soon
+// is worth another try.
 func (r *ruling) unread(rule Rule, failure Failure, missing Reason, note string) {
 	if note == "" {
 		note = string(failure)
@@ -81,16 +83,26 @@ func (r *ruling) unread(rule Rule, failure Failure, missing Reason, note string)
 	}
 }
 
-// opening is the order of the guards that an alarm passes before an incident opens: the cheap ones first.
+// opening is the order of the guards that an alarm passes before an incident opens: the cheap ones
+// first.
 var opening = []struct {
 	needs Source
 	rule  func(*ruling)
 }{
 	{0, alarmRule}, {0, accountRule}, {0, timeRule}, {0, modeRule}, {0, windowRule},
-	{SourceRecord, duplicateRule}, {SourceRecord, recoveryRule}, {SourceRecord, cooldownRule}, {SourceRecord, budgetRule},
+	{
+		SourceRecord,
+		duplicateRule,
+	}, {SourceRecord, recoveryRule}, {SourceRecord, cooldownRule}, {SourceRecord, budgetRule},
 	{SourceFleet, pauseRule}, {SourceFleet, fleetRule},
-	{SourceInstance | SourceVitals | SourcePlatform, foundRule}, {SourceInstance, runningRule}, {SourceInstance, lockRule}, {SourceInstance, expiryRule},
-	{SourceInstance, optInRule}, {SourcePlatform | SourceVitals, platformRule}, {SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
+	{
+		SourceInstance | SourceVitals | SourcePlatform,
+		foundRule,
+	}, {SourceInstance, runningRule}, {SourceInstance, lockRule}, {SourceInstance, expiryRule},
+	{
+		SourceInstance,
+		optInRule,
+	}, {SourcePlatform | SourceVitals, platformRule}, {SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
 }
 
 // live are the guards that are asked again before every attempt of an open incident; whether the
@@ -105,7 +117,11 @@ func alarmRule(r *ruling) {
 		return
 	}
 	if !matches(r.p.Rules, a.Name) {
-		r.refuse(RuleAlarmRule, ReasonRuleNotAllowed, "rule "+quoted(a.Name)+" is not in REMEDY_RULES")
+		r.refuse(
+			RuleAlarmRule,
+			ReasonRuleNotAllowed,
+			"rule "+quoted(a.Name)+" is not in REMEDY_RULES",
+		)
 		return
 	}
 	r.pass(RuleAlarmRule, a.Name)
@@ -115,7 +131,11 @@ func alarmRule(r *ruling) {
 	case slices.Contains(r.p.Levels, a.Level):
 		r.pass(RuleAlarmLevel, a.Level)
 	default:
-		r.refuse(RuleAlarmLevel, ReasonRuleNotAllowed, "level "+quoted(a.Level)+" is not in REMEDY_LEVELS")
+		r.refuse(
+			RuleAlarmLevel,
+			ReasonRuleNotAllowed,
+			"level "+quoted(a.Level)+" is not in REMEDY_LEVELS",
+		)
 	}
 }
 
@@ -137,9 +157,17 @@ func timeRule(r *ruling) {
 	case a.Time.IsZero():
 		r.refuse(RuleAlarmAge, ReasonUnreadable, "the alarm has no time that can be read")
 	case age < -MaxSkew:
-		r.refuse(RuleAlarmAge, ReasonUnreadable, "the alarm's time is "+short(-age)+" in the future")
+		r.refuse(
+			RuleAlarmAge,
+			ReasonUnreadable,
+			"the alarm's time is "+short(-age)+" in the future",
+		)
 	case age > r.p.AlarmMaxAge:
-		r.refuse(RuleAlarmAge, ReasonStaleAlarm, short(age)+" old, the limit is "+short(r.p.AlarmMaxAge))
+		r.refuse(
+			RuleAlarmAge,
+			ReasonStaleAlarm,
+			short(age)+" old, the limit is "+short(r.p.AlarmMaxAge),
+		)
 	default:
 		r.pass(RuleAlarmAge, short(age))
 	}
@@ -169,20 +197,29 @@ func windowRule(r *ruling) {
 
 func duplicateRule(r *ruling) {
 	if _, known := r.f.Record.Value.Keys[r.f.Alarm.Key]; known {
-		r.refuse(RuleDuplicate, ReasonDuplicateAlarm, "this alarm opened an incident that has ended")
+		r.refuse(
+			RuleDuplicate,
+			ReasonDuplicateAlarm,
+			"this alarm opened an incident that has ended",
+		)
 		return
 	}
 	r.pass(RuleDuplicate, "a new alarm")
 }
 
-// recoveryRule: an alarm from before the last recovery is about a hang that is over. Some alarms have their time to the second.
+// recoveryRule: an alarm from before the last recovery is about a hang that is over. Some alarms
+// have their time to the second.
 func recoveryRule(r *ruling) {
 	recovered := r.f.Record.Value.recovered().Truncate(time.Second)
 	switch {
 	case recovered.IsZero():
 		r.pass(RuleLastRecovery, "none known")
 	case r.f.Alarm.Time.Before(recovered):
-		r.refuse(RuleLastRecovery, ReasonStaleAlarm, "the instance recovered at "+stamp(recovered)+", after this alarm")
+		r.refuse(
+			RuleLastRecovery,
+			ReasonStaleAlarm,
+			"the instance recovered at "+stamp(recovered)+", after this alarm",
+		)
 	default:
 		r.pass(RuleLastRecovery, stamp(recovered))
 	}
@@ -195,7 +232,11 @@ func cooldownRule(r *ruling) {
 	case ended.IsZero():
 		r.pass(RuleCoolDown, "no incident before")
 	case r.f.Now.Before(until):
-		r.refuse(RuleCoolDown, ReasonCoolingDown, "its last incident ended at "+stamp(ended)+"; left alone until "+stamp(until))
+		r.refuse(
+			RuleCoolDown,
+			ReasonCoolingDown,
+			"its last incident ended at "+stamp(ended)+"; left alone until "+stamp(until),
+		)
 	default:
 		r.pass(RuleCoolDown, "over since "+stamp(until))
 	}
@@ -205,7 +246,11 @@ func budgetRule(r *ruling) {
 	spent := r.f.Record.Value.Spent(r.f.Now.Add(-r.p.IncidentWindow))
 	saw := strconv.Itoa(spent) + " of " + strconv.Itoa(r.p.MaxIncidents)
 	if spent >= r.p.MaxIncidents {
-		r.refuse(RuleIncidents, ReasonIncidentsSpent, saw+" within "+short(r.p.IncidentWindow)+": a human is needed")
+		r.refuse(
+			RuleIncidents,
+			ReasonIncidentsSpent,
+			saw+" within "+short(r.p.IncidentWindow)+": a human is needed",
+		)
 		return
 	}
 	r.pass(RuleIncidents, saw)
@@ -275,8 +320,8 @@ func runningRule(r *ruling) {
 	r.pass(RuleRunning, "Running")
 }
 
-// lockRule: any lock refuses, those that we have no name for included (ECS API document "API behavior when an instance is
-// locked", 25695).
+// lockRule: any lock refuses, those that we have no name for included (ECS API document "API
+// behavior when an instance is locked", 25695).
 func lockRule(r *ruling) {
 	if !r.f.Instance.OK() {
 		return
@@ -306,7 +351,8 @@ func lockRule(r *ruling) {
 	}
 }
 
-// expiryRule: a subscription that has run out. Pay-as-you-go instances carry a date in 2099, which means nothing.
+// expiryRule: a subscription that has run out. Pay-as-you-go instances carry a date in 2099, which
+// means nothing.
 func expiryRule(r *ruling) {
 	if !r.f.Instance.OK() {
 		return
@@ -361,8 +407,9 @@ func optInRule(r *ruling) {
 // platformSoon is how long before a planned action of the platform the instance is left to it.
 const platformSoon = 30 * time.Minute
 
-// platformRule: is the platform itself restarting, moving or repairing the instance, or about to? "You cannot manually restart
-// an instance while automatic recovery is in process" (ECS help "Automatic recovery events of instances").
+// platformRule: is the platform itself restarting, moving or repairing the instance, or about to?
+// "You cannot manually restart an instance while automatic recovery is in process" (ECS help
+// "Automatic recovery events of instances").
 func platformRule(r *ruling) {
 	platform := &r.f.Platform
 	if !platform.OK() {
@@ -393,7 +440,11 @@ func platformRule(r *ruling) {
 			r.refuse(RulePlatform, ReasonUnreadable, clockDispute)
 			return
 		case e.NotBefore.Sub(platform.Date) <= platformSoon:
-			r.refuse(RulePlatform, ReasonPlatformActing, e.Type+" is announced for "+stamp(e.NotBefore))
+			r.refuse(
+				RulePlatform,
+				ReasonPlatformActing,
+				e.Type+" is announced for "+stamp(e.NotBefore),
+			)
 			return
 		}
 	}
@@ -402,7 +453,8 @@ func platformRule(r *ruling) {
 
 // planned reports whether the platform announces events of this type before it acts.
 func planned(eventType string) bool {
-	return eventType == "InstanceFailure.Reboot" || strings.HasPrefix(eventType, "SystemFailure.") ||
+	return eventType == "InstanceFailure.Reboot" ||
+		strings.HasPrefix(eventType, "SystemFailure.") ||
 		strings.HasPrefix(eventType, "SystemMaintenance.")
 }
 
@@ -416,7 +468,8 @@ const (
 	pulseUnsettled              // no telling
 )
 
-// pulse compares the heartbeat with ECS's own clock (ECS API document DescribeCloudAssistantStatus: one every minute).
+// pulse compares the heartbeat with ECS's own clock (ECS API document DescribeCloudAssistantStatus:
+// one every minute).
 func (f *Facts) pulse(p *Policy) (pulse, string) {
 	v := &f.Vitals
 	if !v.OK() {
@@ -453,7 +506,8 @@ func heartbeatRule(r *ruling) {
 	}
 }
 
-// hangRule: a weak alarm needs a second signal, and an agent that never reported cannot fall silent.
+// hangRule: a weak alarm needs a second signal, and an agent that never reported cannot fall
+// silent.
 func hangRule(r *ruling) {
 	if !weak(r.f.Alarm) || !r.p.SecondCheck {
 		return
@@ -494,8 +548,11 @@ func forceRule(r *ruling, previous *Attempt) {
 	case grant != GrantFull:
 		r.refuse(RuleForce, ReasonForceNotAllowed, tag)
 	case previous != nil && previous.Answer == AnswerRejected:
-		r.pass(RuleForce, "a graceful attempt was accepted and left it Stopping, ECS refused the retry "+
-			"for that, and both had their time")
+		r.pass(
+			RuleForce,
+			"a graceful attempt was accepted and left it Stopping, ECS refused the retry "+
+				"for that, and both had their time",
+		)
 	default:
 		r.pass(RuleForce, "two graceful attempts were accepted and seen to fail")
 	}

@@ -10,7 +10,11 @@ import (
 // hasher writes down all that the future of a state depends on.
 type hasher struct{ buf []byte }
 
-func (h *hasher) number(n int) { h.buf = append(h.buf, byte(n), byte(n>>8), byte(n>>16), byte(n>>24)) }
+func (h *hasher) number(
+	n int,
+) {
+	h.buf = append(h.buf, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+}
 
 func (h *hasher) text(s string) { h.buf = append(append(h.buf, s...), 0) }
 

@@ -19,24 +19,33 @@ func TestAnyHistory(t *testing.T) {
 	alarms := []func() events.Alarm{Hangs, Busy, Quiet}
 	rapid.Check(t, func(t *rapid.T) {
 		span := func(label string, limit time.Duration) time.Duration {
-			return time.Duration(rapid.IntRange(0, int(limit/time.Second)).Draw(t, label)) * time.Second
+			return time.Duration(
+				rapid.IntRange(0, int(limit/time.Second)).Draw(t, label),
+			) * time.Second
 		}
 		w := hung()
 		w.log = &history{}
 		p := &w.policy
 		p.Force, p.SecondCheck = rapid.Bool().Draw(t, "force"), rapid.Bool().Draw(t, "second check")
 		p.MaxAttempts = rapid.IntRange(3, 6).Draw(t, "attempts")
-		p.Poll = rapid.SampledFrom([]time.Duration{5 * time.Second, 20 * time.Second, time.Minute}).Draw(t, "poll")
+		p.Poll = rapid.SampledFrom([]time.Duration{5 * time.Second, 20 * time.Second, time.Minute}).
+			Draw(t, "poll")
 		p.Lease = max(p.Lease, 2*p.Poll)
 		p.Cooldown = span("cool-down", 40*time.Minute)
 		w.machine.guest = guest{
-			ignores: rapid.IntRange(0, 4).Draw(t, "ignores"), ignoresForce: rapid.IntRange(0, 2).Draw(t, "ignores force"),
+			ignores: rapid.IntRange(0, 4).
+				Draw(t, "ignores"),
+			ignoresForce: rapid.IntRange(0, 2).Draw(t, "ignores force"),
 			shrugs:       rapid.Bool().Draw(t, "shrugs"),
-			sticks:       rapid.SampledFrom([]string{"", "", "Stopping", "Starting", "Stopped"}).Draw(t, "sticks"),
+			sticks: rapid.SampledFrom([]string{"", "", "Stopping", "Starting", "Stopped"}).
+				Draw(t, "sticks"),
 			sticksForced: rapid.Bool().Draw(t, "sticks forced"),
-			shutdown:     rapid.SampledFrom([]time.Duration{0, 0, 4 * time.Minute, 8 * time.Minute}).Draw(t, "shutdown"), mute: rapid.Bool().Draw(t, "mute"),
-			delay: rapid.SampledFrom([]time.Duration{0, 0, 5 * time.Minute, 6 * time.Minute}).Draw(t, "delay"),
-			boot:  span("boot", 7*time.Minute),
+			shutdown: rapid.SampledFrom([]time.Duration{0, 0, 4 * time.Minute, 8 * time.Minute}).
+				Draw(t, "shutdown"),
+			mute: rapid.Bool().Draw(t, "mute"),
+			delay: rapid.SampledFrom([]time.Duration{0, 0, 5 * time.Minute, 6 * time.Minute}).
+				Draw(t, "delay"),
+			boot: span("boot", 7*time.Minute),
 		}
 		if rapid.Bool().Draw(t, "agentless") {
 			w.machine.agentless, w.machine.lastBeat = true, time.Time{}
@@ -52,8 +61,11 @@ func TestAnyHistory(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "outages") {
 			from := Start.Add(span("outage from", 30*time.Minute))
 			w.outages = append(w.outages, outage{from, from.Add(span("outage for", 8*time.Minute)),
-				rapid.SampledFrom([]Source{SourceRecord, SourceFleet, SourceInstance, SourceVitals, SourcePlatform}).Draw(t, "source"),
-				rapid.SampledFrom([]Failure{FailureUnavailable, FailureForbidden, FailureMissing, FailureUnreadable}).Draw(t, "failure")})
+				rapid.SampledFrom([]Source{SourceRecord, SourceFleet, SourceInstance, SourceVitals, SourcePlatform}).
+					Draw(t, "source"),
+				rapid.SampledFrom([]Failure{FailureUnavailable, FailureForbidden, FailureMissing, FailureUnreadable}).
+					Draw(t, "failure"),
+			})
 		}
 		w.laws.Policy = w.policy
 		var working []*process

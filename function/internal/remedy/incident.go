@@ -117,8 +117,9 @@ func (a *AlarmRef) view() AlarmView {
 		Time: a.Time}
 }
 
-// Incident is one hang of one instance, from its opening to its end. It is the stored form. Compatible changes: a new field whose zero value means what its absence meant
-// before. Anything else needs a new version of the ledger's records.
+// Incident is one hang of one instance, from its opening to its end. It is the stored form.
+// Compatible changes: a new field whose zero value means what its absence meant before. Anything
+// else needs a new version of the ledger's records.
 type Incident struct {
 	ID       string    `json:"id"` // instance/openedAt, as in i-bp1…/20261123T074201Z
 	Instance string    `json:"instance"`
@@ -127,8 +128,8 @@ type Incident struct {
 	Alarm    AlarmRef  `json:"alarm"`
 	OpenedAt time.Time `json:"openedAt"`
 
-	// Owner is the invocation that looks after the incident, while its lease runs. A zero LeaseUntil
-	// means that the owner gave the incident free.
+	// Owner is the invocation that looks after the incident, while its lease runs. A zero
+	// LeaseUntil means that the owner gave the incident free.
 	Owner      string    `json:"owner,omitempty"`
 	LeaseUntil time.Time `json:"leaseUntil,omitzero"`
 	// TakenOverAt is since when the owner holds an incident whose lease had run out. What it read

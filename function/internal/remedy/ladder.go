@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// This file is the ladder of an open incident: a graceful reboot, a graceful retry, a forced one, and
-// then a human. It takes up an incident wherever it stands: the last attempt is watched until it is
-// settled, and then the next rung is chosen.
+// This file is the ladder of an open incident: a graceful reboot, a graceful retry, a forced one,
+// and then a human. It takes up an incident wherever it stands: the last attempt is watched until
+// it is settled, and then the next rung is chosen.
 
 // ladder says what is next for an incident that this invocation holds and that has an attempt.
 func (m *machine) ladder() Step {
@@ -86,7 +86,8 @@ func (m *machine) climb() Step {
 	return step.with(r.findings)
 }
 
-// barred says why no further attempt may be claimed, whatever the instance looks like; empty: one may.
+// barred says why no further attempt may be claimed, whatever the instance looks like; empty: one
+// may.
 func (m *machine) barred() (Reason, string) {
 	p, f, previous := m.p, m.f, m.counted(nil)
 	all := 0
@@ -148,8 +149,8 @@ func (m *machine) lastLook(reason Reason, why string) Step {
 	return m.fail(reason, why)
 }
 
-// recovered: does the guest report again, though no restart was seen? A heartbeat of an instance that
-// is on its way down says nothing: the old system beats while it shuts down.
+// recovered: does the guest report again, though no restart was seen? A heartbeat of an instance
+// that is on its way down says nothing: the old system beats while it shuts down.
 func (m *machine) recovered() (Step, bool) {
 	state, saw := m.f.pulse(m.p)
 	if !m.reports(state) || !m.f.Instance.OK() || m.f.Instance.Value.Status != "Running" {
@@ -187,7 +188,8 @@ func (m *machine) mayReboot(r *ruling) (moving bool) {
 		rule(r)
 	}
 	state, saw := f.pulse(m.p)
-	if state == pulseBeating && m.p.SecondCheck && f.Instance.OK() && f.Instance.Value.Status != "Running" {
+	if state == pulseBeating && m.p.SecondCheck && f.Instance.OK() &&
+		f.Instance.Value.Status != "Running" {
 		// It shuts down, and is alive while it does. Nothing is sent; the watch goes on.
 		r.pass(RuleHeartbeat, saw+", while it is "+f.Instance.Value.Status)
 		return true
@@ -196,8 +198,8 @@ func (m *machine) mayReboot(r *ruling) (moving bool) {
 	return moving
 }
 
-// stuck reports whether the last attempt that counts failed and left the instance Stopping: the next
-// one may be sent in that state.
+// stuck reports whether the last attempt that counts failed and left the instance Stopping: the
+// next one may be sent in that state.
 func (m *machine) stuck() bool {
 	previous := m.counted(nil)
 	return previous != nil && previous.Fate == FateFailed && previous.Stuck
@@ -250,9 +252,9 @@ func (m *machine) rung(r *ruling) Step {
 	return m.claim(force)
 }
 
-// backoff is when an attempt that ECS did not execute may be sent anew: in the next minute where the
-// account was throttled (ECS counts calls by the clock's minutes), and otherwise after REMEDY_POLL,
-// doubling to a minute.
+// backoff is when an attempt that ECS did not execute may be sent anew: in the next minute where
+// the account was throttled (ECS counts calls by the clock's minutes), and otherwise after
+// REMEDY_POLL, doubling to a minute.
 func (m *machine) backoff() time.Time {
 	row, wait := 0, m.p.Poll
 	var last *Attempt

@@ -22,8 +22,9 @@ import (
 	"ecs-remedy/function/internal/lawtest"
 )
 
-// A mutant is a rule of this package that is taken away or bent. Every rule has one, and a test that
-// fails then: a rule that nothing needs is one to delete, or a history is missing that needs it.
+// A mutant is a rule of this package that is taken away or bent. Every rule has one, and a test
+// that fails then: a rule that nothing needs is one to delete, or a history is missing that needs
+// it.
 type mutant struct {
 	rule   string // in plain words; one that begins with "and" goes on from the row before
 	keeps  string // the law, or the promise, that rests on it
@@ -33,10 +34,10 @@ type mutant struct {
 	killer string // what fails, as -run takes it
 }
 
-// TestMutants checks the table, and with ECS_REMEDY_MUTANTS=1 in the environment that every mutant is
-// killed. All of them are built into one test binary, by the build's overlay: beside each function
-// that a mutant changes stands the changed copy, and the function calls that if the environment names
-// the mutant. Nothing of this is in any other binary.
+// TestMutants checks the table, and with ECS_REMEDY_MUTANTS=1 in the environment that every mutant
+// is killed. All of them are built into one test binary, by the build's overlay: beside each
+// function that a mutant changes stands the changed copy, and the function calls that if the
+// environment names the mutant. Nothing of this is in any other binary.
 func TestMutants(t *testing.T) {
 	files := mutated(t)
 	if t.Failed() {
@@ -115,8 +116,8 @@ func mutated(t *testing.T) map[string][]byte {
 	return files
 }
 
-// withMutants is a file of the package in which every function that a mutant changes calls its changed
-// copy where that mutant is asked for.
+// withMutants is a file of the package in which every function that a mutant changes calls its
+// changed copy where that mutant is asked for.
 func withMutants(t *testing.T, file, source string) []byte {
 	files := token.NewFileSet()
 	parsed, err := parser.ParseFile(files, file, source, parser.SkipObjectResolution)
@@ -238,8 +239,8 @@ func buildMutants(t *testing.T, files map[string][]byte) string {
 	return binary
 }
 
-// runMutant runs the tests that should fail with a mutant; mutant 0 is none. An error is anything but
-// that they passed or failed: a mutant that never ends, say, or a pattern that matches no test.
+// runMutant runs the tests that should fail with a mutant; mutant 0 is none. An error is anything
+// but that they passed or failed: a mutant that never ends, say, or a pattern that matches no test.
 func runMutant(binary string, mutant int, killer string) (out []byte, failed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
@@ -916,7 +917,8 @@ var mutants = []mutant{
 		"", "^TestLadderStep$/^paused,_and_locked$"},
 	{"a guest that beats while it shuts down is waited for",
 		"the old system beats while it shuts down", "ladder.go",
-		`if state == pulseBeating && m.p.SecondCheck && f.Instance.OK() && f.Instance.Value.Status != "Running" {`,
+		`if state == pulseBeating && m.p.SecondCheck && f.Instance.OK() &&
+		f.Instance.Value.Status != "Running" {`,
 		"if false && state == pulseBeating {",
 		"^TestLadderStep$/^Stopping_at_the_end,_and_the_guest_beats$"},
 	{"where heartbeats count", "REMEDY_SECOND_CHECK=none", "ladder.go",
@@ -1382,7 +1384,11 @@ var mutants = []mutant{
 `,
 		"", "^TestOpening$/^window_not_open_yet$"},
 	{"the same alarm opens one incident", lawtest.S6, "guards.go",
-		`		r.refuse(RuleDuplicate, ReasonDuplicateAlarm, "this alarm opened an incident that has ended")
+		`		r.refuse(
+			RuleDuplicate,
+			ReasonDuplicateAlarm,
+			"this alarm opened an incident that has ended",
+		)
 		return
 `,
 		"", "^TestOpening$/^duplicate$"},
@@ -1959,11 +1965,11 @@ var mutants = []mutant{
 	{"that it was lost is remembered", lawtest.S8, "sign.go", "case !fleet.Lost.IsZero():",
 		"case false:", "^TestOpening$/^a_fleet's_record_after_a_loss$"},
 	{"the sign is read where the fleet's record is missing", lawtest.S8, "next.go",
-		"if stage.needs == SourceFleet && f.Fleet.OK() && f.Fleet.Value.Revision == 0 && !f.Sign.Read() {",
-		"if false {", "^TestOpening$/^no_fleet's_record_yet$"},
+		`if stage.needs == SourceFleet && f.Fleet.OK() && f.Fleet.Value.Revision == 0 &&
+			!f.Sign.Read() {`, "if false {", "^TestOpening$/^no_fleet's_record_yet$"},
 	{"and not where it is there", "a ledger call less", "next.go",
-		"f.Fleet.OK() && f.Fleet.Value.Revision == 0 && !f.Sign.Read() {",
-		"f.Fleet.OK() && !f.Sign.Read() {", "^TestOpening$/^a_hang$"},
+		`f.Fleet.OK() && f.Fleet.Value.Revision == 0 &&
+			!f.Sign.Read() {`, "f.Fleet.OK() && !f.Sign.Read() {", "^TestOpening$/^a_hang$"},
 	{"a sign that cannot be read may tell of a loss", lawtest.S8, "guards.go",
 		"if r.f.Sign.Read() && !r.f.Sign.OK() {", "if false {",
 		"^TestOpening$/^no_fleet's_record,_and_a_sign_that_is_out_of_reach$"},

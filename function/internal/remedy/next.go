@@ -36,8 +36,8 @@ type machine struct {
 	patient bool
 }
 
-// decide is the order of everything: what the alarm alone says, then the instance's record, and with
-// that who owns the incident. No source is read before something depends on it.
+// decide is the order of everything: what the alarm alone says, then the instance's record, and
+// with that who owns the incident. No source is read before something depends on it.
 func (m *machine) decide() Step {
 	f := m.f
 	switch {
@@ -123,10 +123,16 @@ func dismiss(p *Policy, f *Facts) (Step, bool) {
 	}
 	status := curable(a.Product, a.Event).Status
 	if a.Event != "" && a.State == events.StateFiring && (status == "" || a.EventStatus != status) {
-		return ignore(ReasonNotRestartable, a.Event+" in status "+a.EventStatus+", in which no restart cures it")
+		return ignore(
+			ReasonNotRestartable,
+			a.Event+" in status "+a.EventStatus+", in which no restart cures it",
+		)
 	}
 	if a.State == events.StateInsufficientData && !fromAgent(a.Metric) {
-		return ignore(ReasonNotRestartable, "no data of "+a.Metric+", which does not come from inside the guest")
+		return ignore(
+			ReasonNotRestartable,
+			"no data of "+a.Metric+", which does not come from inside the guest",
+		)
 	}
 	if a.Problem == events.ProblemRegion {
 		return answer(VerdictRefused, ReasonUnreadable, a.Note), true
@@ -136,18 +142,23 @@ func dismiss(p *Policy, f *Facts) (Step, bool) {
 			", and this function serves "+f.Region+" only"), true
 	}
 	if a.State != events.StateFiring && a.State != events.StateInsufficientData {
-		return Step{Verdict: VerdictRefused, Reason: ReasonUnreadable, Why: "its state is " + quoted(a.RawState)}, true
+		return Step{
+			Verdict: VerdictRefused,
+			Reason:  ReasonUnreadable,
+			Why:     "its state is " + quoted(a.RawState),
+		}, true
 	}
 	return Step{}, false
 }
 
-// elsewhere reports whether the alarm is about another region than the function's. The role ends at the
-// region's border, and so does the program: no alarm chooses where signed requests go.
+// elsewhere reports whether the alarm is about another region than the function's. The role ends at
+// the region's border, and so does the program: no alarm chooses where signed requests go.
 func elsewhere(f *Facts) bool {
 	return f.Alarm.Region != "" && f.Region != "" && f.Alarm.Region != f.Region
 }
 
-// concerns reports whether the alarm is about something that a restart can cure, whatever its state.
+// concerns reports whether the alarm is about something that a restart can cure, whatever its
+// state.
 func concerns(p *Policy, a events.Alarm) bool {
 	if a.Event == "" {
 		for _, metric := range p.Metrics {
@@ -173,8 +184,8 @@ func subject(a events.Alarm) string {
 	return "an alarm of no known metric"
 }
 
-// look is for an invocation that holds no incident: an open one of the instance is taken up if nobody
-// looks after it, and only without one is the alarm judged.
+// look is for an invocation that holds no incident: an open one of the instance is taken up if
+// nobody looks after it, and only without one is the alarm judged.
 func (m *machine) look(open *Incident) Step {
 	f := m.f
 	switch {
@@ -194,7 +205,11 @@ func (m *machine) look(open *Incident) Step {
 			return m.stay() // somebody just opens it, or tries to
 		case f.Redelivered && (f.Alarm.Key == open.Alarm.Key || len(open.Attempts) == 0):
 			// Its owner, or whoever is just opening it, may have died: then nobody else will come.
-			return answer(VerdictPending, ReasonLeaseHeld, "its handler's lease has not run out yet")
+			return answer(
+				VerdictPending,
+				ReasonLeaseHeld,
+				"its handler's lease has not run out yet",
+			)
 		}
 		return answer(VerdictRefused, ReasonInProgress, "incident "+open.ID+" is being handled")
 	case f.Leader.leads() && f.Waiter == nil:
@@ -211,8 +226,8 @@ func (m *machine) look(open *Incident) Step {
 var followed = answer(VerdictRefused, ReasonInProgress,
 	"another alarm of this batch leads for the same instance")
 
-// leads reports whether a leader's alarm leads anywhere: where only its own weakness refused it, the
-// next alarm of the same instance is judged for itself.
+// leads reports whether a leader's alarm leads anywhere: where only its own weakness refused it,
+// the next alarm of the same instance is judged for itself.
 func (l Leader) leads() bool {
 	return l.Leads && !(l.Verdict == VerdictRefused && l.Reason == ReasonUnconfirmedHang)
 }
@@ -281,8 +296,8 @@ func (m *machine) dropSlot(ended *Incident) Step {
 const blindRounds = 3
 
 // judge decides whether an alarm whose instance has no open incident opens one. The stages are
-// ordered by what their facts cost; a stage whose facts are missing is read for only while nothing has
-// refused yet and nothing was out of reach.
+// ordered by what their facts cost; a stage whose facts are missing is read for only while nothing
+// has refused yet and nothing was out of reach.
 func (m *machine) judge() Step {
 	p, f := m.p, m.f
 	switch {
@@ -323,7 +338,8 @@ func (m *machine) judge() Step {
 				return step.with(r.findings)
 			}
 		}
-		if stage.needs == SourceFleet && f.Fleet.OK() && f.Fleet.Value.Revision == 0 && !f.Sign.Read() {
+		if stage.needs == SourceFleet && f.Fleet.OK() && f.Fleet.Value.Revision == 0 &&
+			!f.Sign.Read() {
 			return m.read(SourceSign).with(r.findings)
 		}
 		stage.rule(&r)
@@ -333,8 +349,8 @@ func (m *machine) judge() Step {
 		p.Mode != ModeEnforce)):
 		return m.stay().with(r.findings)
 	case r.reason == ReasonNotRunning && !m.seen.Reread:
-		// It may be so by the doing of another invocation, which opened an incident since the record
-		// was read.
+		// It may be so by the doing of another invocation, which opened an incident since the
+		// record was read.
 		m.seen.Reread = true
 		return m.read(SourceRecord).with(r.findings)
 	case r.reason != "":
@@ -353,8 +369,8 @@ func (m *machine) judge() Step {
 	return m.write(Write{Record: ptr(f.Record.Value.opened(incident))}).with(r.findings)
 }
 
-// meetLost ends an incident whose slot is there and which the instance's record does not know. It was
-// opened before its slot was reserved, so the record must have been read after the slot was.
+// meetLost ends an incident whose slot is there and which the instance's record does not know. It
+// was opened before its slot was reserved, so the record must have been read after the slot was.
 func (m *machine) meetLost(slot *Slot) Step {
 	if m.f.Record.At.Before(m.f.Fleet.At) {
 		return m.read(SourceRecord)
@@ -391,9 +407,9 @@ func (m *machine) resolvedOpening() *Incident {
 	return nil
 }
 
-// leftSlot is for a slot that the alarm's instance still has though no incident of it is open. One of an
-// incident that has ended is given back, so that it does not stand in its own instance's way. One of an
-// incident that the record does not know means that the ledger has lost the incident.
+// leftSlot is for a slot that the alarm's instance still has though no incident of it is open. One
+// of an incident that has ended is given back, so that it does not stand in its own instance's way.
+// One of an incident that the record does not know means that the ledger has lost the incident.
 func (m *machine) leftSlot() (Step, bool) {
 	f := m.f
 	if !f.Fleet.OK() {
@@ -443,7 +459,9 @@ func (m *machine) rehearse() Step {
 		return answer(VerdictRefused, f.Rehearsal.Reason, strings.TrimSpace(
 			"ECS would refuse the reboot: "+f.Rehearsal.Code+" "+f.Rehearsal.Note))
 	}
-	return m.again("the rehearsal (DryRun) had no answer: " + f.Rehearsal.Code + " " + f.Rehearsal.Note)
+	return m.again(
+		"the rehearsal (DryRun) had no answer: " + f.Rehearsal.Code + " " + f.Rehearsal.Note,
+	)
 }
 
 // opening is the incident that the alarm opens now.

@@ -26,8 +26,8 @@ const (
 	GrantFull     Grant = "true"     // the whole ladder
 )
 
-// Book says whose records an incident stands in: observe mode keeps its own, so that a rehearsal never
-// blocks the real thing.
+// Book says whose records an incident stands in: observe mode keeps its own, so that a rehearsal
+// never blocks the real thing.
 type Book string
 
 // The books. The strings begin the ledger's keys.
@@ -44,8 +44,9 @@ func (p Policy) Book() Book {
 	return BookEnforce
 }
 
-// Policy is what the operator allows. Every field has the meaning of the environment variable that README.md lists
-// under the same name; durations and counts are positive. The current policy applies to incidents that are resumed.
+// Policy is what the operator allows. Every field has the meaning of the environment variable that
+// README.md lists under the same name; durations and counts are positive. The current policy
+// applies to incidents that are resumed.
 type Policy struct {
 	Mode            Mode
 	Force           bool   // false: no instance is ever forced
@@ -77,19 +78,21 @@ type Policy struct {
 // off reports whether the mode refuses everything.
 func (p *Policy) off() bool { return p.Mode != ModeEnforce && p.Mode != ModeObserve }
 
-// CallLimit is the longest that one call to ECS or to the ledger may take, so that a lease cannot run
-// out unnoticed in one. A claim may be sent for as long, and a reading may be as old at a claim.
+// CallLimit is the longest that one call to ECS or to the ledger may take, so that a lease cannot
+// run out unnoticed in one. A claim may be sent for as long, and a reading may be as old at a
+// claim.
 func (p Policy) CallLimit() time.Duration { return min(10*time.Second, p.Lease/3) }
 
-// Gap is the longest pause between two readings of an instance that still counts as having watched it all the time.
+// Gap is the longest pause between two readings of an instance that still counts as having watched
+// it all the time.
 func (p Policy) Gap() time.Duration { return max(3*p.Poll, 30*time.Second) }
 
 // Takeover is when an incident whose lease ends at leaseUntil may be taken over: a tenth of a lease
 // later, so that two clocks that disagree a little do not make two owners.
 func (p Policy) Takeover(leaseUntil time.Time) time.Time { return leaseUntil.Add(p.Lease / 10) }
 
-// absurd reports whether a lease ends later than any that is written now could: no clock of ours wrote
-// it, and it holds nothing.
+// absurd reports whether a lease ends later than any that is written now could: no clock of ours
+// wrote it, and it holds nothing.
 func (p *Policy) absurd(leaseUntil, now time.Time) bool {
 	return leaseUntil.After(now.Add(p.Lease + MaxSkew))
 }
@@ -100,8 +103,8 @@ func (p *Policy) retryAfter() time.Duration { return p.Lease / 10 }
 // newLease is the lease of an owner that is alive at the given time.
 func (p *Policy) newLease(now time.Time) time.Time { return now.Add(p.Lease).UTC() }
 
-// longest is how long an incident can be under way: its last attempt may be claimed at the incident's
-// limit, takes its time, and the guest has the boot grace to report.
+// longest is how long an incident can be under way: its last attempt may be claimed at the
+// incident's limit, takes its time, and the guest has the boot grace to report.
 func (p *Policy) longest() time.Duration {
 	return p.IncidentLimit + p.AttemptTimeout + p.BootGrace
 }
@@ -112,7 +115,8 @@ func (p Policy) Retention() time.Duration { return max(p.KeyRetention(), p.Coold
 // KeyRetention is how long the key of an alarm that opened an incident is remembered.
 func (p Policy) KeyRetention() time.Duration { return max(24*time.Hour, p.IncidentWindow) }
 
-// matches reports whether the name matches one of the globs ("*", "?", "[a-z]"); "*" matches any text, slashes included.
+// matches reports whether the name matches one of the globs ("*", "?", "[a-z]"); "*" matches any
+// text, slashes included.
 func matches(globs []string, name string) bool {
 	for _, glob := range globs {
 		if ok, _ := path.Match(withoutSlash(glob), withoutSlash(name)); ok {
@@ -122,11 +126,13 @@ func matches(globs []string, name string) bool {
 	return false
 }
 
-// withoutSlash hides slashes from path.Match, to which they are separators: a rule's name is plain text.
+// withoutSlash hides slashes from path.Match, to which they are separators: a rule's name is plain
+// text.
 func withoutSlash(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
 
-// Window is a weekly span of wall-clock time in which incidents may open. From and To are minutes after midnight, From
-// inclusive and To exclusive, 0 to 1440. A window whose To is not after From ends on the day after the one it begins on.
+// Window is a weekly span of wall-clock time in which incidents may open. From and To are minutes
+// after midnight, From inclusive and To exclusive, 0 to 1440. A window whose To is not after From
+// ends on the day after the one it begins on.
 type Window struct {
 	Days     [7]bool // by time.Weekday
 	From, To int

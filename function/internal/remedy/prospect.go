@@ -8,18 +8,33 @@ type Prospect struct {
 	Grant Grant // how far its owner and the policy let the ladder go
 }
 
-// Foresee supposes that the platform reports a hang of an instance, and asks the rules, in a rehearsal. It takes Now, Region,
-// Record, Machine, Vitals, Events and Dry of the facts, all of them read. A guest that is alive is supposed to have just fallen
-// silent. What concerns all instances at once is left out: the mode, the windows, a pause and the fleet's limits; and so is an
-// incident that is open already.
+// Foresee supposes that the platform reports a hang of an instance, and asks the rules, in a
+// rehearsal. It takes Now, Region, Record, Machine, Vitals, Events and Dry of the facts, all of
+// them read. A guest that is alive is supposed to have just fallen silent. What concerns all
+// instances at once is left out: the mode, the windows, a pause and the fleet's limits; and so is
+// an incident that is open already.
 func Foresee(p Policy, f Facts) Prospect {
 	p.Mode, p.Windows = ModeObserve, nil
 	const supposed = "Instance:InstanceFailure.PerformanceImpact"
 	id := f.Instance.Value.ID
 	f.Account = "supposed"
-	f.Alarm = events.Alarm{Format: events.FormatSystemEvent, Name: supposed, Rule: supposed, Product: "ECS", Event: supposed,
-		EventStatus: curable("ECS", supposed).Status, State: events.StateFiring, Key: "supposed", Time: f.Now, Account: f.Account,
-		Region: f.Region, Instance: id}
+	f.Alarm = events.Alarm{
+		Format:  events.FormatSystemEvent,
+		Name:    supposed,
+		Rule:    supposed,
+		Product: "ECS",
+		Event:   supposed,
+		EventStatus: curable(
+			"ECS",
+			supposed,
+		).Status,
+		State:    events.StateFiring,
+		Key:      "supposed",
+		Time:     f.Now,
+		Account:  f.Account,
+		Region:   f.Region,
+		Instance: id,
+	}
 	if id == "" { // it could not be read: the rules say so
 		f.Alarm.Instance = "unread"
 	}

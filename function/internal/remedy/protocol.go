@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// This file is the protocol around an incident: who owns it, what is written before what, when a lease
-// is renewed, and what a conflict, a lost answer or a freeze means. The order of writes is
+// This file is the protocol around an incident: who owns it, what is written before what, when a
+// lease is renewed, and what a conflict, a lost answer or a freeze means. The order of writes is
 //
 //	the opening in the instance's record -> the slot in the fleet's record -> the first claim -> send
 //	the end in the instance's record -> the slot is given back -> the answer
 //
 // so that a crash between any two leaves something that the next who looks understands: an opening
-// without a claim is void when its lease runs out, a claim that nobody answers for is watched as one
-// that was sent, and a slot whose incident has ended is given back. A slot whose incident is not in its
-// instance's record at all means that the ledger has lost data.
+// without a claim is void when its lease runs out, a claim that nobody answers for is watched as
+// one that was sent, and a slot whose incident has ended is given back. A slot whose incident is
+// not in its instance's record at all means that the ledger has lost data.
 
-// hold is for the invocation that owns the open incident: the record says so. What it has seen since
-// is taken along, unless the ledger has lost something that it knew; then whatever is due about the
-// lease and the claim; and then the ladder says what is next.
+// hold is for the invocation that owns the open incident: the record says so. What it has seen
+// since is taken along, unless the ledger has lost something that it knew; then whatever is due
+// about the lease and the claim; and then the ladder says what is next.
 func (m *machine) hold(open *Incident) Step {
 	f, now := m.f, m.f.Now
 	if known := m.seen.Incident; known != nil && lacks(open, known) {
@@ -63,8 +63,8 @@ func (m *machine) hold(open *Incident) Step {
 	return step
 }
 
-// lacks reports whether the ledger's incident lacks an attempt that its owner knows to be written: an
-// old record was restored.
+// lacks reports whether the ledger's incident lacks an attempt that its owner knows to be written:
+// an old record was restored.
 func lacks(open, known *Incident) bool {
 	if open.ID != known.ID || len(open.Attempts) < len(known.Attempts) {
 		return open.ID == known.ID
@@ -77,8 +77,8 @@ func lacks(open, known *Incident) bool {
 	return false
 }
 
-// updated is the ledger's incident with what its owner has seen of its attempts since. Nobody but the
-// owner writes attempts, so what it has seen is never older.
+// updated is the ledger's incident with what its owner has seen of its attempts since. Nobody but
+// the owner writes attempts, so what it has seen is never older.
 func updated(open, known *Incident) *Incident {
 	i := open.clone()
 	if known != nil && known.ID == open.ID {
@@ -87,9 +87,9 @@ func updated(open, known *Incident) *Incident {
 	return i
 }
 
-// unwritten reports whether something was seen that must survive a crash: what ECS answered, or that
-// the instance came back. Without the one an attempt would count as unknown, without the other somebody
-// might reboot a guest that is starting.
+// unwritten reports whether something was seen that must survive a crash: what ECS answered, or
+// that the instance came back. Without the one an attempt would count as unknown, without the other
+// somebody might reboot a guest that is starting.
 func (m *machine) unwritten(open *Incident) bool {
 	for i := range open.Attempts {
 		if open.Attempts[i].Answer != m.incident.Attempts[i].Answer {
@@ -128,8 +128,8 @@ func (m *machine) send() (Step, bool) {
 }
 
 // first is for an incident that this invocation has opened and not claimed yet: the live guards are
-// asked on fresh readings, the slot is reserved, and only then is the first attempt claimed. Whatever
-// forbids it takes the opening back, and the alarm is judged again by what forbade it.
+// asked on fresh readings, the slot is reserved, and only then is the first attempt claimed.
+// Whatever forbids it takes the opening back, and the alarm is judged again by what forbade it.
 func (m *machine) first() Step {
 	f := m.f
 	if f.passed(f.StopAt) || f.passed(f.ClaimBy) {
@@ -199,8 +199,8 @@ func (m *machine) served() bool {
 		(w.By == f.Owner || !w.leased(m.p, f.Now))
 }
 
-// anotherLook is again for an incident that is open: when there is no more time for it, the opening is
-// taken back.
+// anotherLook is again for an incident that is open: when there is no more time for it, the opening
+// is taken back.
 func (m *machine) anotherLook(blind string) Step {
 	if m.seen.Blind+1 >= blindRounds {
 		m.seen.Blind = blindRounds
@@ -214,8 +214,8 @@ func (m *machine) void() Step {
 	return m.write(Write{Record: ptr(m.f.Record.Value.voided(m.incident, m.f.Now, m.p))})
 }
 
-// claim writes down that the next attempt is about to be sent. RebootInstance has no client token, so
-// this is the only guard against a second reboot.
+// claim writes down that the next attempt is about to be sent. RebootInstance has no client token,
+// so this is the only guard against a second reboot.
 func (m *machine) claim(force bool) Step {
 	f, p := m.f, m.p
 	if f.passed(f.StopAt) || f.passed(f.ClaimBy) {
@@ -252,8 +252,8 @@ func (m *machine) afresh(why string) Step {
 	return m.wait(m.f.Now.Add(m.p.Poll))
 }
 
-// gone is for an invocation that held an incident which the record does not show as its own any more.
-// It reports false where the invocation lets go, and looks at the record like anybody else.
+// gone is for an invocation that held an incident which the record does not show as its own any
+// more. It reports false where the invocation lets go, and looks at the record like anybody else.
 func (m *machine) gone() (Step, bool) {
 	f, mine := m.f, m.seen.Incident
 	record := &f.Record.Value
@@ -286,8 +286,8 @@ func (m *machine) takenBack(mine, ended *Incident) (Step, bool) {
 	return Step{}, false
 }
 
-// lost ends an incident that the ledger has lost, or a part of it. Nobody knows what was sent for it,
-// so nothing more is, and the instance is left alone for its cool-down.
+// lost ends an incident that the ledger has lost, or a part of it. Nobody knows what was sent for
+// it, so nothing more is, and the instance is left alone for its cool-down.
 func (m *machine) lost(known *Incident) Step {
 	ended := known.clone()
 	ended.end(VerdictFailed, ReasonLedgerLost,
@@ -343,8 +343,8 @@ func (m *machine) over(ended *Incident) Step {
 	return step
 }
 
-// withoutLedger is for an owner that cannot read its incident's record. While its lease runs it looks
-// on, for a gap in the watch would cost an attempt its meaning; it writes and claims nothing.
+// withoutLedger is for an owner that cannot read its incident's record. While its lease runs it
+// looks on, for a gap in the watch would cost an attempt its meaning; it writes and claims nothing.
 func (m *machine) withoutLedger(known *Incident) Step {
 	f := m.f
 	due := f.Record.At.Add(m.p.retryAfter())
@@ -366,8 +366,8 @@ func (m *machine) withoutLedger(known *Incident) Step {
 	return m.wait(due)
 }
 
-// outOfTime gives the incident free, so that the next delivery or the sweep goes on at once, and asks
-// for the event again.
+// outOfTime gives the incident free, so that the next delivery or the sweep goes on at once, and
+// asks for the event again.
 func (m *machine) outOfTime() Step {
 	f := m.f
 	held := m.incident != nil && f.Record.OK() && f.Record.Value.Open != nil &&
@@ -416,9 +416,9 @@ func (m *machine) wait(until time.Time) Step {
 	return Step{Do: DoWait, Until: until}
 }
 
-// write puts a record into the ledger. After a write whose fate is not known nothing is written for a
-// while, and after more than one conflict in a row a writer steps back for a moment that grows: both
-// would otherwise go round without a pause.
+// write puts a record into the ledger. After a write whose fate is not known nothing is written for
+// a while, and after more than one conflict in a row a writer steps back for a moment that grows:
+// both would otherwise go round without a pause.
 func (m *machine) write(w Write) Step {
 	f := m.f
 	switch {

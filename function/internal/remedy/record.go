@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Record is what the ledger holds of one instance. Its methods are every change that is ever made of
-// it: each returns the record as it is to be written, at the revision of the one that it was made
-// from, and leaves the receiver as it was. Nobody else changes a record: the function, the operator's
-// commands and the search of the tests share these.
+// Record is what the ledger holds of one instance. Its methods are every change that is ever made
+// of it: each returns the record as it is to be written, at the revision of the one that it was
+// made from, and leaves the receiver as it was. Nobody else changes a record: the function, the
+// operator's commands and the search of the tests share these.
 type Record struct {
 	Open   *Incident
 	Recent []Incident           // ended ones, oldest first: for cool-down, budget, last recovery
@@ -59,8 +59,8 @@ func (r Record) kept(incident *Incident, p *Policy, now time.Time) Record {
 	return r
 }
 
-// takenOver: a new owner takes up an incident whose lease has run out; or the old one does, after it
-// stood still for longer than its lease.
+// takenOver: a new owner takes up an incident whose lease has run out; or the old one does, after
+// it stood still for longer than its lease.
 func (r Record) takenOver(incident *Incident, owner string, p *Policy, now time.Time) Record {
 	taken := incident.clone()
 	taken.Owner, taken.LeaseUntil, taken.TakenOverAt = owner, p.newLease(now), now.UTC()
@@ -110,8 +110,8 @@ func (r Record) settled(ended *Incident, p *Policy) Record {
 	return r
 }
 
-// Closed ends the open incident by hand, as failed/abandoned: nothing more is sent for it, even by an
-// owner that is alive. It counts like any other that has ended. False: no such incident is open.
+// Closed ends the open incident by hand, as failed/abandoned: nothing more is sent for it, even by
+// an owner that is alive. It counts like any other that has ended. False: no such incident is open.
 func (r Record) Closed(incident string, p Policy, now time.Time) (Record, Incident, bool) {
 	if r.Open == nil || r.Open.ID != incident {
 		return r, Incident{}, false
@@ -122,8 +122,8 @@ func (r Record) Closed(incident string, p Policy, now time.Time) (Record, Incide
 }
 
 // Reset forgets what the instance's incidents cost it: its next alarm is judged as if it had had
-// none. Keys of alarms and the last recovery stay: old alarms stay old. It returns how many incidents
-// were forgiven. False: an incident is open, and would be judged by half of its past.
+// none. Keys of alarms and the last recovery stay: old alarms stay old. It returns how many
+// incidents were forgiven. False: an incident is open, and would be judged by half of its past.
 func (r Record) Reset() (Record, int, bool) {
 	if r.Open != nil {
 		return r, 0, false
@@ -139,8 +139,8 @@ func (r Record) Reset() (Record, int, bool) {
 	return r, forgiven, true
 }
 
-// end gives the incident its end. What is still watched is settled: nobody will learn more of it. No
-// incident ends before it opened, however far behind the clock is of whoever ends it.
+// end gives the incident its end. What is still watched is settled: nobody will learn more of it.
+// No incident ends before it opened, however far behind the clock is of whoever ends it.
 func (i *Incident) end(verdict Verdict, reason Reason, why string, now time.Time) {
 	i.unwatch()
 	if now.Before(i.OpenedAt) {

@@ -43,8 +43,14 @@ func (m *machine) result(step *Step) *Result {
 	a := &m.f.Alarm
 	r := &Result{
 		Verdict: step.Verdict, Reason: step.Reason, Why: step.Why, InstanceID: a.Instance,
-		Alarm: AlarmView{Format: string(a.Format), Name: a.Name, State: string(a.State), Level: a.Level,
-			ID: a.Key, Time: a.Time},
+		Alarm: AlarmView{
+			Format: string(a.Format),
+			Name:   a.Name,
+			State:  string(a.State),
+			Level:  a.Level,
+			ID:     a.Key,
+			Time:   a.Time,
+		},
 		Attempts: []AttemptView{}, Findings: m.seen.Findings, Name: m.f.Instance.Value.Name,
 	}
 	if a.Instance != "" {
@@ -69,8 +75,9 @@ func (m *machine) result(step *Step) *Result {
 	return r
 }
 
-// Panicked is the answer to an alarm whose handling hit a defect of this program: the event is asked for
-// again. What panicked is named by its type or as the runtime words it; other text might hold anything.
+// Panicked is the answer to an alarm whose handling hit a defect of this program: the event is
+// asked for again. What panicked is named by its type or as the runtime words it; other text might
+// hold anything.
 func (f *Facts) Panicked(value any) *Result {
 	what := fmt.Sprintf("%T", value)
 	if err, ok := value.(runtime.Error); ok {

@@ -13,10 +13,14 @@ import (
 	. "ecs-remedy/function/internal/remedy"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden output in testdata: only if you can explain every difference")
+var update = flag.Bool(
+	"update",
+	false,
+	"rewrite the golden output in testdata: only if you can explain every difference",
+)
 
-// TestScenarios runs the files of testdata: blocks of commands, one a line, then a line of dashes, then what happened. Times
-// in the output are counted from the alarm. The commands:
+// TestScenarios runs the files of testdata: blocks of commands, one a line, then a line of dashes,
+// then what happened. Times in the output are counted from the alarm. The commands:
 //
 //	policy force=never max-attempts=3 poll=20s second-check=none mode=off limit=10m   changes the policy
 //	guest ignores=2 ignores-force=1 sticks=Stopping sticks-forced shrugs mute agentless delay=6m   how it takes a reboot
@@ -264,8 +268,13 @@ func (s *scenario) other(args []string) error {
 }
 
 func (s *scenario) outage(args []string) error {
-	sources := map[string]Source{"ledger": SourceRecord, "fleet": SourceFleet, "machine": SourceInstance, "heartbeat": SourceVitals,
-		"platform": SourcePlatform}
+	sources := map[string]Source{
+		"ledger":    SourceRecord,
+		"fleet":     SourceFleet,
+		"machine":   SourceInstance,
+		"heartbeat": SourceVitals,
+		"platform":  SourcePlatform,
+	}
 	from, err := time.ParseDuration(args[0])
 	if err != nil {
 		return err
@@ -274,7 +283,10 @@ func (s *scenario) outage(args []string) error {
 	if err != nil || sources[args[2]] == 0 {
 		return fmt.Errorf("no such time or source: %v", err)
 	}
-	s.w.outages = append(s.w.outages, outage{Start.Add(from), Start.Add(until), sources[args[2]], Failure(args[3])})
+	s.w.outages = append(
+		s.w.outages,
+		outage{Start.Add(from), Start.Add(until), sources[args[2]], Failure(args[3])},
+	)
 	return nil
 }
 
@@ -286,7 +298,18 @@ func (s *scenario) show() {
 		}
 	}
 	for _, i := range s.w.record.Recent {
-		s.w.logf("ended %v after the alarm, %s %s, %d attempts", i.EndedAt.Sub(Start), i.Verdict, i.Reason, len(i.Attempts))
+		s.w.logf(
+			"ended %v after the alarm, %s %s, %d attempts",
+			i.EndedAt.Sub(Start),
+			i.Verdict,
+			i.Reason,
+			len(i.Attempts),
+		)
 	}
-	s.w.logf("%d of %d slots taken, %d begun", len(s.w.fleet.Open), s.w.policy.FleetConcurrent, len(s.w.fleet.Begun))
+	s.w.logf(
+		"%d of %d slots taken, %d begun",
+		len(s.w.fleet.Open),
+		s.w.policy.FleetConcurrent,
+		len(s.w.fleet.Begun),
+	)
 }

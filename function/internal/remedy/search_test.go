@@ -16,9 +16,10 @@ import (
 	. "ecs-remedy/function/internal/remedy"
 )
 
-// The search visits every history of a small world: several processes, each the loop of package handle
-// around Next, interleaved move by move over one store. It proves what ships, for it runs nothing else:
-// the rules are Next's, the records' changes are package remedy's, and the laws are lawtest's.
+// The search visits every history of a small world: several processes, each the loop of package
+// handle around Next, interleaved move by move over one store. It proves what ships, for it runs
+// nothing else: the rules are Next's, the records' changes are package remedy's, and the laws are
+// lawtest's.
 
 var deep = flag.Int("deep", 0, "how many more faults, crashes, freezes and changes than usual one "+
 	"history of the search may hold")
@@ -175,7 +176,10 @@ var changes = []change{
 	{"lose fleet", (*world).loseFleet},
 	{"free", (*world).free},
 	{"take", func(w *world) { w.take() }},
-	{"write", func(w *world) { w.changeFleet(func(f Fleet) Fleet { return f }) }}, // of another instance
+	{
+		"write",
+		func(w *world) { w.changeFleet(func(f Fleet) Fleet { return f }) },
+	}, // of another instance
 	{"fill", (*world).crowd},
 	{"delete", func(w *world) { w.hide(SourceInstance, FailureMissing) }},
 	{"blind", func(w *world) { w.hide(SourceLive, FailureUnavailable) }},
@@ -435,7 +439,8 @@ func origin(name, second string) (*searched, error) {
 	x.p[0], x.p[1] = *alarmed("first", Hangs()), *alarmed("second", seconds[second]())
 	x.p[1].facts.Redelivered = true
 	if second == "hurried" {
-		// Its time is over before the minute is, and with that what ECS's throttling tells it to wait.
+		// Its time is over before the minute is, and with that what ECS's throttling tells it to
+		// wait.
 		x.w.now, x.w.answers = Start.Add(55*time.Second), []string{"throttled"}
 		x.p[1].facts.StopAt = x.w.now.Add(4 * time.Second)
 	}
@@ -566,9 +571,9 @@ var queues = []depth{
 // queued are the guests that those searches have: how far a ladder goes is the others' matter.
 var queued = []string{"obeys"}
 
-// TestEveryHistory visits every interleaving of two deliveries, with every fault, crash, freeze, sweep,
-// loss and change by somebody else between any two moves, to the stated depth: that many of them in one
-// history. A crash may fall between the writes of the two records.
+// TestEveryHistory visits every interleaving of two deliveries, with every fault, crash, freeze,
+// sweep, loss and change by somebody else between any two moves, to the stated depth: that many of
+// them in one history. A crash may fall between the writes of the two records.
 func TestEveryHistory(t *testing.T) {
 	// The states that are in use at once are few and short-lived.
 	percent, begun := debug.SetGCPercent(1000), time.Now()
@@ -608,8 +613,8 @@ func TestEveryHistory(t *testing.T) {
 	}
 }
 
-// search visits every history of a guest to the given depth. Without -short it finds a shortest one in
-// which a law is broken.
+// search visits every history of a guest to the given depth. Without -short it finds a shortest one
+// in which a law is broken.
 func (d depth) search(t *testing.T, guest string) *search {
 	for _, n := range []*int{&d.faults, &d.crashes, &d.freezes, &d.changes, &d.losses} {
 		if *n > 0 {

@@ -27,8 +27,8 @@ type Step struct {
 	Seen     Seen      // for the facts of the next step
 
 	// For those who watch. Verdict, Reason and Why belong to an answer, and to the write of an
-	// incident's end, or of an alarm that waits from then on; Incident is the incident as the facts leave it; Findings are of every rule
-	// that was asked in this step, in order.
+	// incident's end, or of an alarm that waits from then on; Incident is the incident as the facts
+	// leave it; Findings are of every rule that was asked in this step, in order.
 	Verdict  Verdict
 	Reason   Reason
 	Why      string

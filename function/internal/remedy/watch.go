@@ -48,9 +48,9 @@ func (m *machine) watch(a *Attempt) Step {
 	}
 }
 
-// begun is from when on the attempt may take effect at the latest: its answer, or where nobody knows
-// of one the last moment at which it may have been sent. So every attempt has its whole time, whoever
-// watches it.
+// begun is from when on the attempt may take effect at the latest: its answer, or where nobody
+// knows of one the last moment at which it may have been sent. So every attempt has its whole time,
+// whoever watches it.
 func (a *Attempt) begun() time.Time {
 	if a.AnsweredAt.IsZero() {
 		return a.SendBefore
@@ -61,8 +61,8 @@ func (a *Attempt) begun() time.Time {
 // end is when the attempt's time has run out.
 func (a *Attempt) end(p *Policy) time.Time { return a.begun().Add(p.AttemptTimeout) }
 
-// watched reports whether the instance was read at or after the attempt's end, and without a gap until
-// then.
+// watched reports whether the instance was read at or after the attempt's end, and without a gap
+// until then.
 func (a *Attempt) watched(p *Policy) bool { return !a.LastReadAt.Before(a.end(p)) }
 
 // see keeps the unbroken watch.
@@ -91,15 +91,15 @@ func (a *Attempt) observe(reading *Reading[Instance]) {
 	}
 }
 
-// returned reports whether an instance that is Running now was restarted since the attempt. StartTime
-// has a resolution of a minute and need not change, so that only a change of it is proof.
+// returned reports whether an instance that is Running now was restarted since the attempt.
+// StartTime has a resolution of a minute and need not change, so that only a change of it is proof.
 func (a *Attempt) returned(i *Instance) bool {
 	changed := i.StartTime != "" && a.Before.StartTime != "" && i.StartTime != a.Before.StartTime
 	return changed || !a.LeftRunningAt.IsZero()
 }
 
-// timeIsOver settles an attempt that did not work: it failed only if it is known that ECS took it, and
-// that nobody looked away.
+// timeIsOver settles an attempt that did not work: it failed only if it is known that ECS took it,
+// and that nobody looked away.
 func (a *Attempt) timeIsOver(p *Policy) {
 	a.Fate = FateUnconfirmed
 	known := a.Answer == AnswerAccepted || a.Answer == AnswerRejected
@@ -108,8 +108,8 @@ func (a *Attempt) timeIsOver(p *Policy) {
 	}
 }
 
-// starting is for an instance that is Starting when an attempt's time is over: the shutdown succeeded,
-// and a boot may take long. Nothing is sent; the watch goes on to the incident's limit.
+// starting is for an instance that is Starting when an attempt's time is over: the shutdown
+// succeeded, and a boot may take long. Nothing is sent; the watch goes on to the incident's limit.
 func (m *machine) starting() Step {
 	if limit := m.incident.limit(m.p); m.f.Now.Before(limit) {
 		return m.poll(limit)
@@ -241,8 +241,8 @@ func (m *machine) refusedThoughRunning(a *Attempt) Step {
 	return m.climb()
 }
 
-// workedAfterAll is the attempt that was given up on and worked after all, if one did: nothing more is
-// sent then.
+// workedAfterAll is the attempt that was given up on and worked after all, if one did: nothing more
+// is sent then.
 func (m *machine) workedAfterAll() *Attempt {
 	reading := &m.f.Instance
 	if !reading.OK() || reading.Value.Status != "Running" {
@@ -257,8 +257,8 @@ func (m *machine) workedAfterAll() *Attempt {
 	return nil
 }
 
-// reports reports whether the guest's heartbeat is back after an attempt that ECS accepted: that means
-// recovered, even if no restart was seen.
+// reports reports whether the guest's heartbeat is back after an attempt that ECS accepted: that
+// means recovered, even if no restart was seen.
 func (m *machine) reports(state pulse) bool {
 	return state == pulseBeating && m.p.SecondCheck && m.lastAccepted() != nil
 }
@@ -273,8 +273,8 @@ func (m *machine) lastAccepted() *Attempt {
 	return nil
 }
 
-// revived: the guest reports although no restart was seen. The last attempt that ECS accepted gets the
-// credit.
+// revived: the guest reports although no restart was seen. The last attempt that ECS accepted gets
+// the credit.
 func (m *machine) revived(saw string) Step {
 	m.lastAccepted().Fate = FateWorked
 	return m.restarted("no restart was seen, but its guest reports again: " + saw)

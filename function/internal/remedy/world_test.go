@@ -11,12 +11,13 @@ import (
 	. "ecs-remedy/function/internal/remedy"
 )
 
-// This file is the world of the tests: one simulated instance with its guest, a store with the two keys
-// of the ledger, and processes that do what Next says. It decides nothing: a process is the loop of
-// package handle, cut into moves, so that they can be put in any order. Every read, write, send and
-// answer is one move.
+// This file is the world of the tests: one simulated instance with its guest, a store with the two
+// keys of the ledger, and processes that do what Next says. It decides nothing: a process is the
+// loop of package handle, cut into moves, so that they can be put in any order. Every read, write,
+// send and answer is one move.
 
-// guest is how the instance takes a reboot. The zero guest restarts within 30 seconds and reports again.
+// guest is how the instance takes a reboot. The zero guest restarts within 30 seconds and reports
+// again.
 type guest struct {
 	ignores, ignoresForce int           // so many reboots do nothing at all
 	shrugs                bool          // what it ignores shows as Stopping for 20 seconds, and then as Running
@@ -30,7 +31,8 @@ type guest struct {
 	agentless             bool          // never reported
 }
 
-// turn is a change of the instance's status to come. A start ends with a new StartTime and a reporting guest.
+// turn is a change of the instance's status to come. A start ends with a new StartTime and a
+// reporting guest.
 type turn struct {
 	at     time.Time
 	status string
@@ -154,9 +156,16 @@ func hung() *world {
 	return &world{
 		now: Start.Add(30 * time.Second), policy: p, next: Next,
 		machine: machine{
-			Instance: Instance{ID: InstanceID, Region: "cn-hangzhou", Name: "web-1", Status: "Running",
-				LocksKnown: true, ChargeType: "PostPaid", StartTime: "2026-11-01T00:00Z",
-				Tags: map[string]string{"auto-restart": "true"}},
+			Instance: Instance{
+				ID:         InstanceID,
+				Region:     "cn-hangzhou",
+				Name:       "web-1",
+				Status:     "Running",
+				LocksKnown: true,
+				ChargeType: "PostPaid",
+				StartTime:  "2026-11-01T00:00Z",
+				Tags:       map[string]string{"auto-restart": "true"},
+			},
 			lastBeat: Start.Add(-10 * time.Minute),
 		},
 		laws: lawtest.Checker{Policy: p},
@@ -167,7 +176,10 @@ func hung() *world {
 
 func (w *world) logf(format string, values ...any) {
 	if w.log != nil {
-		w.log = &history{w.log, fmt.Sprintf("+%v ", w.now.Sub(Start)) + fmt.Sprintf(format, values...)}
+		w.log = &history{
+			w.log,
+			fmt.Sprintf("+%v ", w.now.Sub(Start)) + fmt.Sprintf(format, values...),
+		}
 	}
 }
 
@@ -232,8 +244,8 @@ const (
 	faultVoid = "void" // not done, and no answer comes
 )
 
-// move makes the process's next move: the effect that Next asked for, with a fault if one is named. Next
-// is asked again at once, for that has no effect on anybody.
+// move makes the process's next move: the effect that Next asked for, with a fault if one is named.
+// Next is asked again at once, for that has no effect on anybody.
 func (w *world) move(p *process, fault string) {
 	if !p.ready && !p.looks {
 		w.decide(p)
@@ -279,7 +291,10 @@ func (w *world) effect(p *process, fault string) {
 		if step.Result == nil {
 			return
 		}
-		w.logf("%s", strings.TrimSpace(fmt.Sprintf("%s %s: %s", step.Verdict, step.Reason, step.Why)))
+		w.logf(
+			"%s",
+			strings.TrimSpace(fmt.Sprintf("%s %s: %s", step.Verdict, step.Reason, step.Why)),
+		)
 	}
 }
 
@@ -318,9 +333,16 @@ func (w *world) decide(p *process) {
 		w.noticed(before, p.step.Incident)
 	}
 	if claim := p.step.Claims(); claim != nil {
-		p.basis = &lawtest.Basis{At: w.now, Mode: w.policy.Mode, Instance: f.Instance, Vitals: f.Vitals,
-			Platform: f.Platform, Fleet: f.Fleet, Old: p.old != 0,
-			Came: p.came || w.came == f.Seen.Incident.ID}
+		p.basis = &lawtest.Basis{
+			At:       w.now,
+			Mode:     w.policy.Mode,
+			Instance: f.Instance,
+			Vitals:   f.Vitals,
+			Platform: f.Platform,
+			Fleet:    f.Fleet,
+			Old:      p.old != 0,
+			Came:     p.came || w.came == f.Seen.Incident.ID,
+		}
 	}
 	if p.step.Do == DoWait {
 		p.wake = p.step.Until
@@ -510,10 +532,26 @@ var codes = map[string]Reply{
 	"conflict":  {Answer: AnswerNotExecuted, Code: "OperationConflict"},
 	"not-sent":  {Answer: AnswerNotExecuted, Code: "not-sent"},
 	"void":      {Answer: AnswerUnknown, Code: "InternalError"},
-	"status":    {Answer: AnswerRejected, Code: "IncorrectInstanceStatus", Reason: ReasonNotRunning},
-	"locked":    {Answer: AnswerRejected, Code: "InstanceLockedForSecurity", Reason: ReasonSecurityLocked},
-	"gone":      {Answer: AnswerRejected, Code: "InvalidInstanceId.NotFound", Reason: ReasonNotFound},
-	"expired":   {Answer: AnswerRejected, Code: "InstanceExpiredOrInArrears", Reason: ReasonExpired},
+	"status": {
+		Answer: AnswerRejected,
+		Code:   "IncorrectInstanceStatus",
+		Reason: ReasonNotRunning,
+	},
+	"locked": {
+		Answer: AnswerRejected,
+		Code:   "InstanceLockedForSecurity",
+		Reason: ReasonSecurityLocked,
+	},
+	"gone": {
+		Answer: AnswerRejected,
+		Code:   "InvalidInstanceId.NotFound",
+		Reason: ReasonNotFound,
+	},
+	"expired": {
+		Answer: AnswerRejected,
+		Code:   "InstanceExpiredOrInArrears",
+		Reason: ReasonExpired,
+	},
 	"disk":      {Answer: AnswerRejected, Code: "DiskError", Reason: ReasonDiskError},
 	"forbidden": {Answer: AnswerRejected, Code: "Forbidden.RAM", Reason: ReasonForbidden},
 	"odd":       {Answer: AnswerRejected, Code: "InvalidParameter", Reason: ReasonRejected},
