@@ -24,6 +24,7 @@ type commands struct {
 	Pause     pauseCommand     `cmd:"" help:"Stop every function from claiming attempts, at once."`
 	Resume    resumeCommand    `cmd:"" help:"End a pause."`
 
+	Serve  serveCommand  `cmd:"" help:"Open a local page on which alarms are tried against simulated guests."`
 	Report reportCommand `cmd:"" help:"Write the page of an incident: what happened, and what to do next."`
 
 	Doctor doctorCommand `cmd:"" help:"Check configuration, permissions, instances and ledger before the first incident."`
