@@ -143,6 +143,7 @@ type row struct {
 	Over     bool     `json:"over"`
 	Failed   string   `json:"failed,omitempty"`
 	Ends     []end    `json:"ends"`
+	Said     string   `json:"said,omitempty"` // what happened, where there was one alarm
 	Page     string   `json:"page,omitempty"` // where the run's page is, once there is one
 	Region   string   `json:"region"`         // of the first instance
 	Instance string   `json:"instance"`       // the first one
@@ -177,12 +178,17 @@ func (s *Server) row(r *run, w *words) row {
 	for i := range results {
 		e := end{report.Verdict(results[i].Verdict), string(results[i].Reason),
 			tone(results[i].Verdict), 1}
-		n := slices.IndexFunc(v.Ends, func(o end) bool { return o.Verdict == e.Verdict && o.Reason == e.Reason })
+		n := slices.IndexFunc(v.Ends, func(o end) bool {
+			return o.Verdict == e.Verdict && o.Reason == e.Reason
+		})
 		if n >= 0 {
 			v.Ends[n].Count++
 			continue
 		}
 		v.Ends = append(v.Ends, e)
+	}
+	if len(results) == 1 {
+		v.Said = shown(report.Detail(&results[0]))
 	}
 	if len(results) > 0 {
 		v.Page = fmt.Sprintf("/runs/%d/page?lang=%s", r.N, w.lang)
@@ -257,6 +263,7 @@ type line struct {
 	Reason  string   `json:"reason,omitempty"` // of a verdict
 	Lines   []string `json:"lines"`
 	Passed  []rule   `json:"passed,omitempty"`
+	Pass    int      `json:"pass,omitempty"` // how many passed, those as before included
 	Refused []rule   `json:"refused,omitempty"`
 }
 
@@ -288,6 +295,7 @@ func (r *run) worded(e *timeline.Entry, w *report.Words) line {
 				l.Refused = append(l.Refused, answered)
 			}
 		}
+		l.Pass = len(l.Passed) + e.Again
 		if rules, saw, ok := w.Again(e); ok {
 			l.Passed = append(l.Passed, rule{rules, saw})
 		}

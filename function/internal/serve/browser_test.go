@@ -118,10 +118,21 @@ func evaluate[T any](t *testing.T, v *visit, script string) T {
 	return value
 }
 
+// see waits until something is visible.
+func (v *visit) see(t *testing.T, selector string) {
+	t.Helper()
+	soon, cancel := context.WithTimeout(v, 20*time.Second)
+	defer cancel()
+	if err := chromedp.Run(soon, chromedp.WaitVisible(selector)); err != nil {
+		t.Fatalf("no %s: %v: %s", selector, err, evaluate[string](t, v,
+			`location + " " + document.activeElement.outerHTML + " " + document.body.innerText`))
+	}
+}
+
 // over waits until the run of that number is over, as people see it.
 func (v *visit) over(t *testing.T) {
 	t.Helper()
-	v.do(t, chromedp.WaitVisible("#state .badge"))
+	v.see(t, "#state .badge")
 }
 
 // fits: nothing is wider than the window.
@@ -280,8 +291,9 @@ func TestPageInABrowser(t *testing.T) {
 			v.contrasts(t)
 			v.accessible(t)
 			v.photograph(t, "over-"+row.lang)
-			v.do(t, chromedp.WaitVisible(`#runs a[href*="/page"]`), chromedp.Focus(`#runs a[href*="/page"]`),
-				chromedp.KeyEvent("\r"), chromedp.WaitVisible("article"))
+			v.see(t, `#runs a[href*="/page"]`)
+			v.do(t, chromedp.Focus(`#runs a[href*="/page"]`), chromedp.KeyEvent("\r"))
+			v.see(t, "article header")
 			if text := evaluate[string](t, v, `document.body.innerText`); !strings.Contains(text, row.page) {
 				t.Errorf("the page does not say %q:\n%s", row.page, text)
 			}

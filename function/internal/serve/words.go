@@ -29,12 +29,12 @@ type words struct {
 	KeyID, Secret, Token, Endpoint, VisitHow, VisitInsecure string
 
 	// What the script says.
-	Run, Passed, Refusals, AlarmN, UnderWay, Page, Watch, Over, Lost, Unsent string
+	Run, Passed, AlarmN, UnderWay, Page, Watch, Lost, Unsent string
 
 	// Why something was not done.
-	TooMany, TooLarge, TooBroad                        string // {n}
-	Malformed, Refused, Failed                         string // a reason follows
-	NoRun, NotYet, TooManyStreams, Choices, FaultCount string
+	TooMany, TooLarge, TooBroad               string // {n}
+	Malformed, Refused, Failed                string // a reason follows
+	NoRun, NotYet, TooManyStreams, FaultCount string
 
 	guests, faults map[string]string // titles by name
 }
@@ -60,8 +60,8 @@ func fill(text string, n int) string { return strings.ReplaceAll(text, "{n}", fm
 // script are the words that the page's script uses. {…} stands for a value there, too.
 func (w *words) script() map[string]string {
 	return map[string]string{"lang": w.lang, "locale": w.Lang, "run": w.Run, "passed": w.Passed,
-		"refusals": w.Refusals, "alarm": w.AlarmN, "underWay": w.UnderWay, "page": w.Page,
-		"watch": w.Watch, "over": w.Over, "lost": w.Lost, "unsent": w.Unsent,
+		"alarm": w.AlarmN, "underWay": w.UnderWay, "page": w.Page,
+		"watch": w.Watch, "lost": w.Lost, "unsent": w.Unsent,
 		"noFaults": w.NoFaults, "faults": w.FaultCount, "times": w.Times, "atOnce": w.AtOnce,
 		"real": w.Real, "tooLarge": w.TooLarge}
 }

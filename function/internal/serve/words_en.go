@@ -27,8 +27,8 @@ var english = words{
 	Observe: "observe: it says what it would do", Off: "off: it refuses",
 	Speed: "Time passes", Real: "as in reality", Times: "{n} times faster", AtOnce: "at once",
 	Send:     "Send the alarm",
-	Timeline: "Timeline", Empty: "Nothing was sent yet. The choices are already such that it takes " +
-		"three attempts; a quarter of an hour passes in as many seconds.",
+	Timeline: "Timeline", Empty: "Nothing was sent yet. With these choices it takes three " +
+		"attempts: eleven minutes pass in eleven seconds.",
 	Hurry: "Skip to the end",
 	Runs:  "What was run", NoRuns: "Nothing yet.",
 	Kept: "The last {n} are kept until the program ends. Each has a world and a ledger of its own.",
@@ -44,8 +44,8 @@ var english = words{
 		"machine. Any SDK does as well, with scheme HTTP, this endpoint and these keys.",
 	KeyID: "AccessKey ID", Secret: "AccessKey secret", Token: "STS token", Endpoint: "Endpoint",
 
-	Run: "Run {n}", Passed: "{n} rules let it pass", Refusals: "{n} refused", AlarmN: "Alarm {n}",
-	UnderWay: "under way", Page: "Incident page", Watch: "Show again", Over: "Over: {what}",
+	Run: "Run {n}", Passed: "{n} rules let it pass", AlarmN: "Alarm {n}",
+	UnderWay: "under way", Page: "Incident page", Watch: "Show again",
 	Lost:   "The connection is lost; trying again.",
 	Unsent: "The program does not answer. Does it still run?",
 
@@ -56,7 +56,7 @@ var english = words{
 		"this: ",
 	Refused: "This cannot be run: ", Failed: "The run broke off: ",
 	NoRun: "there is no such run", NotYet: "the run is not over yet",
-	TooManyStreams: "too many pages watch", Choices: "choices",
+	TooManyStreams: "too many pages watch",
 
 	guests: titles(ecssim.Guests(), func(g ecssim.NamedGuest) (string, string) {
 		return g.Name, g.Title

@@ -20,7 +20,7 @@ var chinese = words{
 	Mode: "函数的模式", Enforce: "enforce：执行重启", Observe: "observe：只说明本应如何处理", Off: "off：一律拒绝",
 	Speed: "时间流速", Real: "与现实相同", Times: "{n} 倍速", AtOnce: "立即完成",
 	Send:     "发送告警",
-	Timeline: "时间线", Empty: "尚未发送告警。默认的场景需要尝试三次：一刻钟的过程，约十五秒即可看完。",
+	Timeline: "时间线", Empty: "尚未发送告警。默认的场景需要尝试三次：十一分钟的过程，十一秒即可看完。",
 	Hurry: "跳到结尾",
 	Runs:  "运行记录", NoRuns: "暂无。", Kept: "保留最近 {n} 次，程序结束后即消失。每次运行都有独立的模拟环境和台账。",
 
@@ -33,8 +33,8 @@ var chinese = words{
 	VisitInsecure: "此处的 --insecure 表示使用 http，请求不会离开本机。也可以使用任意 SDK：协议 HTTP、此接入点和这些密钥。",
 	KeyID:         "AccessKey ID", Secret: "AccessKey Secret", Token: "STS Token", Endpoint: "接入点",
 
-	Run: "第 {n} 次运行", Passed: "{n} 条规则放行", Refusals: "{n} 条拒绝", AlarmN: "告警 {n}",
-	UnderWay: "进行中", Page: "事件页面", Watch: "再次查看", Over: "已结束：{what}",
+	Run: "第 {n} 次运行", Passed: "{n} 条规则放行", AlarmN: "告警 {n}",
+	UnderWay: "进行中", Page: "事件页面", Watch: "再次查看",
 	Lost: "连接已断开，正在重试。", Unsent: "程序没有应答。它还在运行吗？",
 
 	TooMany:   "已有 {n} 次运行正在进行。请等待其中一次结束，或跳到它的结尾。",
@@ -43,7 +43,6 @@ var chinese = words{
 	Malformed: "函数会应答 malformed，以便平台的死信队列保留该内容：",
 	Refused:   "无法运行：", Failed: "运行中断：",
 	NoRun: "没有这次运行", NotYet: "运行尚未结束", TooManyStreams: "同时观看的页面太多",
-	Choices: "选项",
 
 	guests: map[string]string{
 		"ignores-graceful":    "严重挂起：忽略两次正常重启，强制重启后恢复。",
