@@ -31,7 +31,7 @@ Ctrl-C ends it. Exit status: 0 then; 2 where it cannot listen there.`
 
 // Run serves until a signal comes.
 func (s *serveCommand) Run(c *console) error {
-	// The contract of a signal is that its second one ends everything, so the first one ends the catching.
+	// The first signal ends the catching, so that a second one ends everything at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -59,10 +59,14 @@ func (s *serveCommand) serve(ctx context.Context, c *console) error {
 	}
 	defer ecs.Close()
 	keys := server.Keys
-	_, err = fmt.Fprintf(c.out, `Page           http://%s/
-Simulated ECS  http://%s
-  keys that open nothing else: AccessKey ID %s, secret %s, STS token %s
-  aliyun ecs DescribeInstances --region cn-hangzhou --endpoint %[2]s --insecure --mode StsToken --access-key-id %[3]s --access-key-secret %[4]s --sts-token %[5]s
+	_, err = fmt.Fprintf(c.out, `The page is           http://%s/
+The simulated ECS is  http://%s
+Its keys are new, and open nothing real. To look at the instances:
+
+  aliyun ecs DescribeInstances --region cn-hangzhou --endpoint %[2]s --insecure \
+    --mode StsToken --access-key-id %[3]s \
+    --access-key-secret %[4]s --sts-token %[5]s
+
 Ctrl-C ends it.
 `, page.Addr(), ecs.Addr(), keys.ID, keys.Secret, keys.Token)
 	if err != nil {
@@ -73,7 +77,7 @@ Ctrl-C ends it.
 
 // cannotListen is an error with a cure.
 func cannotListen(address string, err error) error {
-	var address2 *net.AddrError
+	var wrong *net.AddrError
 	switch {
 	case errors.Is(err, serve.ErrNotLoopback):
 		return hinted{fmt.Errorf("--listen %s: %w", address, err),
@@ -81,8 +85,8 @@ func cannotListen(address string, err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return hinted{fmt.Errorf("--listen %s: the port is in use", address),
 			"choose another port, or leave --listen out: then any free one is taken"}
-	case errors.As(err, &address2):
-		err = address2
+	case errors.As(err, &wrong):
+		err = errors.New(wrong.Err) // without the address, which is said already
 	}
 	var failed *net.OpError
 	if errors.As(err, &failed) {
