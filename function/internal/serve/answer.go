@@ -312,7 +312,8 @@ func (r *run) worded(e *timeline.Entry, w *report.Words) line {
 
 // events streams a run's timeline as server-sent events. Each entry is an event "entry" whose id is its
 // number, from 1; the last event is "over", with the run's row. Whoever comes back with the id of the
-// last event that arrived gets what came after it.
+// last event that arrived gets what came after it. In between, "now" says what an instance is seen to
+// be; it has no id, and only the last one counts.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	found := s.named(w, r)
 	if found == nil {
@@ -339,17 +340,28 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			panic(err) // strings and numbers always can be encoded
 		}
-		fmt.Fprintf(&out, "event: %s\nid: %d\ndata: %s\n\n", event, id, data)
+		fmt.Fprintf(&out, "event: %s\n", event)
+		if id > 0 {
+			fmt.Fprintf(&out, "id: %d\n", id)
+		}
+		fmt.Fprintf(&out, "data: %s\n\n", data)
 	}
+	var looked *timeline.Look // told last
 	// quiet is how long nothing is said before a comment shows whether anybody listens.
 	const quiet = 15 * time.Second
 	beat := time.NewTicker(quiet)
 	defer beat.Stop()
 	for {
-		entries, over, more := found.after(seen)
+		entries, now, over, more := found.after(seen)
 		for i := range entries {
 			seen++
 			write("entry", seen, found.worded(&entries[i], told))
+		}
+		if now.Look != nil && now.Look != looked && !over {
+			looked = now.Look
+			line := found.worded(&now, told)
+			line.About = shown(now.Event.Instance)
+			write("now", 0, line)
 		}
 		if over {
 			write("over", seen, s.row(found, words))

@@ -346,6 +346,7 @@ func TestManyChoices(t *testing.T) {
 		chromedp.WaitVisible("#sent"), chromedp.Click("#sent summary"),
 		chromedp.Click(`[name=speed][value="10"]`), chromedp.Click("#send"), chromedp.WaitVisible("#hurry"),
 		chromedp.WaitVisible("#steps > li.graceful"))
+	v.see(t, "#now strong")
 	v.fits(t)
 	v.contrasts(t)
 	v.photograph(t, "underway")

@@ -46,6 +46,7 @@ type run struct {
 
 	mu      sync.Mutex
 	entries []timeline.Entry
+	now     timeline.Entry // the last reading of an instance that showed something new
 	results []remedy.Result
 	failed  error // why there are no results
 	over    bool
@@ -127,6 +128,7 @@ type pace struct {
 // Decided implements handle.Watcher. What was decided before is told first.
 func (p *pace) Decided(facts *remedy.Facts, step *remedy.Step) {
 	p.to.Decided(facts, step)
+	p.run.see(facts)
 	p.run.wait(p.ctx, facts.Now)
 }
 
@@ -156,6 +158,25 @@ func (r *run) tell(e timeline.Entry) {
 	r.wake()
 }
 
+// see takes what an instance was seen to be. The timeline tells it when it is over; whoever watches a
+// slow run wants to know it before.
+func (r *run) see(facts *remedy.Facts) {
+	if !facts.Instance.OK() {
+		return
+	}
+	status := facts.Instance.Value.Status
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := &r.now
+	if before.Look != nil && before.Look.Status == status && before.Event.Instance == facts.Alarm.Instance {
+		return
+	}
+	alarm, at := facts.Alarm, facts.Instance.At
+	r.now = timeline.Entry{At: at, Kind: timeline.KindLook, Event: &alarm,
+		Look: &timeline.Look{Status: status, Until: at, Looks: 1}}
+	r.wake()
+}
+
 // end takes what came of it.
 func (r *run) end(results []remedy.Result, err error) {
 	r.mu.Lock()
@@ -175,12 +196,13 @@ func (r *run) ended() bool {
 	return r.over
 }
 
-// after is what was told after the nth entry, whether that is all there will be, and what is closed
-// when there is more.
-func (r *run) after(n int) (entries []timeline.Entry, over bool, more <-chan struct{}) {
+// after is what was told after the nth entry, what an instance was last seen to be, whether that is all
+// there will be, and what is closed when there is more.
+func (r *run) after(n int) (entries []timeline.Entry, now timeline.Entry, over bool,
+	more <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.entries[min(n, len(r.entries)):], r.over, r.more
+	return r.entries[min(n, len(r.entries)):], r.now, r.over, r.more
 }
 
 // outcome is what came of the run; nil and nil while it is under way.

@@ -133,7 +133,7 @@ func stream(t *testing.T, page string, run, last int) []told {
 		case "data":
 			one.Data = value
 		case "":
-			if one.Event != "" {
+			if one.Event != "" && one.Event != "now" {
 				all = append(all, one)
 			}
 			one = told{}
@@ -317,6 +317,16 @@ func TestHurry(t *testing.T) {
 	lines := bufio.NewReader(answer.Body)
 	if first, err := lines.ReadString('\n'); err != nil || first != "event: entry\n" {
 		t.Fatalf("the stream begins with %q, %v", first, err)
+	}
+	for line := ""; line != "event: now\n"; { // the instance was read, and time passes slowly
+		var err error
+		if line, err = lines.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := lines.ReadString('\n'); err != nil || !strings.Contains(data, `"lines":["Running"]`) ||
+		!strings.Contains(data, `"about":"i-bp1drill00000000hung"`) {
+		t.Errorf("it is seen as %s, %v", data, err)
 	}
 	if got := request(t, "GET", fmt.Sprintf("%s/runs/%d/page", page, n), ""); got.StatusCode != http.StatusConflict {
 		t.Errorf("the page of a run that is under way: %d", got.StatusCode)
