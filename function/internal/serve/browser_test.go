@@ -121,7 +121,7 @@ func evaluate[T any](t *testing.T, v *visit, script string) T {
 // see waits until something is visible.
 func (v *visit) see(t *testing.T, selector string) {
 	t.Helper()
-	soon, cancel := context.WithTimeout(v, 20*time.Second)
+	soon, cancel := context.WithTimeout(v, time.Minute)
 	defer cancel()
 	if err := chromedp.Run(soon, chromedp.WaitVisible(selector)); err != nil {
 		t.Fatalf("no %s: %v: %s", selector, err, evaluate[string](t, v,
@@ -132,7 +132,7 @@ func (v *visit) see(t *testing.T, selector string) {
 // over waits until the run of that number is over, as people see it.
 func (v *visit) over(t *testing.T) {
 	t.Helper()
-	v.see(t, "#state .badge")
+	v.see(t, "#state .badge:not(.under)")
 }
 
 // fits: nothing is wider than the window.
