@@ -81,7 +81,8 @@ func cannotListen(address string, err error) error {
 	switch {
 	case errors.Is(err, serve.ErrNotLoopback):
 		return hinted{fmt.Errorf("--listen %s: %w", address, err),
-			"the page is for this machine only: --listen 127.0.0.1:8080; from elsewhere, a tunnel: ssh -L"}
+			"the page is for this machine only: --listen 127.0.0.1:8080; from elsewhere, " +
+				"a tunnel: ssh -L"}
 	case errors.Is(err, syscall.EADDRINUSE):
 		return hinted{fmt.Errorf("--listen %s: the port is in use", address),
 			"choose another port, or leave --listen out: then any free one is taken"}
@@ -92,5 +93,6 @@ func cannotListen(address string, err error) error {
 	if errors.As(err, &failed) {
 		err = failed.Err
 	}
-	return hinted{fmt.Errorf("--listen %s: %w", address, err), "an address is HOST:PORT: --listen 127.0.0.1:8080"}
+	return hinted{fmt.Errorf("--listen %s: %w", address, err),
+		"an address is HOST:PORT: --listen 127.0.0.1:8080"}
 }

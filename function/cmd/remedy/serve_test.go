@@ -42,7 +42,8 @@ func TestServe(t *testing.T) {
 		}
 	}
 	urls := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindAllString(said.String(), -1)
-	if len(urls) != 2 || !strings.Contains(said.String(), "--endpoint "+strings.TrimPrefix(urls[1], "http://")+" --insecure") {
+	if len(urls) != 2 || !strings.Contains(said.String(),
+		"--endpoint "+strings.TrimPrefix(urls[1], "http://")+" --insecure") {
 		t.Fatalf("it says %s%s", said.String(), stderr.String())
 	}
 	for line := range strings.SplitSeq(said.String(), "\n") {
@@ -105,7 +106,8 @@ func TestServeCannotListen(t *testing.T) {
 		{"nothing", "", "missing port in address"},
 	} {
 		var out, stderr bytes.Buffer
-		status := run([]string{"serve", "--listen=" + row.address}, &console{out: &out, err: &stderr})
+		status := run([]string{"serve", "--listen=" + row.address},
+			&console{out: &out, err: &stderr})
 		if status != 2 || out.Len() > 0 || !strings.Contains(stderr.String(), row.says) ||
 			strings.Count(stderr.String(), "\n") != 2 || !strings.Contains(stderr.String(), "\nhint: ") {
 			t.Errorf("%s: status %d, %s%s", row.why, status, out.String(), stderr.String())
@@ -113,8 +115,8 @@ func TestServeCannotListen(t *testing.T) {
 	}
 	var out, stderr bytes.Buffer
 	environ := []string{"REMEDY_LEASE=1s"}
-	if status := run([]string{"serve"}, &console{out: &out, err: &stderr, environ: environ}); status != 2 ||
-		!strings.Contains(stderr.String(), "REMEDY_LEASE") {
+	status := run([]string{"serve"}, &console{out: &out, err: &stderr, environ: environ})
+	if status != 2 || !strings.Contains(stderr.String(), "REMEDY_LEASE") {
 		t.Errorf("a wrong environment: %d %s", status, stderr.String())
 	}
 }

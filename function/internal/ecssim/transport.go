@@ -162,10 +162,10 @@ func networkError(kind Kind, host string) error {
 // is over.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.answer(rw, r, false) }
 
-// Visitors is the World on a port for people who look on while somebody else works with it: no fault
-// meets their calls or is used up by them, no change waits for them, nothing delays them, and Calls
-// does not have them. What they do to instances is done all the same. A virtual clock does not count
-// them.
+// Visitors is the World on a port for people who look on while somebody else works with it: no
+// fault meets their calls or is used up by them, no change waits for them, nothing delays them, and
+// Calls does not have them. What they do to instances is done all the same. A virtual clock does
+// not count them.
 func (w *World) Visitors() http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.answer(rw, r, true) })
 }

@@ -310,10 +310,10 @@ func (r *run) worded(e *timeline.Entry, w *report.Words) line {
 	return l
 }
 
-// events streams a run's timeline as server-sent events. Each entry is an event "entry" whose id is its
-// number, from 1; the last event is "over", with the run's row. Whoever comes back with the id of the
-// last event that arrived gets what came after it. In between, "now" says what an instance is seen to
-// be; it has no id, and only the last one counts.
+// events streams a run's timeline as server-sent events. Each entry is an event "entry" whose id is
+// its number, from 1; the last event is "over", with the run's row. Whoever comes back with the id
+// of the last event that arrived gets what came after it. In between, "now" says what an instance
+// is seen to be; it has no id, and only the last one counts.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	found := s.named(w, r)
 	if found == nil {

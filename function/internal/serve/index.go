@@ -19,7 +19,8 @@ import (
 //go:embed page.html
 var source string
 
-// document is page.html, taken apart: the policy names its style sheet and its script by their sums.
+// document is page.html, taken apart: the policy names its style sheet and its script by their
+// sums.
 type document struct {
 	template      *template.Template
 	style, script string

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestPace: a run's time passes as fast as it was asked for, and never holds up what is late, what is
-// to hurry, or what ends.
+// TestPace: a run's time passes as fast as it was asked for, and never holds up what is late, what
+// is to hurry, or what ends.
 func TestPace(t *testing.T) {
 	for _, row := range []struct {
 		why   string
@@ -21,7 +21,8 @@ func TestPace(t *testing.T) {
 	}{
 		{"as in reality", 1, 5 * time.Second, 0, false, false, 5 * time.Second},
 		{"60 times faster", 60, 5 * time.Minute, 0, false, false, 5 * time.Second},
-		{"what passed already counts", 60, 5 * time.Minute, 2 * time.Second, false, false, 3 * time.Second},
+		{"what passed already counts", 60, 5 * time.Minute, 2 * time.Second, false, false,
+			3 * time.Second},
 		{"just in time", 60, 5 * time.Minute, 5 * time.Second, false, false, 0},
 		{"late", 10, time.Minute, time.Minute, false, false, 0},
 		{"at once", 0, time.Hour, 0, false, false, 0},

@@ -18,8 +18,8 @@ import (
 // modes are those that a run may have, the first one where none is chosen.
 var modes = []string{"enforce", "observe", "off"}
 
-// speeds are how many times faster than real time a run may be; 0: as fast as it goes. The first one
-// is where none is chosen.
+// speeds are how many times faster than real time a run may be; 0: as fast as it goes. The first
+// one is where none is chosen.
 var speeds = []int{60, 1, 10, 0}
 
 // asked is what a run is made of.
@@ -117,8 +117,8 @@ func (s *Server) play(r *run) {
 }
 
 // pace lets a run's time pass no faster than it was asked for: it holds up the function after each
-// decision, and virtual time stands still for whoever is held up. So the world is ahead of the clock
-// on the wall by one poll at most.
+// decision, and virtual time stands still for whoever is held up. So the world is ahead of the
+// clock on the wall by one poll at most.
 type pace struct {
 	ctx context.Context
 	run *run
@@ -158,8 +158,8 @@ func (r *run) tell(e timeline.Entry) {
 	r.wake()
 }
 
-// see takes what an instance was seen to be. The timeline tells it when it is over; whoever watches a
-// slow run wants to know it before.
+// see takes what an instance was seen to be. The timeline tells it when it is over; whoever watches
+// a slow run wants to know it before.
 func (r *run) see(facts *remedy.Facts) {
 	if !facts.Instance.OK() {
 		return
@@ -168,7 +168,8 @@ func (r *run) see(facts *remedy.Facts) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := &r.now
-	if before.Look != nil && before.Look.Status == status && before.Event.Instance == facts.Alarm.Instance {
+	if before.Look != nil && before.Look.Status == status &&
+		before.Event.Instance == facts.Alarm.Instance {
 		return
 	}
 	alarm, at := facts.Alarm, facts.Instance.At
@@ -196,8 +197,8 @@ func (r *run) ended() bool {
 	return r.over
 }
 
-// after is what was told after the nth entry, what an instance was last seen to be, whether that is all
-// there will be, and what is closed when there is more.
+// after is what was told after the nth entry, what an instance was last seen to be, whether that is
+// all there will be, and what is closed when there is more.
 func (r *run) after(n int) (entries []timeline.Entry, now timeline.Entry, over bool,
 	more <-chan struct{}) {
 	r.mu.Lock()

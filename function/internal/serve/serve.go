@@ -1,6 +1,6 @@
-// Package serve is a local page on which alarms are tried against simulated guests, and the simulated
-// ECS behind it on a port of its own. Each run is a drill: the real handler, adapter and SDK in virtual
-// time, which passes as fast as the visitor wants. Nothing real is ever reached.
+// Package serve is a local page on which alarms are tried against simulated guests, and the
+// simulated ECS behind it on a port of its own. Each run is a drill: the real handler, adapter and
+// SDK in virtual time, which passes as fast as the visitor wants. Nothing real is ever reached.
 //
 // The page is for the person at this machine. It listens on loopback only, answers to its own names
 // only (another name would be a foreign site that had itself resolved to loopback), and changes
@@ -102,8 +102,8 @@ func (s *Server) Close() {
 	s.under.Wait()
 }
 
-// Listen listens on an address of loopback, such as 127.0.0.1:0. Its errors are ErrNotLoopback, or the
-// network's.
+// Listen listens on an address of loopback, such as 127.0.0.1:0. Its errors are ErrNotLoopback, or
+// the network's.
 func Listen(address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -126,8 +126,8 @@ func Listen(address string) (net.Listener, error) {
 // ErrNotLoopback is of an address that other machines could reach.
 var ErrNotLoopback = errors.New("not an address of loopback")
 
-// Serve answers on both listeners until ctx ends, and closes them. Streams end, and what is under way
-// is broken off; that is no error.
+// Serve answers on both listeners until ctx ends, and closes them. Streams end, and what is under
+// way is broken off; that is no error.
 func (s *Server) Serve(ctx context.Context, page, ecs net.Listener) error {
 	s.Addresses(page.Addr().String(), ecs.Addr().String())
 	servers := []*http.Server{server(s.Page()), server(s.ECS())}

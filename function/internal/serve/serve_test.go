@@ -42,16 +42,19 @@ func served(t *testing.T, environ ...string) (s *serve.Server, page, ecs string)
 	return s, first.URL, second.URL
 }
 
-// hostile is an alarm about an instance that hangs, as somebody might have forged it: NAME stands in
-// every name.
+// hostile is an alarm about an instance that hangs, as somebody might have forged it: NAME stands
+// in every name.
 const hostile = `{
   "ver": "1.0", "id": "D8110000-0000-4000-8000-000000000002", "product": "ECS", "level": "CRITICAL",
   "resourceId": "acs:ecs:cn-hangzhou:1234567890123456:instance/i-bp1forged0000000hung",
   "name": "NAME", "status": "Executing", "eventType": "Exception",
-  "userId": "1234567890123456", "regionId": "cn-hangzhou", "instanceName": "NAME", "eventTime": "20261123T074200.000+0000",
+  "userId": "1234567890123456", "regionId": "cn-hangzhou", "instanceName": "NAME",
+  "eventTime": "20261123T074200.000+0000",
   "content": {
-    "eventId": "e-bp1forged000000alarm", "instanceId": "i-bp1forged0000000hung", "instanceName": "NAME",
-    "eventType": "InstanceFailure.PerformanceImpact", "eventStatus": "Executing", "publishTime": "2026-11-23T07:42:00Z", "executeStartTime": "2026-11-23T07:42:00Z"
+    "eventId": "e-bp1forged000000alarm", "instanceId": "i-bp1forged0000000hung",
+    "instanceName": "NAME", "eventType": "InstanceFailure.PerformanceImpact",
+    "eventStatus": "Executing", "publishTime": "2026-11-23T07:42:00Z",
+    "executeStartTime": "2026-11-23T07:42:00Z"
   }
 }`
 
@@ -95,7 +98,8 @@ func send(t *testing.T, page, query, body string) int {
 	answer := request(t, "POST", page+"/runs?"+query, body)
 	text := read(t, answer)
 	var row struct{ N int }
-	if err := json.Unmarshal([]byte(text), &row); err != nil || answer.StatusCode != http.StatusCreated {
+	if err := json.Unmarshal([]byte(text), &row); err != nil ||
+		answer.StatusCode != http.StatusCreated {
 		t.Fatalf("%d: %s", answer.StatusCode, text)
 	}
 	return row.N
@@ -145,8 +149,8 @@ func stream(t *testing.T, page string, run, last int) []told {
 	return all
 }
 
-// TestNames: each port answers to its own names only, for a site whose name was made to mean loopback
-// comes with that name, and only the page itself changes anything.
+// TestNames: each port answers to its own names only, for a site whose name was made to mean
+// loopback comes with that name, and only the page itself changes anything.
 func TestNames(t *testing.T) {
 	_, page, ecs := served(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(page, "http://"), ":")
@@ -163,15 +167,20 @@ func TestNames(t *testing.T) {
 			[]string{"Host", "127.0.0.1.evil.example:" + port}, 403},
 		{"without the port", "GET", page + "/", []string{"Host", "127.0.0.1"}, 403},
 		{"the other port", "GET", page + "/", []string{"Host", "127.0.0.1:" + ecsPort}, 403},
-		{"a list under a foreign name", "GET", page + "/runs", []string{"Host", "evil.example"}, 403},
-		{"the simulated ECS, without keys", "GET", ecs + "/?Version=2014-05-26&Format=JSON", nil, 404},
-		{"the simulated ECS under a foreign name", "GET", ecs + "/", []string{"Host", "evil.example"}, 403},
+		{"a list under a foreign name", "GET", page + "/runs",
+			[]string{"Host", "evil.example"}, 403},
+		{"the simulated ECS, without keys", "GET",
+			ecs + "/?Version=2014-05-26&Format=JSON", nil, 404},
+		{"the simulated ECS under a foreign name", "GET", ecs + "/",
+			[]string{"Host", "evil.example"}, 403},
 
 		{"a run from the page itself", "POST", page + "/runs?speed=0", nil, 201},
 		{"a run from a foreign site", "POST", page + "/runs?speed=0",
 			[]string{"Origin", "http://evil.example"}, 403},
-		{"a run from the other port's page", "POST", page + "/runs?speed=0", []string{"Origin", ecs}, 403},
-		{"a run from a page without origin", "POST", page + "/runs?speed=0", []string{"Origin", "null"}, 403},
+		{"a run from the other port's page", "POST", page + "/runs?speed=0",
+			[]string{"Origin", ecs}, 403},
+		{"a run from a page without origin", "POST", page + "/runs?speed=0",
+			[]string{"Origin", "null"}, 403},
 		{"a run from nowhere", "POST", page + "/runs?speed=0", []string{"Origin", ""}, 403},
 		{"localhost is another origin than 127.0.0.1", "POST", page + "/runs?speed=0",
 			[]string{"Host", "localhost:" + port, "Origin", page}, 403},
@@ -183,25 +192,27 @@ func TestNames(t *testing.T) {
 		{"a sample", "GET", page + "/samples/mns-queue-base64", nil, 200},
 		{"no sample", "GET", page + "/samples/..%2fREADME", nil, 404},
 	} {
-		if got := request(t, row.method, row.address, "", row.headers...).StatusCode; got != row.status {
+		got := request(t, row.method, row.address, "", row.headers...).StatusCode
+		if got != row.status {
 			t.Errorf("%s: %d, not %d", row.why, got, row.status)
 		}
 	}
 }
 
-// TestPolicy: nothing of the page comes from elsewhere or may be framed, and the sums in its policy are
-// those of what it holds, or nothing of it would run (the browser's tests see that).
+// TestPolicy: nothing of the page comes from elsewhere or may be framed, and the sums in its policy
+// are those of what it holds, or nothing of it would run (the browser's tests see that).
 func TestPolicy(t *testing.T) {
 	_, page, _ := served(t)
 	n := send(t, page, "speed=0&guest=obeys", "")
 	stream(t, page, n, 0)
-	for _, path := range []string{"/", "/runs", "/samples/mns-queue-base64", fmt.Sprintf("/runs/%d/page", n)} {
+	for _, path := range []string{"/", "/runs", "/samples/mns-queue-base64",
+		fmt.Sprintf("/runs/%d/page", n)} {
 		answer := request(t, "GET", page+path, "")
 		h := answer.Header
 		policy := h.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none'") ||
-			!strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "http") ||
-			strings.Contains(policy, "script-src 'unsafe") {
+			!strings.Contains(policy, "frame-ancestors 'none'") ||
+			strings.Contains(policy, "http") || strings.Contains(policy, "script-src 'unsafe") {
 			t.Errorf("%s has the policy %q", path, policy)
 		}
 		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" ||
@@ -209,8 +220,10 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("%s: %d, %v", path, answer.StatusCode, h)
 		}
 	}
-	for lang, want := range map[string]string{"en": `<html lang="en">`, "zh": `<html lang="zh-CN">`} {
-		if text := read(t, request(t, "GET", page+"/?lang="+lang, "")); !strings.Contains(text, want) {
+	for lang, name := range map[string]string{"en": "en", "zh": "zh-CN"} {
+		want := fmt.Sprintf("<html lang=%q>", name)
+		text := read(t, request(t, "GET", page+"/?lang="+lang, ""))
+		if !strings.Contains(text, want) {
 			t.Errorf("no %s with lang=%s", want, lang)
 		}
 	}
@@ -239,24 +252,29 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a sample that is malformed", "sample=malformed-truncated", "", 422, "malformed"},
 		{"an alarm that is empty", "sample=paste", "", 422, "empty"},
 		{"an alarm that is none", "sample=paste", "{", 422, "malformed"},
-		{"as large as it may be, and no alarm", "speed=0&sample=paste", strings.Repeat("x", events.MaxPayload), 422, "malformed"},
-		{"a byte larger", "speed=0&sample=paste", strings.Repeat("x", events.MaxPayload+1), 413, "6 MiB"},
+		{"as large as it may be, and no alarm", "sample=paste",
+			strings.Repeat("x", events.MaxPayload), 422, "malformed"},
+		{"a byte larger", "sample=paste", strings.Repeat("x", events.MaxPayload+1), 413, "6 MiB"},
 		{"as many alarms as it may have", "speed=0&mode=off&sample=paste", alarms(200), 201, ""},
 		{"an alarm more", "speed=0&mode=off&sample=paste", alarms(201), 413, "200"},
-		{"a fault twice is one fault", "speed=0&fault=throttled&fault=throttled", "", 201, `["throttled"]`},
+		{"a fault twice is one fault", "speed=0&fault=throttled&fault=throttled", "", 201,
+			`["throttled"]`},
 	} {
 		answer := request(t, "POST", page+"/runs?"+row.query, row.body)
-		if text := read(t, answer); answer.StatusCode != row.status || !strings.Contains(text, row.says) {
-			t.Errorf("%s: %d %.300s, not %d %q", row.why, answer.StatusCode, text, row.status, row.says)
+		text := read(t, answer)
+		if answer.StatusCode != row.status || !strings.Contains(text, row.says) {
+			t.Errorf("%s: %d %.300s, not %d %q", row.why, answer.StatusCode, text, row.status,
+				row.says)
 		}
 	}
-	if answer := request(t, "POST", page+"/runs?guest=ded&lang=zh", ""); !strings.Contains(read(t, answer), "无法运行") {
+	answer := request(t, "POST", page+"/runs?guest=ded&lang=zh", "")
+	if !strings.Contains(read(t, answer), "无法运行") {
 		t.Error("the reason is not in Chinese")
 	}
 }
 
-// TestStream: the entries come in the order of their numbers, and whoever comes back misses none and
-// gets none twice, wherever the connection broke.
+// TestStream: the entries come in the order of their numbers, and whoever comes back misses none
+// and gets none twice, wherever the connection broke.
 func TestStream(t *testing.T) {
 	_, page, _ := served(t)
 	n := send(t, page, "speed=0", "")
@@ -277,7 +295,8 @@ func TestStream(t *testing.T) {
 			labels = append(labels, line.Label)
 		}
 	}
-	for _, want := range []string{"alarm", "rules", "attempt 1", "attempt 2", "attempt 3", "restarted"} {
+	for _, want := range []string{"alarm", "rules", "attempt 1", "attempt 2", "attempt 3",
+		"restarted"} {
 		i := slices.Index(labels, want)
 		if i < 0 {
 			t.Fatalf("no %q, or not after its predecessor, in %q", want, labels)
@@ -290,11 +309,13 @@ func TestStream(t *testing.T) {
 		t.Errorf("it ends with %+v", last)
 	}
 	for seen := range len(all) {
-		if diff := slices.Compare(summary(stream(t, page, n, seen)), summary(all[min(seen, len(all)-1):])); diff != 0 {
+		rest := all[min(seen, len(all)-1):]
+		if !slices.Equal(stream(t, page, n, seen), rest) {
 			t.Errorf("after event %d another story", seen)
 		}
 	}
-	answer := request(t, "GET", fmt.Sprintf("%s/runs/%d/events", page, n), "", "Last-Event-ID", "a lie")
+	answer := request(t, "GET", fmt.Sprintf("%s/runs/%d/events", page, n), "",
+		"Last-Event-ID", "a lie")
 	if text := read(t, answer); !strings.HasPrefix(text, "event: entry\nid: 1\n") {
 		t.Errorf("an id that is none: %.99s", text)
 	}
@@ -308,8 +329,8 @@ func summary(all []told) []string {
 	return lines
 }
 
-// TestHurry: a run in real time would last for minutes; it has told its beginning at once, is under way,
-// and ends at once when it is told to.
+// TestHurry: a run in real time would last for minutes; it has told its beginning at once, is under
+// way, and ends at once when it is told to.
 func TestHurry(t *testing.T) {
 	_, page, _ := served(t)
 	n := send(t, page, "speed=1", "")
@@ -324,30 +345,36 @@ func TestHurry(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if data, err := lines.ReadString('\n'); err != nil || !strings.Contains(data, `"lines":["Running"]`) ||
+	if data, err := lines.ReadString('\n'); err != nil ||
+		!strings.Contains(data, `"lines":["Running"]`) ||
 		!strings.Contains(data, `"about":"i-bp1drill00000000hung"`) {
 		t.Errorf("it is seen as %s, %v", data, err)
 	}
-	if got := request(t, "GET", fmt.Sprintf("%s/runs/%d/page", page, n), ""); got.StatusCode != http.StatusConflict {
-		t.Errorf("the page of a run that is under way: %d", got.StatusCode)
+	this := fmt.Sprintf("%s/runs/%d", page, n)
+	if got := request(t, "GET", this+"/page", "").StatusCode; got != http.StatusConflict {
+		t.Errorf("the page of a run that is under way: %d", got)
 	}
 	for range 2 { // twice does no harm
-		if got := request(t, "POST", fmt.Sprintf("%s/runs/%d/hurry", page, n), ""); got.StatusCode != http.StatusNoContent {
-			t.Fatalf("hurry: %d", got.StatusCode)
+		got := request(t, "POST", this+"/hurry", "").StatusCode
+		if got != http.StatusNoContent {
+			t.Fatalf("hurry: %d", got)
 		}
 	}
-	if rest, err := io.ReadAll(lines); err != nil || !strings.Contains(string(rest), "event: over\n") {
+	rest, err := io.ReadAll(lines)
+	if err != nil || !strings.Contains(string(rest), "event: over\n") {
 		t.Errorf("%v in %.200s", err, rest)
 	}
 }
 
-// TestSeveralRuns: no more than 8 at once, the last 50 are kept, and the list has the last one first.
+// TestSeveralRuns: no more than 8 at once, the last 50 are kept, and the list has the last one
+// first.
 func TestSeveralRuns(t *testing.T) {
 	_, page, _ := served(t)
 	for range 8 {
 		send(t, page, "speed=1", "")
 	}
-	if got := request(t, "POST", page+"/runs?speed=0", "").StatusCode; got != http.StatusTooManyRequests {
+	got := request(t, "POST", page+"/runs?speed=0", "").StatusCode
+	if got != http.StatusTooManyRequests {
 		t.Errorf("a ninth run at once: %d", got)
 	}
 	request(t, "POST", page+"/runs/2/hurry", "")
@@ -360,7 +387,8 @@ func TestSeveralRuns(t *testing.T) {
 		N    int
 		Over bool
 	}
-	if err := json.Unmarshal([]byte(read(t, request(t, "GET", page+"/runs", ""))), &rows); err != nil {
+	list := read(t, request(t, "GET", page+"/runs", ""))
+	if err := json.Unmarshal([]byte(list), &rows); err != nil {
 		t.Fatal(err)
 	}
 	if len(rows) != 50 || rows[0].N != 58 || rows[49].N != 1 || rows[49].Over {
@@ -371,8 +399,8 @@ func TestSeveralRuns(t *testing.T) {
 	}
 }
 
-// TestHostileAlarm: markup in an alarm is text in the stream and on the page, and letters that would
-// turn other text round are not there.
+// TestHostileAlarm: markup in an alarm is text in the stream and on the page, and letters that
+// would turn other text round are not there.
 func TestHostileAlarm(t *testing.T) {
 	_, page, _ := served(t)
 	const script = `</script><script>alert(1)</script>`
@@ -396,10 +424,12 @@ func TestToken(t *testing.T) {
 	_, page, _ := served(t, "REMEDY_HTTP_TOKEN="+token)
 	n := send(t, page, "speed=0&sample=fc3-http-system-event", "")
 	all := stream(t, page, n, 0)
-	if last := all[len(all)-1]; !strings.Contains(last.Data, "401") || strings.Contains(last.Data, token) {
+	if last := all[len(all)-1]; !strings.Contains(last.Data, "401") ||
+		strings.Contains(last.Data, token) {
 		t.Errorf("it ends with %+v", last)
 	}
-	if got := request(t, "GET", fmt.Sprintf("%s/runs/%d/page", page, n), "").StatusCode; got != http.StatusConflict {
+	got := request(t, "GET", fmt.Sprintf("%s/runs/%d/page", page, n), "").StatusCode
+	if got != http.StatusConflict {
 		t.Errorf("a page of a run that came to nothing: %d", got)
 	}
 	if _, err := serve.New(serve.Options{Load: func(string) (config.Config, error) {
@@ -412,7 +442,8 @@ func TestToken(t *testing.T) {
 // visitor is an SDK's client of the simulated ECS.
 func visitor(t *testing.T, keys serve.Keys) *ecs.Client {
 	t.Helper()
-	settings := sdk.NewConfig().WithScheme("HTTP").WithAutoRetry(false).WithTimeout(10 * time.Second)
+	settings := sdk.NewConfig().WithScheme("HTTP").WithAutoRetry(false).
+		WithTimeout(10 * time.Second)
 	client, err := ecs.NewClientWithOptions("cn-hangzhou", settings,
 		credentials.NewStsTokenCredential(keys.ID, keys.Secret, keys.Token))
 	if err != nil {
@@ -441,7 +472,8 @@ func TestVisitors(t *testing.T) {
 		i := answer.Instances.Instance[0]
 		return i.InstanceId, i.StartTime
 	}
-	hung := strings.ReplaceAll(hostile, "NAME", "Instance:InstanceFailure.PerformanceImpact:Executing")
+	hung := strings.ReplaceAll(hostile, "NAME",
+		"Instance:InstanceFailure.PerformanceImpact:Executing")
 	idle, _ := see()
 	if idle != "i-bp1drill00000000hung" {
 		t.Errorf("before the first run there is %s", idle)
@@ -462,7 +494,8 @@ func TestVisitors(t *testing.T) {
 	if _, err := client.RebootInstance(r); err != nil {
 		t.Errorf("a visitor's reboot: %v", err)
 	}
-	for _, keys := range []serve.Keys{{s.Keys.ID, "another", s.Keys.Token}, {s.Keys.ID, s.Keys.Secret, "another"}} {
+	for _, keys := range []serve.Keys{{s.Keys.ID, "another", s.Keys.Token},
+		{s.Keys.ID, s.Keys.Secret, "another"}} {
 		r := ecs.CreateDescribeInstancesRequest()
 		r.Domain = endpoint
 		if _, err := visitor(t, keys).DescribeInstances(r); err == nil {

@@ -14,7 +14,8 @@ import (
 type words struct {
 	lang string // as package report names it
 
-	Lang, Other, OtherLang, OtherName string // the page's language for HTML, and the link to the other
+	// The page's language for HTML, and the link to the other.
+	Lang, Other, OtherLang, OtherName string
 
 	Title, Lead, Unreal, NeedsScript string
 

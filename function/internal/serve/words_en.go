@@ -10,14 +10,15 @@ var english = words{
 	OtherName: "中文",
 
 	Title: "Try ecs-remedy",
-	Lead: "An alarm says that an ECS instance hangs. A restart cures it, and is the cure that can " +
-		"kill. Choose what is wrong with an instance, send the alarm, and watch every step that the " +
-		"function takes, and why.",
+	Lead: "An alarm says that an ECS instance hangs. A restart cures it, and is the cure that " +
+		"can kill. Choose what is wrong with an instance, send the alarm, and watch every step " +
+		"that the function takes, and why.",
 	Unreal: "Simulated: the code is what runs in Function Compute, but no cloud is asked and no " +
 		"real instance is touched.",
 	NeedsScript: "This page needs JavaScript, its own and no other.",
 
-	Form: "What happens", Guest: "The instance", Faults: "What else goes wrong", NoFaults: "nothing",
+	Form: "What happens", Guest: "The instance",
+	Faults: "What else goes wrong", NoFaults: "nothing",
 	FaultCount: "{n} chosen", FaultsHint: "Several may be chosen.",
 	Alarm: "The alarm", DefaultAlarm: "It hangs, says the platform, just now",
 	PastedAlarm: "An alarm of your own", Samples: "Samples",
@@ -34,14 +35,15 @@ var english = words{
 	Kept: "The last {n} are kept until the program ends. Each has a world and a ledger of its own.",
 
 	Visit: "Look at the instance with your own tools",
-	VisitWhat: "A simulated ECS answers at {address}. It holds the instances of the run that was sent " +
-		"last, as they stand at that point of its time, and after its end they live on in real time. " +
-		"Before the first run there is one that hangs. A run's faults do not meet you. A reboot of " +
-		"yours is carried out, and the function will see it.",
+	VisitWhat: "A simulated ECS answers at {address}. It holds the instances of the run that was " +
+		"sent last, as they stand at that point of its time, and after its end they live on in " +
+		"real time. Before the first run there is one that hangs. A run's faults do not meet you. " +
+		"A reboot of yours is carried out, and the function will see it.",
 	VisitKeys: "The keys are new each time this program starts. They open nothing real.",
 	VisitHow:  "With the aliyun command line:", VisitLook: "See it",
-	VisitReboot: "Reboot it", VisitInsecure: "Here --insecure means http, which never leaves this " +
-		"machine. Any SDK does as well, with scheme HTTP, this endpoint and these keys.",
+	VisitReboot: "Reboot it",
+	VisitInsecure: "Here --insecure means http, which never leaves this machine. Any SDK does as " +
+		"well, with scheme HTTP, this endpoint and these keys.",
 	KeyID: "AccessKey ID", Secret: "AccessKey secret", Token: "STS token", Endpoint: "Endpoint",
 
 	Run: "Run {n}", Passed: "{n} rules let it pass", AlarmN: "Alarm {n}",

@@ -10,8 +10,8 @@ import (
 	"ecs-remedy/function/internal/ecssim"
 )
 
-// TestNoLanguageLacksAText: each text is there in both languages, with the same places for values, and
-// so is a sentence for each guest and each fault. Chinese is Chinese.
+// TestNoLanguageLacksAText: each text is there in both languages, with the same places for values,
+// and so is a sentence for each guest and each fault. Chinese is Chinese.
 func TestNoLanguageLacksAText(t *testing.T) {
 	places := regexp.MustCompile(`\{\w+\}`)
 	en, zh := reflect.ValueOf(english), reflect.ValueOf(chinese)
@@ -49,7 +49,8 @@ func han(text string) bool { return regexp.MustCompile(`\p{Han}`).MatchString(te
 func TestScriptHasItsWords(t *testing.T) {
 	given := english.script()
 	used := map[string]bool{}
-	for _, m := range regexp.MustCompile(`\bwords\.(\w+)`).FindAllStringSubmatch(page().script, -1) {
+	asks := regexp.MustCompile(`\bwords\.(\w+)`)
+	for _, m := range asks.FindAllStringSubmatch(page().script, -1) {
 		if used[m[1]] = true; given[m[1]] == "" {
 			t.Errorf("there is no %s", m[1])
 		}
