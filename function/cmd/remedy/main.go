@@ -33,6 +33,7 @@ type commands struct {
 
 	Backtest backtestCommand `cmd:"" help:"Replay past alarms, in virtual time, under a policy or two."`
 
+	Serve  serveCommand  `cmd:"" help:"Open a local page on which alarms are tried against simulated guests."`
 	Report reportCommand `cmd:"" help:"Write the page of an incident: what happened, and what to do next."`
 
 	Doctor doctorCommand `cmd:"" help:"${help_doctor}"`

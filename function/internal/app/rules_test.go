@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"function/cmd/remedy": {"*"},
 	"function/internal/app": {"*", "!function/internal/backtest", "!function/internal/doctor",
 		"!function/internal/drill", "!function/internal/ecssim", "!function/internal/fcsim",
-		"!function/internal/osssim"},
+		"!function/internal/osssim", "!function/internal/serve"},
 	"function/internal/config": {"function/internal/remedy"},
 	"function/internal/drill": {"events", "function/internal/app", "function/internal/config",
 		"function/internal/ecssim", "function/internal/handle", "function/internal/ledger",
@@ -75,13 +75,16 @@ var mayImport = map[string][]string{
 	"function/internal/remedy":            {"events"},
 	"function/internal/report": {"events", "function/internal/remedy",
 		"function/internal/timeline"},
+	"function/internal/serve": {"events", "function/internal/app", "function/internal/config",
+		"function/internal/drill", "function/internal/ecssim", "function/internal/remedy",
+		"function/internal/report", "function/internal/timeline"},
 	"function/internal/timeline": {"events", "function/internal/remedy"},
 }
 
 // simulators are what no deployed binary holds.
 var simulators = []string{"function/internal/backtest", "function/internal/doctor",
 	"function/internal/drill", "function/internal/ecssim", "function/internal/fcsim",
-	"function/internal/osssim"}
+	"function/internal/osssim", "function/internal/serve"}
 
 // breaches lists what breaks the table.
 func breaches(packages map[string]listed) []string {
@@ -161,6 +164,8 @@ func TestHouseRulesCanFail(t *testing.T) {
 		{"function/internal/app", module + "/function/internal/osssim", ""},
 		{"function/internal/evidence", module + "/function/internal/ecs", ""},
 		{"function/internal/app", module + "/function/internal/drill", ""},
+		{"function/internal/app", module + "/function/internal/serve", ""},
+		{"function", "", module + "/function/internal/serve"},
 		{"function/internal/timeline", module + "/function/internal/report", ""},
 		{"function/internal/report", module + "/function/internal/notify", ""},
 		{"function/internal/remedy", "os", ""},

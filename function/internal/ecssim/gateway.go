@@ -66,6 +66,7 @@ func (k *Key) may(action string) bool {
 type request struct {
 	method, scheme, host string
 	query                query
+	visitor              bool // see World.Visitors
 }
 
 // readRequest takes the parameters from the query and a form body, as the RPC style allows both.

@@ -20,6 +20,10 @@ import (
 func (w *World) serve(ctx context.Context, r request) *reply {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	take := w.take
+	if r.visitor {
+		take = func(*Call, moment, time.Time) *fault { return nil }
+	}
 	c := &Call{
 		Action: r.query.get("Action"), Region: r.query.get("RegionId"), Host: r.host,
 		Scheme:    r.scheme,
@@ -30,10 +34,10 @@ func (w *World) serve(ctx context.Context, r request) *reply {
 	if len(c.Instances) > 0 {
 		c.Instance = c.Instances[0]
 	}
-	if f := w.take(c, sending, w.now()); f != nil {
+	if f := take(c, sending, w.now()); f != nil {
 		return &reply{lost: f.Kind}
 	}
-	if w.Latency > 0 && w.sleep(ctx, w.Latency) != nil {
+	if w.Latency > 0 && !r.visitor && w.sleep(ctx, w.Latency) != nil {
 		return &reply{lost: KindHang}
 	}
 	now := w.settle()
@@ -41,22 +45,27 @@ func (w *World) serve(ctx context.Context, r request) *reply {
 	if m := w.by[c.Instance]; m != nil {
 		c.StatusBefore = m.Status
 	}
-	w.calls = append(w.calls, c)
+	if !r.visitor {
+		w.calls = append(w.calls, c)
+	}
 
 	key, reject, refused := w.inspect(r, now)
 	if refused != nil {
 		c.Reject = reject
 		return w.errorReply(c, refused, now)
 	}
-	if f := w.take(c, before, now); f != nil {
+	if f := take(c, before, now); f != nil {
 		if rep := w.strike(ctx, f, c, nil); rep != nil {
 			return rep
 		}
 	}
+	if r.visitor {
+		return w.act(key, c, r.query)
+	}
 	w.changeAround(c, false)
 	rep := w.act(key, c, r.query)
 	w.changeAround(c, true)
-	if f := w.take(c, after, w.now()); f != nil {
+	if f := take(c, after, w.now()); f != nil {
 		return w.strike(ctx, f, c, rep)
 	}
 	return rep
@@ -151,12 +160,23 @@ func networkError(kind Kind, host string) error {
 
 // ServeHTTP is the World on a port. A hang ends when the client gives up or the World's CallLimit
 // is over.
-func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.answer(rw, r, false) }
+
+// Visitors is the World on a port for people who look on while somebody else works with it: no
+// fault meets their calls or is used up by them, no change waits for them, nothing delays them, and
+// Calls does not have them. What they do to instances is done all the same. A virtual clock does
+// not count them.
+func (w *World) Visitors() http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.answer(rw, r, true) })
+}
+
+func (w *World) answer(rw http.ResponseWriter, r *http.Request, visitor bool) {
 	q, err := readRequest(r)
 	if err != nil {
 		http.Error(rw, "malformed request", http.StatusBadRequest)
 		return
 	}
+	q.visitor = visitor
 	rep := w.serve(r.Context(), q)
 	switch rep.lost {
 	case "", KindTruncate:

@@ -517,14 +517,18 @@ func (c *Checker) Called(call Call) {
 	}
 }
 
-// claimOf finds the claim that the call belongs to, which no other call has used; -1: none.
+// claimOf finds the claim that the call belongs to, which no other call has used; -1: none. One that
+// the call was in time for comes before one that it is late for: of an attempt that was claimed and
+// never sent there is no call.
 func (c *Checker) claimOf(call *Call) int {
-	for i := range c.attempts {
-		a := &c.attempts[i]
-		inTime := !call.At.Before(a.claimed) && !call.At.After(a.sendBefore.Add(c.Lag))
-		if !a.called && a.instance == call.Instance && a.force == call.Force && inTime &&
-			(call.By == "" || a.by == call.By) {
-			return i
+	for _, lag := range []time.Duration{0, c.Lag} {
+		for i := range c.attempts {
+			a := &c.attempts[i]
+			inTime := !call.At.Before(a.claimed) && !call.At.After(a.sendBefore.Add(lag))
+			if !a.called && a.instance == call.Instance && a.force == call.Force && inTime &&
+				(call.By == "" || a.by == call.By) {
+				return i
+			}
 		}
 	}
 	return -1
