@@ -28,15 +28,6 @@ const (
 	readmeChinese = "../../../.github/README.zh-CN.md"
 )
 
-// notYet are lines of the README and commands that it names which this version does not have. One
-// that has come to work must be taken off the list.
-var notYet = []string{
-}
-
-func isNotYet(line string) bool {
-	return slices.ContainsFunc(notYet, func(s string) bool { return strings.HasPrefix(line, s) })
-}
-
 func readDocument(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -266,12 +257,7 @@ func TestREADMEShell(t *testing.T) {
 		filled := strings.ReplaceAll(line, "10.0.0.5:6379", w.redis)
 		filled = regexp.MustCompile(`i-bp1drill00000000hung/\w+`).ReplaceAllString(filled, incident)
 		output, status := w.run(t, "sh", filled, ledgerEnv)
-		switch {
-		case isNotYet(line) && status == 0:
-			t.Errorf("%s works: take it off the list notYet", line)
-		case isNotYet(line):
-			t.Logf("not yet: %s", line)
-		case status != 0:
+		if status != 0 {
 			t.Errorf("%s\nexit %d\n%s", line, status, output)
 		}
 	}
@@ -333,10 +319,7 @@ func TestREADMECommands(t *testing.T) {
 				flag, _, _ = strings.Cut(flag, "=")
 				known = known && (!strings.HasPrefix(flag, "--") || strings.Contains(help, flag))
 			}
-			switch {
-			case isNotYet(line) && known:
-				t.Errorf("%s works: take it off the list notYet", line)
-			case !isNotYet(line) && !known:
+			if !known {
 				t.Errorf("%s: there is no `%s`", path, line)
 			}
 		}
