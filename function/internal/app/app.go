@@ -16,6 +16,7 @@ import (
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/notify"
+	"ecs-remedy/function/internal/remedy"
 	"ecs-remedy/function/internal/report"
 )
 
@@ -188,7 +189,8 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, *telling, fu
 	}
 	told := &telling{Reporter: f.words.Reporter(f.out, invocation.RequestID, Version()), f: f,
 		requestID: invocation.RequestID, words: f.words, console: cloud,
-		exhibits: map[string][]report.Exhibit{}, missing: map[string][]string{}}
+		exhibits: map[string][]report.Exhibit{}, missing: map[string][]string{},
+		kept: map[string]map[remedy.EvidenceStage]bool{}}
 	closeRest := done
 	kept, closeEvidence, err := OpenEvidence(f.config, invocation.Credentials, invocation.Region, true,
 		f.seams.Outside)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,7 +44,8 @@ type telling struct {
 	results  []remedy.Result
 	exhibits map[string][]report.Exhibit // by incident
 	missing  map[string][]string
-	held     int // bytes
+	kept     map[string]map[remedy.EvidenceStage]bool // which were asked for
+	held     int                                      // bytes
 }
 
 // Report writes a result's audit line, and keeps the result for those who are told.
@@ -68,6 +70,10 @@ func (t *telling) Keep(ctx context.Context, order remedy.EvidenceOrder) remedy.R
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.kept[order.Incident] == nil {
+		t.kept[order.Incident] = map[remedy.EvidenceStage]bool{}
+	}
+	t.kept[order.Incident][order.Stage] = true
 	t.missing[order.Incident] = append(t.missing[order.Incident], value.Missing...)
 	for _, item := range []evidence.Item{kept.Screenshot, kept.Log} {
 		if item.Content == nil || t.held+len(item.Content) > mostExhibits {
@@ -95,10 +101,15 @@ func Marks(log string) []report.Mark {
 	return marks
 }
 
-// finish writes the pages of incidents that have ended, and tells people. It returns when ctx ends.
+// finish writes the pages of incidents that have ended, and tells people. It returns when ctx ends. A
+// panic is a line in the log: what was to be told about is done, and must not be asked for again.
 func (t *telling) finish(ctx context.Context, sweeps bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer func() {
+		if p := recover(); p != nil {
+			t.Untold(fmt.Errorf("a defect of this program: %T", p))
+		}
+	}()
+	written := t.pages(ctx)
 	news := make([]notify.News, 0, len(t.results))
 	for i := range t.results {
 		r := &t.results[i]
@@ -108,9 +119,7 @@ func (t *telling) finish(ctx context.Context, sweeps bool) {
 			if at := r.Ended.Alarm.Time; !at.IsZero() && at.Before(r.Ended.EndedAt) {
 				item.Took = r.Ended.EndedAt.Sub(at)
 			}
-			if err := t.page(ctx, r); err != nil {
-				t.Untold(fmt.Errorf("the page of %s was not written: %w", r.Incident, err))
-			} else if t.store != nil {
+			if written[i] {
 				item.Page = evidence.Where(t.f.config.Evidence.Name, r.Incident) + pageName
 			}
 		}
@@ -126,27 +135,104 @@ func (t *telling) finish(ctx context.Context, sweeps bool) {
 	}
 }
 
-// page writes the page of an incident beside its evidence, and its result. A later end of the same
-// incident replaces both.
-func (t *telling) page(ctx context.Context, r *remedy.Result) error {
-	if t.store == nil || len(r.Attempts) == 0 {
-		return nil
+// pages writes the pages of all incidents that have ended, and reports which there are now. They have
+// REMEDY_EVIDENCE_TIMEOUT together, whatever the store does meanwhile: people must still hear of them.
+func (t *telling) pages(ctx context.Context) []bool {
+	written := make([]bool, len(t.results))
+	if t.store == nil {
+		return written
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.f.config.Evidence.Timeout)
 	defer cancel()
+	done := make([]chan error, len(t.results))
+	slots := make(chan struct{}, pagesAtOnce)
+	for i := range t.results {
+		r := &t.results[i]
+		if r.Ended == nil || len(r.Attempts) == 0 {
+			continue
+		}
+		done[i] = make(chan error, 1) // with room, so that nobody needs to wait for it
+		go func() {
+			err := errors.New("a defect of this program")
+			defer func() {
+				recover()
+				done[i] <- err
+			}()
+			select {
+			case slots <- struct{}{}:
+				defer func() { <-slots }()
+				err = t.page(ctx, r)
+			case <-ctx.Done():
+				err = errors.New(noTimeForPage)
+			}
+		}()
+	}
+	for i, end := range done {
+		if end == nil {
+			continue
+		}
+		var err error
+		select {
+		case err = <-end:
+		case <-ctx.Done():
+			select {
+			case err = <-end: // both at once
+			default:
+				err = errors.New(noTimeForPage)
+			}
+		}
+		if written[i] = err == nil; err != nil {
+			t.Untold(fmt.Errorf("the page of %s was not written: %w", t.results[i].Incident, err))
+		}
+	}
+	return written
+}
+
+// pagesAtOnce is how many pages are made at once: each may hold some megabytes of pictures.
+const pagesAtOnce = 4
+
+const noTimeForPage = "the store did not take it in time"
+
+// page writes the page of an incident beside its evidence, and its result. A later end of the same
+// incident replaces both; telling the same end again does not, for the first who told it knew more.
+func (t *telling) page(ctx context.Context, r *remedy.Result) error {
 	story := report.Story{Result: *r, Name: r.Name, Entries: timeline.Of(r.Ended),
 		Place: r.Evidence, Exhibits: t.exhibits[r.Incident], Missing: t.missing[r.Incident],
 		Invocation: t.requestID, Version: Version()}
+	if r.Evidence != "" && !t.kept[r.Incident][remedy.EvidenceBefore] {
+		t.earlier(ctx, &story)
+	}
 	var page pageBuffer
 	if err := t.words.Page(&page, time.Now(), story); err != nil {
 		return err
 	}
-	result, err := json.MarshalIndent(r, "", "  ")
+	result, err := json.MarshalIndent(story.Result, "", "  ")
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.store.Put(ctx, r.Incident, report.ResultFile, append(result, '\n'), true),
-		t.store.Put(ctx, r.Incident, pageName, page, true))
+	put := func(name string, content []byte) error {
+		err := t.store.Put(ctx, r.Incident, name, content, !r.Retold)
+		if r.Retold && errors.Is(err, evidence.ErrExists) {
+			return nil
+		}
+		return err
+	}
+	return errors.Join(put(report.ResultFile, append(result, '\n')), put(pageName, page))
+}
+
+// earlier adds to a story what another invocation kept before this one took the incident up. From a
+// bucket nothing is read: the function's role may only write there.
+func (t *telling) earlier(ctx context.Context, story *report.Story) {
+	if t.f.config.Evidence.Kind != config.EvidenceDir {
+		story.Missing = append([]string{t.words.Earlier()}, story.Missing...)
+		return
+	}
+	found := report.Story{Result: story.Result}
+	t.words.Gather(ctx, t.store, Marks, &found)
+	story.Missing = append(slices.Clone(story.Missing), found.Missing...)
+	if len(found.Exhibits) > 0 { // what this invocation kept is among them
+		story.Exhibits, story.Missing = found.Exhibits, found.Missing
+	}
 }
 
 // pageBuffer takes a page.
