@@ -183,6 +183,7 @@ func TestEvidenceIsInNobodysWay(t *testing.T) {
 type robots struct {
 	mu     sync.Mutex
 	bodies []string
+	at     []time.Time
 	status int // of every answer; 0: 200
 	hangs  bool
 }
@@ -193,7 +194,7 @@ func (r *robots) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	r.bodies = append(r.bodies, string(body))
+	r.bodies, r.at = append(r.bodies, string(body)), append(r.at, time.Now())
 	status, hangs := r.status, r.hangs
 	r.mu.Unlock()
 	if hangs {
@@ -244,6 +245,42 @@ func TestTold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestToldInTime: people hear of a result when it is there, and not when the last alarm of its batch is
+// done with, and each page is there by then.
+func TestToldInTime(t *testing.T) {
+	folder := t.TempDir()
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, console(t, ecssim.Guest{}))
+		deaf := console(t, ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1})
+		deaf.ID = "i-bp1deaf0000000000000"
+		s.world.Add(deaf)
+		waits := s.many(1)[0]
+		everybody := &robots{}
+		f := s.wired(app.Seams{Outside: everybody}, "REMEDY_NOTIFY="+robot,
+			"REMEDY_EVIDENCE=dir://"+folder, "REMEDY_FLEET_CONCURRENT=2")
+		began := time.Now()
+		results := s.deliverTo(f, delivery(0), batch(kernelHang(instance, began),
+			kernelHang(deaf.ID, began), kernelHang(waits, began)))
+		expect(t, results, "restarted/recovered", "failed/not-recovered", "waiting/fleet-concurrent")
+		told := everybody.told()
+		for i, want := range []struct {
+			says string
+			by   time.Duration
+		}{{"aiting", 2 * time.Second}, {"Restarted", 75 * time.Second},
+			{"human", time.Since(began)}} {
+			if i >= len(told) || !strings.Contains(told[i], want.says) {
+				t.Fatalf("told %q", told)
+			}
+			if late := everybody.at[i].Sub(began); late > want.by {
+				t.Errorf("%s: told after %v, want %v at most", want.says, late, want.by)
+			}
+			if i > 0 && !strings.Contains(told[i], "incident.html") {
+				t.Errorf("%q does not say where the page is", told[i])
+			}
+		}
+	})
 }
 
 // TestUntold: nobody can be told, and nothing else changes for it; the log says so, and shows no more of
