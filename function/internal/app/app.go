@@ -16,6 +16,7 @@ import (
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/notify"
+	"ecs-remedy/function/internal/remedy"
 	"ecs-remedy/function/internal/report"
 )
 
@@ -128,28 +129,23 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 	defer done()
 	if isHTTP {
 		answer := handler.HandleHTTP(ctx, invocation.about(), request, payload)
-		f.finish(ctx, told, begun.Add(httpFinish), false)
+		last, cancel := bounded(ctx, begun.Add(httpFinish))
+		defer cancel()
+		told.finish(last, false)
 		return answer, nil
 	}
+	until := invocation.Deadline.Add(-time.Second)
+	told.begin(ctx, until)
+	defer told.end() // where the handling panics
 	response, err := handler.Handle(ctx, invocation.about(), payload)
-	f.finish(ctx, told, invocation.Deadline.Add(-time.Second), handle.IsTimer(payload))
+	last, cancel := bounded(ctx, until)
+	defer cancel()
+	told.finish(last, handle.IsTimer(payload))
 	return response, err
 }
 
 // httpFinish is when an HTTP request is answered at the latest: CloudMonitor waits 5 s.
 const httpFinish = 4500 * time.Millisecond
-
-// finish tells people what came of an invocation, until the given time at the latest; zero less a
-// second: the invocation has no deadline.
-func (f *Function) finish(ctx context.Context, told *telling, until time.Time, sweeps bool) {
-	ctx = context.WithoutCancel(ctx) // of what is over people must hear
-	if until.Year() > 1 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, until)
-		defer cancel()
-	}
-	told.finish(ctx, sweeps)
-}
 
 // Explain says what would be done about one event now, and does nothing: see handle.Handler.Explain. The error is
 // *handle.Malformed or one of the set-up.
@@ -188,7 +184,8 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, *telling, fu
 	}
 	told := &telling{Reporter: f.words.Reporter(f.out, invocation.RequestID, Version()), f: f,
 		requestID: invocation.RequestID, words: f.words, console: cloud,
-		exhibits: map[string][]report.Exhibit{}, missing: map[string][]string{}}
+		exhibits: map[string][]report.Exhibit{}, missing: map[string][]string{},
+		kept: map[string]map[remedy.EvidenceStage]bool{}, news: make(chan struct{}, 1)}
 	closeRest := done
 	kept, closeEvidence, err := OpenEvidence(f.config, invocation.Credentials, invocation.Region, true,
 		f.seams.Outside)

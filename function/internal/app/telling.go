@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 
 // This file is what people get to see of an invocation besides its answer: the audit lines, the page of
 // an incident that ended, and messages. None of it changes what is done, and all of it is bounded in
-// time: it comes when everything else is done.
+// time. A result is told soon after it is there, beside whatever else the invocation still does: of a
+// batch, one alarm may be done with in a minute and another one in an hour.
 
 // pageName is an incident's page among its evidence; its result is beside it, as report.ResultFile.
 const pageName = "incident.html"
@@ -43,7 +45,12 @@ type telling struct {
 	results  []remedy.Result
 	exhibits map[string][]report.Exhibit // by incident
 	missing  map[string][]string
-	held     int // bytes
+	kept     map[string]map[remedy.EvidenceStage]bool // which were asked for
+	held     int                                      // bytes
+
+	news    chan struct{} // has room for one: there are results that nobody was told of
+	stop    chan struct{} // nil: nothing is told before the end
+	stopped chan struct{}
 }
 
 // Report writes a result's audit line, and keeps the result for those who are told.
@@ -56,6 +63,58 @@ func (t *telling) Report(result *remedy.Result) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.results = append(t.results, *result)
+	select {
+	case t.news <- struct{}{}:
+	default: // it is known already
+	}
+}
+
+// gather is how long results are brought together: many come at once, and a robot takes few messages.
+const gather = time.Second
+
+// begin tells results beside the handling of the others, until finish, or until the given time.
+func (t *telling) begin(ctx context.Context, until time.Time) {
+	if t.store == nil && t.notifier == nil {
+		return
+	}
+	t.stop, t.stopped = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(t.stopped)
+		for {
+			select {
+			case <-t.news:
+			case <-t.stop:
+				return
+			}
+			select {
+			case <-time.After(gather):
+			case <-t.stop:
+				return
+			}
+			ctx, cancel := bounded(ctx, until)
+			t.tell(ctx)
+			cancel()
+		}
+	}()
+}
+
+// end lets begin's work come to its end, which has bounds of its own. It may be called again.
+func (t *telling) end() {
+	if t.stop != nil {
+		close(t.stop)
+		<-t.stopped
+		t.stop = nil
+	}
+}
+
+// bounded is a context for what people must hear of, even of an invocation that was given up. Until is
+// when it ends; the zero time less a second: the invocation has no deadline.
+func bounded(ctx context.Context, until time.Time) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if until.Year() <= 1 {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, until)
 }
 
 // Keep implements handle.Evidence.
@@ -68,6 +127,10 @@ func (t *telling) Keep(ctx context.Context, order remedy.EvidenceOrder) remedy.R
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.kept[order.Incident] == nil {
+		t.kept[order.Incident] = map[remedy.EvidenceStage]bool{}
+	}
+	t.kept[order.Incident][order.Stage] = true
 	t.missing[order.Incident] = append(t.missing[order.Incident], value.Missing...)
 	for _, item := range []evidence.Item{kept.Screenshot, kept.Log} {
 		if item.Content == nil || t.held+len(item.Content) > mostExhibits {
@@ -95,48 +158,136 @@ func Marks(log string) []report.Mark {
 	return marks
 }
 
-// finish writes the pages of incidents that have ended, and tells people. It returns when ctx ends.
+// finish tells what nobody was told of yet. It returns when ctx ends.
 func (t *telling) finish(ctx context.Context, sweeps bool) {
+	t.end()
+	t.tell(ctx)
+	if t.notifier == nil {
+		return
+	}
+	defer t.f.sender.Close()
+	if sweeps {
+		t.Untold(t.notifier.Flush(ctx)...)
+	}
+}
+
+// tell writes the pages of the incidents that have ended since it was called last, and tells people.
+// A panic is a line in the log: what was to be told of is done, and must not be asked for again.
+func (t *telling) tell(ctx context.Context) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.Untold(fmt.Errorf("a defect of this program: %T", p))
+		}
+	}()
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	news := make([]notify.News, 0, len(t.results))
-	for i := range t.results {
-		r := &t.results[i]
+	results := t.results
+	t.results = nil
+	t.mu.Unlock()
+	if len(results) == 0 {
+		return
+	}
+	written := t.pages(ctx, results)
+	news := make([]notify.News, 0, len(results))
+	for i := range results {
+		r := &results[i]
 		item := notify.News{Result: *r, Name: r.Name}
 		if r.Ended != nil {
 			item.Took = max(0, r.Ended.EndedAt.Sub(r.Ended.OpenedAt))
 			if at := r.Ended.Alarm.Time; !at.IsZero() && at.Before(r.Ended.EndedAt) {
 				item.Took = r.Ended.EndedAt.Sub(at)
 			}
-			if err := t.page(ctx, r); err != nil {
-				t.Untold(fmt.Errorf("the page of %s was not written: %w", r.Incident, err))
-			} else if t.store != nil {
+			if written[i] {
 				item.Page = evidence.Where(t.f.config.Evidence.Name, r.Incident) + pageName
 			}
 		}
 		news = append(news, item)
 	}
-	if t.notifier == nil {
-		return
-	}
-	defer t.f.sender.Close()
-	t.Untold(t.notifier.Tell(ctx, news...)...)
-	if sweeps {
-		t.Untold(t.notifier.Flush(ctx)...)
+	if t.notifier != nil {
+		t.Untold(t.notifier.Tell(ctx, news...)...)
 	}
 }
 
-// page writes the page of an incident beside its evidence, and its result. A later end of the same
-// incident replaces both.
-func (t *telling) page(ctx context.Context, r *remedy.Result) error {
-	if t.store == nil || len(r.Attempts) == 0 {
-		return nil
+// pages writes the pages of all incidents that have ended, and reports which there are now. They have
+// REMEDY_EVIDENCE_TIMEOUT together, whatever the store does meanwhile: people must still hear of them.
+func (t *telling) pages(ctx context.Context, results []remedy.Result) []bool {
+	written := make([]bool, len(results))
+	if t.store == nil {
+		return written
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.f.config.Evidence.Timeout)
 	defer cancel()
-	story := report.Story{Result: *r, Name: r.Name, Entries: timeline.Of(r.Ended),
+	done := make([]chan error, len(results))
+	slots := make(chan struct{}, pagesAtOnce)
+	for i := range results {
+		r := &results[i]
+		if r.Ended == nil || len(r.Attempts) == 0 {
+			continue
+		}
+		story, whole := t.story(r)
+		done[i] = make(chan error, 1) // with room, so that nobody needs to wait for it
+		go func() {
+			err := errors.New("a defect of this program")
+			defer func() {
+				recover()
+				done[i] <- err
+			}()
+			select {
+			case slots <- struct{}{}:
+				defer func() { <-slots }()
+				if !whole {
+					t.earlier(ctx, &story)
+				}
+				err = t.page(ctx, story)
+			case <-ctx.Done():
+				err = errors.New(noTimeForPage)
+			}
+		}()
+	}
+	for i, end := range done {
+		if end == nil {
+			continue
+		}
+		var err error
+		select {
+		case err = <-end:
+		case <-ctx.Done():
+			select {
+			case err = <-end: // both at once
+			default:
+				err = errors.New(noTimeForPage)
+			}
+		}
+		if written[i] = err == nil; err != nil {
+			t.Untold(fmt.Errorf("the page of %s was not written: %w", results[i].Incident, err))
+		}
+	}
+	return written
+}
+
+// pagesAtOnce is how many pages are made at once: each may hold some megabytes of pictures.
+const pagesAtOnce = 4
+
+const noTimeForPage = "the store did not take it in time"
+
+// story is what a page tells of an incident that has ended, as far as this invocation knows: whole is
+// false where an earlier one kept evidence of it. The exhibits are given up: they are many bytes.
+func (t *telling) story(r *remedy.Result) (story report.Story, whole bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	story = report.Story{Result: *r, Name: r.Name, Entries: timeline.Of(r.Ended),
 		Place: r.Evidence, Exhibits: t.exhibits[r.Incident], Missing: t.missing[r.Incident],
 		Invocation: t.requestID, Version: Version()}
+	for _, x := range story.Exhibits {
+		t.held -= len(x.Picture) + len(x.Log)
+	}
+	delete(t.exhibits, r.Incident)
+	return story, r.Evidence == "" || t.kept[r.Incident][remedy.EvidenceBefore]
+}
+
+// page writes the page of an incident beside its evidence, and its result. A later end of the same
+// incident replaces both; telling the same end again does not, for the first who told it knew more.
+func (t *telling) page(ctx context.Context, story report.Story) error {
+	r := &story.Result
 	var page pageBuffer
 	if err := t.words.Page(&page, time.Now(), story); err != nil {
 		return err
@@ -145,8 +296,34 @@ func (t *telling) page(ctx context.Context, r *remedy.Result) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.store.Put(ctx, r.Incident, report.ResultFile, append(result, '\n'), true),
-		t.store.Put(ctx, r.Incident, pageName, page, true))
+	put := func(name string, content []byte) error {
+		err := t.store.Put(ctx, r.Incident, name, content, !r.Retold)
+		if r.Retold && errors.Is(err, evidence.ErrExists) {
+			return nil
+		}
+		return err
+	}
+	// The second is tried even where the first failed: it may be the one that fits.
+	failed := put(report.ResultFile, append(result, '\n'))
+	if err := put(pageName, page); err != nil {
+		return err
+	}
+	return failed
+}
+
+// earlier adds to a story what another invocation kept before this one took the incident up. From a
+// bucket nothing is read: the function's role may only write there.
+func (t *telling) earlier(ctx context.Context, story *report.Story) {
+	if t.f.config.Evidence.Kind != config.EvidenceDir {
+		story.Missing = append([]string{t.words.Earlier()}, story.Missing...)
+		return
+	}
+	found := report.Story{Result: story.Result}
+	t.words.Gather(ctx, t.store, Marks, &found)
+	story.Missing = append(slices.Clone(story.Missing), found.Missing...)
+	if len(found.Exhibits) > 0 { // what this invocation kept is among them
+		story.Exhibits, story.Missing = found.Exhibits, found.Missing
+	}
 }
 
 // pageBuffer takes a page.

@@ -183,6 +183,7 @@ func TestEvidenceIsInNobodysWay(t *testing.T) {
 type robots struct {
 	mu     sync.Mutex
 	bodies []string
+	at     []time.Time
 	status int // of every answer; 0: 200
 	hangs  bool
 }
@@ -193,7 +194,7 @@ func (r *robots) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	r.bodies = append(r.bodies, string(body))
+	r.bodies, r.at = append(r.bodies, string(body)), append(r.at, time.Now())
 	status, hangs := r.status, r.hangs
 	r.mu.Unlock()
 	if hangs {
@@ -246,6 +247,42 @@ func TestTold(t *testing.T) {
 	}
 }
 
+// TestToldInTime: people hear of a result when it is there, and not when the last alarm of its batch is
+// done with, and each page is there by then.
+func TestToldInTime(t *testing.T) {
+	folder := t.TempDir()
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, nil, console(t, ecssim.Guest{}))
+		deaf := console(t, ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1})
+		deaf.ID = "i-bp1deaf0000000000000"
+		s.world.Add(deaf)
+		waits := s.many(1)[0]
+		everybody := &robots{}
+		f := s.wired(app.Seams{Outside: everybody}, "REMEDY_NOTIFY="+robot,
+			"REMEDY_EVIDENCE=dir://"+folder, "REMEDY_FLEET_CONCURRENT=2")
+		began := time.Now()
+		results := s.deliverTo(f, delivery(0), batch(kernelHang(instance, began),
+			kernelHang(deaf.ID, began), kernelHang(waits, began)))
+		expect(t, results, "restarted/recovered", "failed/not-recovered", "waiting/fleet-concurrent")
+		told := everybody.told()
+		for i, want := range []struct {
+			says string
+			by   time.Duration
+		}{{"aiting", 2 * time.Second}, {"Restarted", 75 * time.Second},
+			{"human", time.Since(began)}} {
+			if i >= len(told) || !strings.Contains(told[i], want.says) {
+				t.Fatalf("told %q", told)
+			}
+			if late := everybody.at[i].Sub(began); late > want.by {
+				t.Errorf("%s: told after %v, want %v at most", want.says, late, want.by)
+			}
+			if i > 0 && !strings.Contains(told[i], "incident.html") {
+				t.Errorf("%q does not say where the page is", told[i])
+			}
+		}
+	})
+}
+
 // TestUntold: nobody can be told, and nothing else changes for it; the log says so, and shows no more of
 // the address than its host.
 func TestUntold(t *testing.T) {
@@ -290,4 +327,151 @@ func TestRefusalsAreCounted(t *testing.T) {
 			t.Errorf("after ten minutes: %v", told)
 		}
 	})
+}
+
+// TestRetold: the answer to an event that the platform delivers again is the verdict that its incident
+// had, and what was kept of that stays as it is: whoever tells it again knows less.
+func TestRetold(t *testing.T) {
+	folder := t.TempDir()
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_EVIDENCE=dir://" + folder}, console(t, ecssim.Guest{}))
+		payload := kernelHang(instance, time.Now())
+		r := s.deliver(payload)[0]
+		files := []string{"incident.html", "incident.json"}
+		var before []string
+		for _, name := range files {
+			before = append(before, read(t, folder, r.Incident, name))
+		}
+		pass(time.Minute)
+		expect(t, s.deliverTo(s.function, delivery(1), payload), "restarted/recovered")
+		for i, name := range files {
+			if read(t, folder, r.Incident, name) != before[i] {
+				t.Errorf("%s was replaced by what the second delivery knew", name)
+			}
+			path := filepath.Join(folder, filepath.FromSlash(r.Incident), name)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Its process died before it could write them: whoever tells it again does.
+		expect(t, s.deliverTo(s.function, delivery(2), payload), "restarted/recovered")
+		for _, name := range files {
+			read(t, folder, r.Incident, name)
+		}
+	})
+}
+
+// TestPageOfASweep: the page of an incident that one invocation began and another one ended shows what
+// the first one kept; where the function may not read that, it says so.
+func TestPageOfASweep(t *testing.T) {
+	for _, kind := range []string{"dir", "oss"} {
+		t.Run(kind, func(t *testing.T) {
+			folder := t.TempDir()
+			bubble(t, func(t *testing.T) {
+				place, bucket := "dir://"+folder, &shelf{files: map[string]string{}}
+				if kind == "oss" {
+					place = "oss://my-bucket/ecs-remedy"
+				}
+				s := newSetting(t, nil, console(t, ecssim.Guest{}))
+				f := s.wired(app.Seams{Outside: bucket}, "REMEDY_EVIDENCE="+place)
+				hurried := delivery(0)
+				hurried.Deadline = time.Now().Add(30 * time.Second)
+				expect(t, s.deliverTo(f, hurried, kernelHang(instance, time.Now())),
+					"pending/out-of-time")
+				pass(2 * time.Minute)
+				results := s.deliverTo(f, delivery(0), sweepEvent)
+				expect(t, results, "restarted/recovered")
+				r := &results[0]
+				if r.Evidence != place+"/"+r.Incident+"/" {
+					t.Errorf("the evidence is at %q", r.Evidence)
+				}
+				wants := []string{"data:image/png;base64,", "blocked for more than 120"}
+				var page string
+				if kind == "dir" {
+					page = read(t, folder, r.Incident, "incident.html")
+				} else {
+					page = bucket.files["/ecs-remedy/"+r.Incident+"/incident.html"]
+					wants = []string{"An earlier invocation kept evidence"}
+				}
+				for _, text := range append(wants, r.Evidence) {
+					if !strings.Contains(page, text) {
+						t.Errorf("the page lacks %s", text)
+					}
+				}
+				if strings.Contains(page, "None is at hand") {
+					t.Error("the page says that there is no evidence")
+				}
+				if bucket.asked {
+					t.Error("OSS was asked for more than PutObject")
+				}
+			})
+		})
+	}
+}
+
+// shelf takes what is put into a bucket, and lets nothing be read.
+type shelf struct {
+	mu    sync.Mutex
+	files map[string]string
+	asked bool // for anything else
+	stuck bool // nothing is answered, whatever the context says
+}
+
+func (s *shelf) RoundTrip(request *http.Request) (*http.Response, error) {
+	if s.stuck {
+		time.Sleep(time.Hour)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := &http.Response{StatusCode: 403, Header: http.Header{}, Request: request,
+		Body: http.NoBody}
+	if request.Method != http.MethodPut {
+		s.asked = true
+		return answer, nil
+	}
+	content, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	s.files[request.URL.Path], answer.StatusCode = string(content), 200
+	return answer, nil
+}
+
+// TestStuckStore: a store that answers nothing, not even that its time is over, keeps nobody from being
+// told, and the message does not point to a page that is not there.
+func TestStuckStore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		everybody := &robots{}
+		s := newSetting(t, nil, console(t, ecssim.Guest{}))
+		f := s.wired(app.Seams{Outside: hosts{"oapi.dingtalk.com": everybody,
+			"": &shelf{stuck: true}}}, "REMEDY_EVIDENCE=oss://my-bucket/ecs-remedy",
+			"REMEDY_NOTIFY="+robot)
+		began := time.Now()
+		expect(t, s.deliverTo(f, delivery(0), kernelHang(instance, time.Now())),
+			"restarted/recovered")
+		if late := s.world.Reboots(instance)[0].At.Sub(began); late > 3*time.Second {
+			t.Errorf("the reboot came %v late", late)
+		}
+		told := everybody.told()
+		if len(told) != 1 || strings.Contains(told[0], "incident.html") {
+			t.Errorf("told %q", told)
+		}
+		if said := s.written(); !strings.Contains(said, "was not written") {
+			t.Errorf("it wrote %s", said)
+		}
+		if took := time.Since(began); took > 10*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		time.Sleep(2 * time.Hour) // what is stuck ends within the bubble
+	})
+}
+
+// hosts are servers by their names; the one without a name is any other.
+type hosts map[string]http.RoundTripper
+
+func (h hosts) RoundTrip(request *http.Request) (*http.Response, error) {
+	if at, known := h[request.URL.Host]; known {
+		return at.RoundTrip(request)
+	}
+	return h[""].RoundTrip(request)
 }

@@ -38,6 +38,9 @@ func FuzzCleanScreenshot(f *testing.F) {
 		withSize(asPNG(f, screen(4, 4)), 1<<16, 1<<16), []byte(pngSignature)} {
 		f.Add(seed)
 	}
+	for _, raw := range arithmetic(f) {
+		f.Add(raw)
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		clean, ending, err := CleanScreenshot(raw)
 		if err != nil {

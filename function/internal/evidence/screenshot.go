@@ -38,7 +38,8 @@ var (
 // CleanScreenshot makes a picture from outside harmless. It is decoded before it is believed; the
 // size of its canvas is looked at before that. A JPEG or PNG is kept as it stands only if it holds
 // nothing but the picture: nothing after its end, and no part that programs could take for
-// something else. Any other is encoded anew, as a PNG, or as a JPEG where that would be too large.
+// something else; a JPEG with arithmetic codes gets Huffman codes for it, which browsers know as
+// well. Any other is encoded anew, as a PNG, or as a JPEG where that would be too large.
 // The ending is jpg or png. The error says what is wrong in a few words, and holds nothing of the
 // picture.
 func CleanScreenshot(raw []byte) (clean []byte, ending string, err error) {
@@ -62,6 +63,9 @@ func CleanScreenshot(raw []byte) (clean []byte, ending string, err error) {
 		if bytes.Count(raw, []byte("\xff\xda")) > mostScans {
 			return nil, "", errManyScans
 		}
+		if known, ok := huffman(raw); ok {
+			raw = known
+		}
 		config, err := jpeg.DecodeConfig(bytes.NewReader(raw))
 		if err := fits(config, err); err != nil {
 			return nil, "", err
@@ -82,7 +86,7 @@ func CleanScreenshot(raw []byte) (clean []byte, ending string, err error) {
 	default:
 		return nil, "", errNoPicture
 	}
-	if plain {
+	if plain && len(raw) <= mostPicture {
 		return raw, ending, nil
 	}
 	return encode(picture)

@@ -31,7 +31,8 @@ type machine struct {
 	// incident is the one that this invocation holds, with everything that it has seen of it.
 	incident *Incident
 	// ended is an incident that an answer is about and that is not open any more.
-	ended *Incident
+	ended  *Incident
+	retold bool // it was read from the ledger
 	// patient: what is written next is worth a rest, though nothing is under way.
 	patient bool
 }
@@ -273,7 +274,7 @@ func (m *machine) lookAfterSlot() Step {
 	case f.Now.Before(m.p.Takeover(m.p.newLease(ended.EndedAt))):
 		return Step{}
 	}
-	m.ended = ended
+	m.ended, m.retold = ended, true
 	return answer(ended.Verdict, ended.Reason, ended.Why)
 }
 
@@ -307,7 +308,7 @@ func (m *machine) judge() Step {
 		return followed
 	}
 	if told := m.alreadyEnded(); told != nil {
-		m.ended = told
+		m.ended, m.retold = told, true
 		return answer(told.Verdict, told.Reason, told.Why)
 	}
 	if over := m.resolvedOpening(); over != nil {

@@ -70,6 +70,7 @@ func (m *machine) result(step *Step) *Result {
 		r.Alarm = incident.Alarm.view()
 	}
 	r.Incident, r.Forced, r.Ended = incident.ID, incident.Forced(), m.ended
+	r.Retold = m.retold
 	r.Evidence = m.f.place(incident)
 	r.Attempts = incident.Views()
 	return r

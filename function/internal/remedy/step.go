@@ -155,6 +155,10 @@ type Result struct {
 	Why   string    `json:"-"` // Step.Why, for the detail
 	Name  string    `json:"-"` // the instance's, if it was read
 	Ended *Incident `json:"-"` // the incident that this is the end of; nil: none
+
+	// Retold: the end was read from the ledger. Whoever wrote it there may have told it, and knew
+	// more.
+	Retold bool `json:"-"`
 }
 
 // AlarmView is the alarm within a Result.

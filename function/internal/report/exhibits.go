@@ -91,6 +91,9 @@ func (w *Words) Gather(ctx context.Context, shelf Shelf, marks func(log string) 
 	}
 }
 
+// Earlier says that there is evidence which whoever writes the page can name and not show.
+func (w *Words) Earlier() string { return w.labels.Earlier }
+
 // adopt takes from a stored result what the ledger does not keep.
 func (w *Words) adopt(s *Story, content []byte) {
 	if content == nil || len(s.Result.Findings) > 0 {

@@ -18,7 +18,7 @@ type labels struct {
 	Findings, Rule, Answer, Saw, OK, NotOK, NoFindings       string
 	NoneAsked                                                string
 	Evidence, Place, Screenshot, Picture, Console, Log, Tail string // {subject}, {stage}, {n}
-	Whole, Marked, NoMarks, Missing, NoEvidence              string
+	Whole, Marked, NoMarks, Missing, NoEvidence, Earlier     string
 	NoPicture, Noted, NotKept, NotRead, NotListed, Alien     string    // {what}, {name}, {why}
 	Stages                                                   [4]string // from 1 on
 

@@ -376,6 +376,8 @@ var english = Words{
 			"screenshot and the console log there before it reboots.",
 		NoPicture: "The picture is no JPEG or PNG, or too large, and is not shown.",
 		Noted:     "What the function noted",
+		Earlier: "An earlier invocation kept evidence of this incident. This function may write " +
+			"there, and not read: remedy report shows it, with your own permissions.",
 		NotKept:   "{what}: none was kept {stage}",
 		NotRead:   "{name} could not be read: {why}",
 		NotListed: "What there is could not be listed: {why}",

@@ -342,6 +342,8 @@ var chinese = Words{
 			"指定了保存位置，函数会在重启之前保存屏幕截图和控制台日志。",
 		NoPicture: "图片不是 JPEG 或 PNG，或者过大，因此不显示。",
 		Noted:     "函数的记录",
+		Earlier: "更早的一次调用已保存了本次故障的现场证据。" +
+			"函数对该位置只有写入权限，没有读取权限：请用您自己的权限执行 remedy report 查看。",
 		NotKept:   "{what}：{stage}没有保存",
 		NotRead:   "无法读取 {name}：{why}",
 		NotListed: "无法列出证据：{why}",
