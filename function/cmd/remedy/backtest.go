@@ -60,6 +60,12 @@ knows better, a JSON object a line, of which only the id must be there:
 --region simulates a region of --size instances in two bad hours, with its latencies, limits and
 conflicts, and says what this policy makes of it.
 
+Examples:
+
+    remedy backtest alarms.jsonl --keep-going
+    remedy backtest alarms.jsonl --against stricter.env --html plots.html
+    remedy backtest --generate 1000 --seed 7 > alarms.jsonl
+
 Exit status: 0 done; 2 for wrong usage, a policy with a mistake, or a line that is no alarm, unless
 --keep-going leaves it out.`
 }

@@ -42,7 +42,15 @@ func (reportCommand) Help() string {
 	return `One HTML file that loads nothing: the verdict, what to do next, a timeline drawn to scale, the attempts, and the ids
 to search logs with. It is made from the ledger and from the evidence in REMEDY_EVIDENCE. Nothing is changed.
 
-Where the incident is still open, the page says how far it has come.`
+Where the incident is still open, the page says how far it has come.
+
+Examples:
+
+    remedy report i-bp1abcdefghijklmnopq/20261123T074201Z
+    remedy report i-bp1abcdefghijklmnopq/20261123T074201Z --lang zh --out page.html
+
+Exit status: 0 the page is written, 2 wrong usage, an incident that the ledger does not hold, a ledger that cannot be
+reached, or a file that cannot be written.`
 }
 
 // Run writes the page.

@@ -208,13 +208,19 @@ func (t *telling) tell(ctx context.Context) {
 }
 
 // pages writes the pages of all incidents that have ended, and reports which there are now. They have
-// REMEDY_EVIDENCE_TIMEOUT together, whatever the store does meanwhile: people must still hear of them.
+// REMEDY_EVIDENCE_TIMEOUT together, and half of the time that is left at most, whatever the store does
+// meanwhile: people must still hear of them.
 func (t *telling) pages(ctx context.Context, results []remedy.Result) []bool {
 	written := make([]bool, len(results))
 	if t.store == nil {
 		return written
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.f.config.Evidence.Timeout)
+	limit := t.f.config.Evidence.Timeout
+	if last, bounded := ctx.Deadline(); bounded {
+		left := time.Until(last)
+		limit = min(limit, left/2, left-leastForTelling)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	done := make([]chan error, len(results))
 	slots := make(chan struct{}, pagesAtOnce)
@@ -263,6 +269,9 @@ func (t *telling) pages(ctx context.Context, results []remedy.Result) []bool {
 	}
 	return written
 }
+
+// leastForTelling is what pages leave of the time, so that a message can still be sent.
+const leastForTelling = 400 * time.Millisecond
 
 // pagesAtOnce is how many pages are made at once: each may hold some megabytes of pictures.
 const pagesAtOnce = 4

@@ -18,6 +18,7 @@ import (
 
 	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/ecssim"
+	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/remedy"
 )
 
@@ -463,6 +464,32 @@ func TestStuckStore(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		time.Sleep(2 * time.Hour) // what is stuck ends within the bubble
+	})
+}
+
+// TestStuckStoreOverHTTP: CloudMonitor does not wait for a store that answers nothing, and people hear
+// of the end all the same: nobody delivers a request again that was answered.
+func TestStuckStoreOverHTTP(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		everybody := &robots{}
+		s := newSetting(t, nil, console(t, ecssim.Guest{Stop: 200 * time.Millisecond,
+			Start: 200 * time.Millisecond, BootTime: 200 * time.Millisecond, Beat: time.Second}))
+		f := s.wired(app.Seams{Outside: hosts{"oapi.dingtalk.com": everybody,
+			"": &shelf{stuck: true}}}, "REMEDY_EVIDENCE=oss://my-bucket/ecs-remedy",
+			"REMEDY_NOTIFY="+robot, "REMEDY_HTTP_TOKEN="+token, "REMEDY_POLL=100ms")
+		began := time.Now()
+		event := httpEvent(kernelHang(instance, began), nil, map[string]string{"token": token})
+		answer, err := f.Invoke(t.Context(), delivery(0), []byte(event))
+		if took := time.Since(began); err != nil || took > 5*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+		if body := answer.(handle.HTTPResponse).Body; !strings.Contains(body, "recovered") {
+			t.Fatal(body)
+		}
+		if told := everybody.told(); len(told) != 1 {
+			t.Errorf("told %q; the log: %s", told, s.written())
+		}
+		time.Sleep(2 * time.Hour)
 	})
 }
 

@@ -273,8 +273,15 @@ func (n *Notifier) changeRefusals(ctx context.Context,
 
 // change reads a record, lets decide say what it becomes (nil: it stays), and writes that, again
 // and again until nobody else wrote in between, or the context ends. With an error it is not known
-// whether what decide said last was written.
-func (n *Notifier) change(ctx context.Context, key string, decide func(stored []byte) any) error {
+// whether what decide said last was written. A panic is an error: it would end the process, with all
+// that other invocations are at.
+func (n *Notifier) change(ctx context.Context, key string, decide func(stored []byte) any) (
+	err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a defect of this program: %T", p)
+		}
+	}()
 	key = n.Prefix + key
 	for {
 		stored, revision, err := n.Ledger.Get(ctx, key)

@@ -541,6 +541,39 @@ func TestOddInstances(t *testing.T) {
 	}
 }
 
+// defective is a ledger that panics as long as it is broken.
+type defective struct {
+	Ledger
+	broken bool
+}
+
+func (d *defective) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	if d.broken {
+		panic("a defect")
+	}
+	return d.Ledger.Get(ctx, key)
+}
+
+// TestDefectiveLedger: a panic of the ledger ends neither the process nor the telling: ends are told,
+// and refusals are once it works again.
+func TestDefectiveLedger(t *testing.T) {
+	w := newWorld()
+	ledger := &defective{Ledger: w.store, broken: true}
+	n := w.process(t, ledger)
+	if errs := n.Tell(t.Context(), news("failed/stuck i-1 i-1/1"),
+		news("refused/locked i-2")); len(errs) == 0 {
+		t.Error("nothing is said of the defect")
+	}
+	if heard := w.group.heard(); len(heard) != 1 || !strings.HasPrefix(heard[0], "failed") {
+		t.Errorf("heard %q", heard)
+	}
+	ledger.broken = false
+	n.Tell(t.Context(), news("refused/locked i-3"))
+	if heard := w.group.heard(); len(heard) != 1 || !strings.HasPrefix(heard[0], "refused") {
+		t.Errorf("heard %q", heard)
+	}
+}
+
 // slow is a ledger that takes its time with everything, and gives up with the context.
 type slow struct {
 	Ledger

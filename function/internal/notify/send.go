@@ -158,8 +158,14 @@ func (s *Sender) Close() {
 func (t target) failed(why string) error { return &Failure{t.number, t.Host, why} }
 
 // send sends one message once, and says why it was not taken; empty: it was. It uses no
-// http.Client, which would follow redirects and put the address into its errors.
+// http.Client, which would follow redirects and put the address into its errors. A panic is a reason,
+// too: it would end the process, with all that other invocations are at.
 func (s *Sender) send(ctx context.Context, t target, m Message) (why string) {
+	defer func() {
+		if recover() != nil {
+			why = "a defect of this program"
+		}
+	}()
 	at, sign := t.service.signed(t.Secret, t.at, s.now())
 	body, err := t.service.encode(m, sign)
 	if err != nil {

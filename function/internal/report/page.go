@@ -200,7 +200,7 @@ func (w *Words) view(s *Story, n int) storyView {
 	if n := slices.IndexFunc(r.Findings, func(f remedy.Finding) bool {
 		return f.Rule == RuleEvidence
 	}); n >= 0 {
-		v.Noted = r.Findings[n].Saw
+		v.Noted = w.phrase(r.Findings[n].Saw)
 	}
 	switch {
 	case len(r.Findings) > 0:
@@ -305,7 +305,7 @@ func (w *Words) finding(f *remedy.Finding) findingView {
 		answer = w.labels.OK
 	}
 	return findingView{Title: or(w.rules[f.Rule], string(f.Rule)), Rule: string(f.Rule),
-		Answer: answer, Saw: f.Saw, OK: f.OK}
+		Answer: answer, Saw: w.phrase(f.Saw), OK: f.OK}
 }
 
 // exhibit is a picture that is believed to be one, or a log's last lines.

@@ -14,9 +14,9 @@ import (
 // file a language, words_en.go and words_zh.go; what is made of the texts is the same for all. They
 // are safe for concurrent use.
 //
-// What package remedy words stays as it is in every language: Result.Why and Finding.Saw are
-// English, for they are stored, and another language's reader may meet what this one's wrote. Names
-// and codes of the APIs stay as the APIs spell them.
+// What package remedy words is English wherever it is stored (Result.Why and Finding.Saw), for
+// another language's reader may meet what this one's wrote. It is put into the reader's words where
+// it is shown: see phrases. Names and codes of the APIs stay as the APIs spell them.
 //
 // In templates {name} stands for a value. Values are put in once and not looked at again, so that
 // nothing from outside can act as a template.
@@ -45,6 +45,11 @@ type Words struct {
 	counts    [4]count // graceful reboots, forced ones, calls not executed, calls rejected
 	units     [4]string
 	space     string // between a number and its unit, and between two units
+	semicolon string // between two phrases
+
+	// phrases are those of package remedy, each with its words in this language. {} stands for a
+	// value, of which the first is {1} in the other one. Of two that fit, the first counts.
+	phrases [][2]string
 
 	told   chat
 	events story
@@ -79,9 +84,57 @@ func (w *Words) Detail(r *remedy.Result) string {
 	said := fill(w.details[r.Verdict], "subject", w.about(r.InstanceID),
 		"tried", w.attempts(r.Attempts), "because", w.reason(r.Verdict, r.Reason).because)
 	if r.Why != "" {
-		said += fill(w.aside, "text", r.Why)
+		said += fill(w.aside, "text", w.phrase(r.Why))
 	}
 	return strings.ToValidUTF8(said, "") + w.stop
+}
+
+// phrase is what package remedy said in these words, as far as there are any for it; the rest stays
+// as it is. Phrases that are joined by semicolons are looked at one by one.
+func (w *Words) phrase(text string) string {
+	if len(w.phrases) == 0 || text == "" {
+		return text
+	}
+	for i := range w.phrases {
+		values, fits := match(w.phrases[i][0], text)
+		if !fits {
+			continue
+		}
+		var pairs []string
+		for n, value := range values {
+			// A value can be a phrase, too. It is shorter than the text, so that this ends.
+			pairs = append(pairs, strconv.Itoa(n+1), w.phrase(value))
+		}
+		return fill(w.phrases[i][1], pairs...)
+	}
+	first, rest, several := strings.Cut(text, "; ")
+	if !several {
+		return text
+	}
+	return w.phrase(first) + w.semicolon + w.phrase(rest)
+}
+
+// match takes the values out of a text that has a phrase's form: each is as short as it can be, and
+// not empty.
+func match(form, text string) (values []string, fits bool) {
+	before, form, more := strings.Cut(form, "{}")
+	text, fits = strings.CutPrefix(text, before)
+	for fits && more {
+		before, form, more = strings.Cut(form, "{}")
+		end := len(text)
+		if more || before != "" {
+			end = strings.Index(text, before)
+			if !more {
+				end = len(text) - len(before)
+				fits = strings.HasSuffix(text, before)
+			}
+		}
+		if end <= 0 || !fits {
+			return nil, false
+		}
+		values, text = append(values, text[:end]), text[end+len(before):]
+	}
+	return values, fits && text == ""
 }
 
 // sentence is a result's detail in these words. A result that was read back has lost what its

@@ -10,7 +10,7 @@ import (
 var english = Words{
 	Lang: "en", zone: time.UTC, stop: ".", aside: " ({text})", and: " and ",
 	tried: " after {what}", subject: "this event", called: "{id}", yes: "yes", no: "no",
-	space: " ", units: [4]string{"d", "h", "min", "s"},
+	space: " ", semicolon: "; ", units: [4]string{"d", "h", "min", "s"},
 
 	details: map[remedy.Verdict]string{
 		remedy.VerdictRestarted: "{subject} was restarted and recovered{tried}",
