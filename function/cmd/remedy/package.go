@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"regexp"
 	"time"
 )
@@ -164,8 +165,12 @@ func build(root string, c *console) ([]byte, error) {
 	defer os.RemoveAll(folder)
 	output := filepath.Join(folder, handlerName)
 	fmt.Fprintln(c.err, "building ./function for linux/amd64")
-	compile := exec.Command(tool, "build", "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w -buildid=", "-o", output, "./function")
+	flags := "-s -w -buildid="
+	if version := revision(root); version != "" {
+		flags += " -X ecs-remedy/function/internal/app.stamped=" + version
+	}
+	compile := exec.Command(tool, "build", "-trimpath", "-buildvcs=false", "-ldflags="+flags,
+		"-o", output, "./function")
 	compile.Dir = root
 	compile.Stdout, compile.Stderr = c.err, c.err
 	// The last entry of a name counts. The operator's own GOFLAGS and workspace would change the
@@ -178,6 +183,28 @@ func build(root string, c *console) ([]byte, error) {
 			"what go said is above; go vet ./... says more"}
 	}
 	return os.ReadFile(output)
+}
+
+// revision is the short hash of the commit that is checked out in the folder, as Go's tool would name
+// it; with "+" where the folder holds more than that. It is empty where the folder is no checkout, or
+// there is no git.
+func revision(root string) string {
+	git := func(args ...string) (string, bool) {
+		said, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
+		return strings.TrimSpace(string(said)), err == nil
+	}
+	top, ok := git("rev-parse", "--show-toplevel")
+	if here, err := filepath.EvalSymlinks(root); !ok || err != nil || top != here {
+		return ""
+	}
+	head, ok := git("rev-parse", "HEAD")
+	if !ok || len(head) < 7 {
+		return ""
+	}
+	if more, ok := git("status", "--porcelain"); !ok || more != "" {
+		return head[:7] + "+"
+	}
+	return head[:7]
 }
 
 // archived returns the zip with the binary as its only entry. Its time is fixed, and it is
