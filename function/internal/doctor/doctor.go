@@ -299,7 +299,8 @@ func (e *examination) outlets(ctx context.Context) {
 			e.add(evidence, ResultFinding, e.EvidencePlace+": "+err.Error(),
 				"what the message says, or REMEDY_EVIDENCE=off")
 		} else {
-			e.well(evidence, e.EvidencePlace+": an object was written and read")
+			e.well(evidence, e.EvidencePlace+": an object was written and read; no screenshot was "+
+				"tried, for ECS has no DryRun of one")
 		}
 	}
 	if len(e.Settings.Notify) == 0 {
