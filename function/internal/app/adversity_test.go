@@ -43,7 +43,12 @@ func (h *hookedStore) Get(ctx context.Context, key string) ([]byte, uint64, erro
 	return h.Store.Get(ctx, key)
 }
 
-func (h *hookedStore) Put(ctx context.Context, key string, value []byte, expected uint64) (uint64, error) {
+func (h *hookedStore) Put(
+	ctx context.Context,
+	key string,
+	value []byte,
+	expected uint64,
+) (uint64, error) {
 	if h.before != nil {
 		if err := h.before(ctx, true, key, value); err != nil {
 			return 0, err
@@ -65,7 +70,9 @@ func (s *setting) hook(h *hookedStore) {
 
 // plain is the operator's view, past any hook.
 func (s *setting) plain(now func() time.Time, env ...string) *ledger.Records {
-	settings, err := config.Load(append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...))
+	settings, err := config.Load(
+		append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...),
+	)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -156,8 +163,11 @@ func TestThawedBeforeFirstClaim(t *testing.T) {
 				}})
 				results := s.deliverTo(slow, delivery(0), agentStopped(instance, time.Now()))
 				if s.sent(instance) != "" || !frozen {
-					t.Errorf("an alarm of half an hour ago led to %q of an instance that was opted out meanwhile: %v",
-						s.sent(instance), verdicts(results))
+					t.Errorf(
+						"an alarm of half an hour ago led to %q of an instance that was opted out meanwhile: %v",
+						s.sent(instance),
+						verdicts(results),
+					)
 				}
 				if open := slots(t, s.plain(time.Now)); len(open) != 0 {
 					t.Errorf("%d slots are left after %v", len(open), verdicts(results))
@@ -176,7 +186,11 @@ func TestPoisonedRecord(t *testing.T) {
 		for _, id := range ids[:3] {
 			hurried := delivery(0)
 			hurried.Deadline = time.Now().Add(30 * time.Second)
-			expect(t, s.deliverTo(s.function, hurried, agentStopped(id, time.Now())), "pending/out-of-time")
+			expect(
+				t,
+				s.deliverTo(s.function, hurried, agentStopped(id, time.Now())),
+				"pending/out-of-time",
+			)
 		}
 		key := "instance/" + ids[0]
 		_, revision, err := s.store.Store.Get(t.Context(), key)
@@ -210,7 +224,8 @@ func TestLastAnswerLost(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}))
 		payload, lost := kernelHang(instance, time.Now()), false
 		s.hook(&hookedStore{after: func(_ context.Context, _ bool, key string, value []byte) error {
-			if !lost && strings.HasPrefix(key, "instance/") && strings.Contains(string(value), `"verdict":"failed"`) {
+			if !lost && strings.HasPrefix(key, "instance/") &&
+				strings.Contains(string(value), `"verdict":"failed"`) {
 				lost = true
 				return errors.New("ledger: no answer in time")
 			}
@@ -229,14 +244,41 @@ func TestLastAnswerLost(t *testing.T) {
 // watched.
 func TestSlowSibling(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		s := newSetting(t, []string{"REMEDY_POLL=8s"}, optedIn(ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone}))
+		s := newSetting(
+			t,
+			[]string{"REMEDY_POLL=8s"},
+			optedIn(ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone}),
+		)
 		sibling := s.many(1)[0]
 		// ECS does not answer twice about the sibling's events, then slowly; its reboot is not
 		// answered.
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "DescribeInstanceHistoryEvents", Instance: sibling, Times: 2})
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindDelay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Instance: sibling})
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "RebootInstance", Instance: sibling, After: true})
-		results := s.deliver(batch(kernelHang(instance, time.Now()), kernelHang(sibling, time.Now())))
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:     ecssim.KindHang,
+				Action:   "DescribeInstanceHistoryEvents",
+				Instance: sibling,
+				Times:    2,
+			},
+		)
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:     ecssim.KindDelay,
+				Delay:    9 * time.Second,
+				Action:   "DescribeInstanceHistoryEvents",
+				Instance: sibling,
+			},
+		)
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:     ecssim.KindHang,
+				Action:   "RebootInstance",
+				Instance: sibling,
+				After:    true,
+			},
+		)
+		results := s.deliver(
+			batch(kernelHang(instance, time.Now()), kernelHang(sibling, time.Now())),
+		)
 		expect(t, results, "restarted/recovered", "restarted/recovered")
 		if s.sent(instance) != "GGF" {
 			t.Errorf("sent %q, want GGF: %s", s.sent(instance), results[0].Detail)
@@ -265,19 +307,27 @@ func TestHTTPWithSlowLedger(t *testing.T) {
 				s := newSetting(t, env, optedIn(ecssim.Guest{}))
 				row.world(s.world)
 				away := false
-				s.hook(&hookedStore{before: func(ctx context.Context, put bool, key string, value []byte) error {
-					if away = away || put && row.from(s.t, key, value); !away {
-						return nil
-					}
-					select {
-					case <-ctx.Done():
-						return ctx.Err()
-					case <-time.After(time.Hour):
-						return nil
-					}
-				}})
+				s.hook(
+					&hookedStore{
+						before: func(ctx context.Context, put bool, key string, value []byte) error {
+							if away = away || put && row.from(s.t, key, value); !away {
+								return nil
+							}
+							select {
+							case <-ctx.Done():
+								return ctx.Err()
+							case <-time.After(time.Hour):
+								return nil
+							}
+						},
+					},
+				)
 				start := time.Now()
-				event := httpEvent(kernelHang(instance, time.Now()), nil, map[string]string{"token": token})
+				event := httpEvent(
+					kernelHang(instance, time.Now()),
+					nil,
+					map[string]string{"token": token},
+				)
 				_, err := s.function.Invoke(t.Context(), delivery(0), []byte(event))
 				if spent := time.Since(start); err != nil || spent > 5*time.Second || !away {
 					t.Errorf("the answer took %v; CloudMonitor hangs up after 5s", spent)
@@ -293,11 +343,20 @@ func TestPauseDuringTheGuards(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
 		// The retry's platform events take 9 s to read; the pause comes 5 s into that.
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindDelay, Delay: 9 * time.Second, Action: "DescribeInstanceHistoryEvents", Skip: 1})
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:   ecssim.KindDelay,
+				Delay:  9 * time.Second,
+				Action: "DescribeInstanceHistoryEvents",
+				Skip:   1,
+			},
+		)
 		paused := make(chan time.Time, 1)
 		begun := false
 		f := s.watched(spy{func(facts *remedy.Facts, step *remedy.Step) {
-			if step.Do == remedy.DoRead && step.Sources.Has(remedy.SourcePlatform) && facts.Record.Value.Open != nil && !begun {
+			if step.Do == remedy.DoRead && step.Sources.Has(remedy.SourcePlatform) &&
+				facts.Record.Value.Open != nil &&
+				!begun {
 				begun = true
 				go func() {
 					pass(5 * time.Second)
@@ -312,7 +371,11 @@ func TestPauseDuringTheGuards(t *testing.T) {
 		at := <-paused
 		for _, c := range s.world.Reboots(instance) {
 			if c.At.After(at) {
-				t.Errorf("a reboot was sent %v after the pause: %v", c.At.Sub(at), verdicts(results))
+				t.Errorf(
+					"a reboot was sent %v after the pause: %v",
+					c.At.Sub(at),
+					verdicts(results),
+				)
 			}
 		}
 	})
@@ -334,8 +397,13 @@ func TestClosedByHand(t *testing.T) {
 		}
 		results := owner()
 		expect(t, results, "failed/abandoned")
-		if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 || r.Attempts[0].Outcome != remedy.OutcomeUnconfirmed {
-			t.Errorf("incident %q with attempts %v: what nobody watches any more is unconfirmed", r.Incident, r.Attempts)
+		if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 ||
+			r.Attempts[0].Outcome != remedy.OutcomeUnconfirmed {
+			t.Errorf(
+				"incident %q with attempts %v: what nobody watches any more is unconfirmed",
+				r.Incident,
+				r.Attempts,
+			)
 		}
 	})
 }
@@ -357,7 +425,10 @@ func TestReportedOnce(t *testing.T) {
 		expect(t, s.deliverTo(s.another(), delivery(1), payload), "restarted/recovered")
 		results := owner()
 		if results[0].Verdict == remedy.VerdictRestarted && results[0].Incident == "" {
-			t.Errorf("restarted is counted twice, the second time without an incident: %+v", results[0])
+			t.Errorf(
+				"restarted is counted twice, the second time without an incident: %+v",
+				results[0],
+			)
 		}
 	})
 }
@@ -371,7 +442,11 @@ func TestDisarmedWithAnIncidentOpen(t *testing.T) {
 		start := time.Now()
 		hurried := delivery(0)
 		hurried.Deadline = start.Add(30 * time.Second)
-		expect(t, s.deliverTo(s.function, hurried, agentStopped(instance, start)), "pending/out-of-time")
+		expect(
+			t,
+			s.deliverTo(s.function, hurried, agentStopped(instance, start)),
+			"pending/out-of-time",
+		)
 		observer := s.another("REMEDY_MODE=observe")
 		pass(time.Until(start.Add(45 * time.Minute)))
 		expect(t, s.deliverTo(observer, delivery(0), sweepEvent))
@@ -398,8 +473,12 @@ func TestOff(t *testing.T) {
 func TestWeakLeader(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{Agent: ecssim.AgentNone}))
-		expect(t, s.deliver(batch(agentStopped(instance, time.Now()), kernelHang(instance, time.Now()))),
-			"refused/unconfirmed-hang", "restarted/recovered")
+		expect(
+			t,
+			s.deliver(batch(agentStopped(instance, time.Now()), kernelHang(instance, time.Now()))),
+			"refused/unconfirmed-hang",
+			"restarted/recovered",
+		)
 	})
 }
 
@@ -408,12 +487,21 @@ func TestWeakLeader(t *testing.T) {
 func TestLateEffectOfOurOwn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
-		s.world.Change(instance, ecssim.BeforeCall("RebootInstance", 2), func(i *ecssim.Instance) { i.Status = ecssim.StatusStarting })
+		s.world.Change(
+			instance,
+			ecssim.BeforeCall("RebootInstance", 2),
+			func(i *ecssim.Instance) { i.Status = ecssim.StatusStarting },
+		)
 		at := time.Now().Add(5*time.Minute + 45*time.Second)
 		s.world.Change(instance, ecssim.AtTime(at), func(i *ecssim.Instance) {
 			i.Status, i.StartTime, i.Guest.Agent = ecssim.StatusRunning, at, ecssim.AgentAlive
 		})
-		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"})
+		check(
+			t,
+			s,
+			s.deliver(kernelHang(instance, time.Now())),
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"},
+		)
 	})
 }
 
@@ -421,7 +509,14 @@ func TestLateEffectOfOurOwn(t *testing.T) {
 func TestUnreadableToTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstanceHistoryEvents", Skip: 1, Times: -1})
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:   ecssim.KindFail,
+				Action: "DescribeInstanceHistoryEvents",
+				Skip:   1,
+				Times:  -1,
+			},
+		)
 		about := delivery(0)
 		about.Deadline = time.Now().Add(3 * time.Hour)
 		results := s.deliverTo(s.function, about, kernelHang(instance, time.Now()))
@@ -442,13 +537,15 @@ func TestSweepWithAnotherClock(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
 		ahead := s.wired(app.Seams{Clock: aheadClock{}})
 		swept := false
-		s.hook(&hookedStore{before: func(_ context.Context, put bool, key string, value []byte) error {
-			if put && key == "instance/"+instance && !swept && claimed(t, key, value) {
-				swept = true
-				expect(t, s.deliverTo(ahead, delivery(0), sweepEvent))
-			}
-			return nil
-		}})
+		s.hook(
+			&hookedStore{before: func(_ context.Context, put bool, key string, value []byte) error {
+				if put && key == "instance/"+instance && !swept && claimed(t, key, value) {
+					swept = true
+					expect(t, s.deliverTo(ahead, delivery(0), sweepEvent))
+				}
+				return nil
+			}},
+		)
 		owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
 		pass(20 * time.Second)
 		if open := slots(t, s.plain(time.Now)); len(open) != 1 || !swept {
@@ -480,7 +577,11 @@ func TestForeignResolved(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
 		owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
 		pass(2 * time.Minute)
-		s.deliverTo(s.another(), delivery(0), strings.ReplaceAll(agentRunning(instance, time.Now()), account, "9999999999999999"))
+		s.deliverTo(
+			s.another(),
+			delivery(0),
+			strings.ReplaceAll(agentRunning(instance, time.Now()), account, "9999999999999999"),
+		)
 		expect(t, owner(), "restarted/recovered")
 	})
 }
@@ -488,7 +589,11 @@ func TestForeignResolved(t *testing.T) {
 // TestLongWindow: a budget over more than 30 days is not forgotten after 30.
 func TestLongWindow(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		s := newSetting(t, []string{"REMEDY_INCIDENT_WINDOW=1440h", "REMEDY_MAX_INCIDENTS=1"}, optedIn(ecssim.Guest{HangsAgainAfter: time.Minute}))
+		s := newSetting(
+			t,
+			[]string{"REMEDY_INCIDENT_WINDOW=1440h", "REMEDY_MAX_INCIDENTS=1"},
+			optedIn(ecssim.Guest{HangsAgainAfter: time.Minute}),
+		)
 		expect(t, s.deliver(kernelHang(instance, time.Now())), "restarted/recovered")
 		pass(29 * 24 * time.Hour)
 		expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/incidents-spent")
@@ -501,7 +606,14 @@ func TestLongWindow(t *testing.T) {
 func TestLeakedSlot(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{}))
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance", Status: 403, Code: "DiskError"})
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:   ecssim.KindFail,
+				Action: "RebootInstance",
+				Status: 403,
+				Code:   "DiskError",
+			},
+		)
 		fleets := 0
 		s.hook(&hookedStore{before: func(_ context.Context, put bool, key string, _ []byte) error {
 			if put && key == "fleet" {
@@ -529,12 +641,21 @@ func TestPoisonedRecordWithAFullFleet(t *testing.T) {
 		other := s.many(1)[0]
 		hurried := delivery(0)
 		hurried.Deadline = time.Now().Add(30 * time.Second)
-		expect(t, s.deliverTo(s.function, hurried, agentStopped(other, time.Now())), "pending/out-of-time")
+		expect(
+			t,
+			s.deliverTo(s.function, hurried, agentStopped(other, time.Now())),
+			"pending/out-of-time",
+		)
 		s.change("instance/"+other, func(record map[string]any) {
 			clear(record)
 			record["version"] = 2
 		})
-		check(t, s, s.deliver(kernelHang(instance, time.Now())), ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"})
+		check(
+			t,
+			s,
+			s.deliver(kernelHang(instance, time.Now())),
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"},
+		)
 	})
 }
 
@@ -543,7 +664,15 @@ func TestPoisonedRecordWithAFullFleet(t *testing.T) {
 func TestDryRunThatWasNone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_MODE=observe"}, optedIn(ecssim.Guest{}))
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindBody, Action: "RebootInstance", DryRuns: true, Times: -1, Body: `{"RequestId":"R"}`})
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:    ecssim.KindBody,
+				Action:  "RebootInstance",
+				DryRuns: true,
+				Times:   -1,
+				Body:    `{"RequestId":"R"}`,
+			},
+		)
 		expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/unreadable")
 		asked := 0
 		for _, c := range s.world.Calls() {
@@ -565,7 +694,8 @@ func TestFrozenBeforeItsEnd(t *testing.T) {
 		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1}))
 		s.store.after = func(_ string, value []byte) {
 			var record struct{ Open *remedy.Incident }
-			if err := json.Unmarshal(value, &record); err == nil && record.Open != nil && !record.Open.EndedAt.IsZero() {
+			if err := json.Unmarshal(value, &record); err == nil && record.Open != nil &&
+				!record.Open.EndedAt.IsZero() {
 				t.Errorf("the open incident has ended at %v", record.Open.EndedAt)
 			}
 		}
@@ -576,7 +706,12 @@ func TestFrozenBeforeItsEnd(t *testing.T) {
 				pass(90 * time.Second)
 			}
 		}})
-		check(t, s, s.deliverTo(slow, delivery(0), kernelHang(instance, time.Now())), ending{remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"})
+		check(
+			t,
+			s,
+			s.deliverTo(slow, delivery(0), kernelHang(instance, time.Now())),
+			ending{remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGF"},
+		)
 	})
 }
 
@@ -626,12 +761,18 @@ func TestLedgerLost(t *testing.T) {
 				s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
 				payload := kernelHang(instance, time.Now())
 				owner := s.inBackground(s.function, delivery(0), payload)
-				pass(2*time.Minute + 2*time.Second) // between two of its looks, so that it writes nothing now
+				pass(
+					2*time.Minute + 2*time.Second,
+				) // between two of its looks, so that it writes nothing now
 				s.change("instance/"+instance, row.lose)
 				results := owner()
 				check(t, s, results, ending{remedy.VerdictFailed, remedy.ReasonLedgerLost, "G"})
-				if r := results[0]; len(r.Attempts) != 1 || r.Attempts[0].Outcome != remedy.OutcomeUnconfirmed {
-					t.Errorf("ended with the attempts %+v: what nobody watches any more is unconfirmed", r.Attempts)
+				if r := results[0]; len(r.Attempts) != 1 ||
+					r.Attempts[0].Outcome != remedy.OutcomeUnconfirmed {
+					t.Errorf(
+						"ended with the attempts %+v: what nobody watches any more is unconfirmed",
+						r.Attempts,
+					)
 				}
 				if open := slots(t, s.plain(time.Now)); len(open) != 0 {
 					t.Errorf("%d slots are left", len(open))
@@ -652,13 +793,25 @@ func TestLostSlot(t *testing.T) {
 				s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: -1}))
 				hurried := delivery(0)
 				hurried.Deadline = time.Now().Add(30 * time.Second)
-				expect(t, s.deliverTo(s.function, hurried, agentStopped(instance, time.Now())), "pending/out-of-time")
-				s.change("instance/"+instance, func(record map[string]any) { delete(record, "open") })
+				expect(
+					t,
+					s.deliverTo(s.function, hurried, agentStopped(instance, time.Now())),
+					"pending/out-of-time",
+				)
+				s.change(
+					"instance/"+instance,
+					func(record map[string]any) { delete(record, "open") },
+				)
 				payload := sweepEvent
 				if !swept {
 					payload = kernelHang(instance, time.Now())
 				}
-				check(t, s, s.deliver(payload), ending{remedy.VerdictFailed, remedy.ReasonLedgerLost, "G"})
+				check(
+					t,
+					s,
+					s.deliver(payload),
+					ending{remedy.VerdictFailed, remedy.ReasonLedgerLost, "G"},
+				)
 				expect(t, s.deliver(kernelHang(instance, time.Now())), "refused/cooling-down")
 				expect(t, s.deliver(sweepEvent))
 				if open := slots(t, s.plain(time.Now)); len(open) != 0 {
@@ -752,7 +905,9 @@ func TestLostFleet(t *testing.T) {
 		other := s.many(1)[0]
 		expect(t, s.deliver(sweepEvent))
 		owner := s.inBackground(s.function, delivery(0), kernelHang(instance, time.Now()))
-		pass(2*time.Minute + 2*time.Second) // between two of its looks, so that it writes nothing now
+		pass(
+			2*time.Minute + 2*time.Second,
+		) // between two of its looks, so that it writes nothing now
 		kept := ledger.NewMem()
 		for _, key := range []string{"function", "instance/" + instance} {
 			value, until, err := s.store.Store.Get(t.Context(), key)

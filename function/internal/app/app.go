@@ -124,7 +124,11 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 		if isHTTP {
 			return handle.HTTPNotReady(request, f.config.HTTPToken.Reveal()), nil
 		}
-		return handle.NotReady(f.words.Reporter(f.out, invocation.RequestID, Version()), payload, err)
+		return handle.NotReady(
+			f.words.Reporter(f.out, invocation.RequestID, Version()),
+			payload,
+			err,
+		)
 	}
 	defer done()
 	if isHTTP {
@@ -149,7 +153,12 @@ const httpFinish = 4500 * time.Millisecond
 
 // Explain says what would be done about one event now, and does nothing: see handle.Handler.Explain. The error is
 // *handle.Malformed or one of the set-up.
-func (f *Function) Explain(ctx context.Context, invocation Invocation, payload []byte, rehearse bool) (
+func (f *Function) Explain(
+	ctx context.Context,
+	invocation Invocation,
+	payload []byte,
+	rehearse bool,
+) (
 	[]handle.Explanation, error) {
 	handler, _, done, err := f.handler(invocation)
 	if err != nil {
@@ -161,7 +170,12 @@ func (f *Function) Explain(ctx context.Context, invocation Invocation, payload [
 
 // about is the part of the invocation that the path knows of.
 func (i Invocation) about() handle.Invocation {
-	return handle.Invocation{Account: i.Account, Region: i.Region, Retry: i.Retry, Deadline: i.Deadline}
+	return handle.Invocation{
+		Account:  i.Account,
+		Region:   i.Region,
+		Retry:    i.Retry,
+		Deadline: i.Deadline,
+	}
 }
 
 // handler makes what handles one invocation, with its own credentials, and what it tells. The returned
@@ -187,8 +201,13 @@ func (f *Function) handler(invocation Invocation) (*handle.Handler, *telling, fu
 		exhibits: map[string][]report.Exhibit{}, missing: map[string][]string{},
 		kept: map[string]map[remedy.EvidenceStage]bool{}, news: make(chan struct{}, 1)}
 	closeRest := done
-	kept, closeEvidence, err := OpenEvidence(f.config, invocation.Credentials, invocation.Region, true,
-		f.seams.Outside)
+	kept, closeEvidence, err := OpenEvidence(
+		f.config,
+		invocation.Credentials,
+		invocation.Region,
+		true,
+		f.seams.Outside,
+	)
 	if err != nil { // evidence is in nobody's way
 		told.Untold(fmt.Errorf("no evidence is kept: %w", err))
 	}

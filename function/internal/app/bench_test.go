@@ -40,13 +40,21 @@ func BenchmarkAlarmToReboot(b *testing.B) {
 		world := ecssim.New(ecssim.Real())
 		world.Add(optedIn(ecssim.Guest{}))
 		ctx, cancel := context.WithCancel(b.Context())
-		function, err := app.New(settings, io.Discard, app.Seams{Transport: untilReboot{world.RoundTripper(), cancel}, Store: ledger.NewMem()})
+		function, err := app.New(
+			settings,
+			io.Discard,
+			app.Seams{Transport: untilReboot{world.RoundTripper(), cancel}, Store: ledger.NewMem()},
+		)
 		if err != nil {
 			b.Fatal(err)
 		}
 		payload := []byte(kernelHang(instance, time.Now()))
 		b.StartTimer()
-		function.Invoke(ctx, delivery(0), payload) // pending: the invocation is ended while it waits
+		function.Invoke(
+			ctx,
+			delivery(0),
+			payload,
+		) // pending: the invocation is ended while it waits
 		b.StopTimer()
 		if len(world.Reboots(instance)) != 1 {
 			b.Fatalf("%d reboots", len(world.Reboots(instance)))

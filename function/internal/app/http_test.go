@@ -25,7 +25,10 @@ func httpEvent(body string, header, query map[string]string) string {
 	}
 	text, _ := json.Marshal(map[string]any{
 		"version": "v1", "rawPath": "/", "body": body, "isBase64Encoded": false, "headers": header, "queryParameters": query,
-		"requestContext": map[string]any{"accountId": account, "http": map[string]any{"method": "POST", "path": "/"}},
+		"requestContext": map[string]any{
+			"accountId": account,
+			"http":      map[string]any{"method": "POST", "path": "/"},
+		},
 	})
 	return string(text)
 }
@@ -43,7 +46,8 @@ func (s *setting) request(f *app.Function, event string) (handle.HTTPResponse, h
 		s.t.Errorf("the answer took %v; CloudMonitor hangs up after 5s", spent)
 	}
 	var body handle.Response
-	if err := json.Unmarshal([]byte(response.Body), &body); err != nil || response.Headers["Content-Type"] != "application/json" {
+	if err := json.Unmarshal([]byte(response.Body), &body); err != nil ||
+		response.Headers["Content-Type"] != "application/json" {
 		s.t.Fatalf("the body is not JSON: %s", response.Body)
 	}
 	s.lawful(body.Results)
@@ -72,13 +76,18 @@ func TestHTTPToken(t *testing.T) {
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + row.configured}, optedIn(ecssim.Guest{}))
+				s := newSetting(
+					t,
+					[]string{"REMEDY_HTTP_TOKEN=" + row.configured},
+					optedIn(ecssim.Guest{}),
+				)
 				body := threshold(instance, "diskusage_utilization", "ALERT", time.Now())
 				answer, _ := s.request(s.function, httpEvent(body, row.header, row.query))
 				if answer.StatusCode != row.want {
 					t.Errorf("status %d, want %d: %s", answer.StatusCode, row.want, answer.Body)
 				}
-				if row.want == http.StatusUnauthorized && (s.store.trips > 0 || len(s.world.Calls()) > 0) {
+				if row.want == http.StatusUnauthorized &&
+					(s.store.trips > 0 || len(s.world.Calls()) > 0) {
 					t.Error("a stranger cost a call")
 				}
 			})
@@ -115,11 +124,22 @@ func TestHTTPAnswers(t *testing.T) {
 				if row.world != nil {
 					row.world(s)
 				}
-				answer, body := s.request(s.function, httpEvent(row.body(), nil, map[string]string{"token": token}))
+				answer, body := s.request(
+					s.function,
+					httpEvent(row.body(), nil, map[string]string{"token": token}),
+				)
 				if answer.StatusCode != row.want || s.sent(instance) != row.sent {
-					t.Errorf("status %d after %q, want %d after %q: %s", answer.StatusCode, s.sent(instance), row.want, row.sent, answer.Body)
+					t.Errorf(
+						"status %d after %q, want %d after %q: %s",
+						answer.StatusCode,
+						s.sent(instance),
+						row.want,
+						row.sent,
+						answer.Body,
+					)
 				}
-				if row.ending != "" && (len(body.Results) != 1 || !strings.HasPrefix(verdicts(body.Results)[0], row.ending)) {
+				if row.ending != "" &&
+					(len(body.Results) != 1 || !strings.HasPrefix(verdicts(body.Results)[0], row.ending)) {
 					t.Errorf("ended %v, want %s", verdicts(body.Results), row.ending)
 				}
 				if row.want != http.StatusAccepted {
@@ -144,7 +164,11 @@ func TestNotReady(t *testing.T) {
 		if !strings.Contains(results[0].Detail, "give the function a role") {
 			t.Errorf("no cure: %s", results[0].Detail)
 		}
-		answer, err := s.function.Invoke(t.Context(), bare, []byte(httpEvent("", nil, map[string]string{"token": token})))
+		answer, err := s.function.Invoke(
+			t.Context(),
+			bare,
+			[]byte(httpEvent("", nil, map[string]string{"token": token})),
+		)
 		if err != nil || answer.(handle.HTTPResponse).StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%v %v", answer, err)
 		}

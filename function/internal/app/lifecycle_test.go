@@ -30,7 +30,11 @@ func (s spy) Decided(f *remedy.Facts, step *remedy.Step) { s.decided(f, step) }
 
 // inBackground runs an invocation beside the test and returns its results when asked; none where it
 // crashed.
-func (s *setting) inBackground(f *app.Function, about app.Invocation, payload string) func() []remedy.Result {
+func (s *setting) inBackground(
+	f *app.Function,
+	about app.Invocation,
+	payload string,
+) func() []remedy.Result {
 	done := make(chan []remedy.Result, 1)
 	go func() {
 		defer close(done)
@@ -151,13 +155,18 @@ func TestDuplicatesAtOnce(t *testing.T) {
 				counts[v]++
 			}
 		}
-		if s.sent(instance) != "G" || counts["restarted/recovered"] != 1 || counts["refused/in-progress"] != 19 {
+		if s.sent(instance) != "G" || counts["restarted/recovered"] != 1 ||
+			counts["refused/in-progress"] != 19 {
 			t.Errorf("sent %q, ended %v", s.sent(instance), counts)
 		}
 		// Afterwards the alarm is known, and a new one finds the instance cooling down.
 		expect(t, s.deliver(payload), "refused/duplicate-alarm")
 		expect(t, s.deliver(agentStopped(instance, time.Now())), "refused/cooling-down")
-		expect(t, s.deliver(agentStopped(instance, time.Now().Add(-3*time.Minute))), "refused/stale-alarm") // from before the recovery
+		expect(
+			t,
+			s.deliver(agentStopped(instance, time.Now().Add(-3*time.Minute))),
+			"refused/stale-alarm",
+		) // from before the recovery
 	})
 }
 
@@ -186,7 +195,15 @@ func TestBudget(t *testing.T) {
 func TestNoCooldown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_COOLDOWN=0s"}, optedIn(ecssim.Guest{}))
-		s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance", Status: 403, Code: "DiskError", Times: -1})
+		s.world.Inject(
+			ecssim.Fault{
+				Kind:   ecssim.KindFail,
+				Action: "RebootInstance",
+				Status: 403,
+				Code:   "DiskError",
+				Times:  -1,
+			},
+		)
 		ids := map[string]bool{}
 		for range 3 {
 			results := s.deliver(kernelHang(instance, time.Now()))
@@ -217,7 +234,14 @@ func TestFleetConcurrent(t *testing.T) {
 		s := newSetting(t, nil)
 		var waits []func() []remedy.Result
 		for _, id := range s.many(10) {
-			waits = append(waits, s.inBackground(s.another("REMEDY_FLEET_WAITING=0"), delivery(0), agentStopped(id, time.Now())))
+			waits = append(
+				waits,
+				s.inBackground(
+					s.another("REMEDY_FLEET_WAITING=0"),
+					delivery(0),
+					agentStopped(id, time.Now()),
+				),
+			)
 		}
 		counts := map[string]int{}
 		for _, wait := range waits {
@@ -267,7 +291,8 @@ func TestBatchReadsTogether(t *testing.T) {
 		for _, v := range verdicts(s.deliver(batch(payloads...))) {
 			counts[v]++
 		}
-		if counts["restarted/recovered"] != 3 || counts["waiting/fleet-concurrent"] != 50 || counts["refused/fleet-concurrent"] != 197 {
+		if counts["restarted/recovered"] != 3 || counts["waiting/fleet-concurrent"] != 50 ||
+			counts["refused/fleet-concurrent"] != 197 {
 			t.Error(counts)
 		}
 		first := s.world.Calls()
@@ -278,7 +303,8 @@ func TestBatchReadsTogether(t *testing.T) {
 			}
 			calls[c.Action]++
 		}
-		if calls["DescribeInstances"] != 1 || calls["DescribeCloudAssistantStatus"] != 1 || calls["DescribeInstanceHistoryEvents"] != 100 {
+		if calls["DescribeInstances"] != 1 || calls["DescribeCloudAssistantStatus"] != 1 ||
+			calls["DescribeInstanceHistoryEvents"] != 100 {
 			t.Errorf("before the first reboot: %v", calls)
 		}
 	})
@@ -299,8 +325,17 @@ func TestBatchOfOneInstance(t *testing.T) {
 			`{"not":"an alarm"}`,
 			`{broken`,
 		))
-		expect(t, results, "refused/stale-alarm", "restarted/recovered", "refused/in-progress", "ignored/resolved", "ignored/resolved",
-			"ignored/not-an-alarm", "malformed/malformed")
+		expect(
+			t,
+			results,
+			"refused/stale-alarm",
+			"restarted/recovered",
+			"refused/in-progress",
+			"ignored/resolved",
+			"ignored/resolved",
+			"ignored/not-an-alarm",
+			"malformed/malformed",
+		)
 		if s.sent(instance) != "G" {
 			t.Errorf("sent %q", s.sent(instance))
 		}
@@ -326,7 +361,10 @@ func TestOutOfTime(t *testing.T) {
 		results := s.deliverTo(s.another(), delivery(1), payload)
 		check(t, s, results, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"})
 		if results[0].Attempts[0].Outcome != remedy.OutcomeFailed {
-			t.Errorf("the first attempt was watched by two invocations without a gap, and ended %s", results[0].Attempts[0].Outcome)
+			t.Errorf(
+				"the first attempt was watched by two invocations without a gap, and ended %s",
+				results[0].Attempts[0].Outcome,
+			)
 		}
 	})
 }
@@ -341,7 +379,11 @@ func TestLeaseHeld(t *testing.T) {
 		pass(2 * time.Minute)
 		expect(t, s.deliverTo(s.another(), delivery(0), payload), "refused/in-progress")
 		expect(t, s.deliverTo(s.another(), delivery(1), payload), "pending/lease-held")
-		expect(t, s.deliverTo(s.another(), delivery(1), kernelHang(instance, time.Now())), "refused/in-progress")
+		expect(
+			t,
+			s.deliverTo(s.another(), delivery(1), kernelHang(instance, time.Now())),
+			"refused/in-progress",
+		)
 		expect(t, owner(), "restarted/recovered")
 	})
 }
@@ -443,7 +485,12 @@ func TestGapInTheWatch(t *testing.T) {
 						pass(row.frozen)
 					}
 				}})
-				check(t, s, s.deliverTo(slow, delivery(0), kernelHang(instance, time.Now())), row.want)
+				check(
+					t,
+					s,
+					s.deliverTo(slow, delivery(0), kernelHang(instance, time.Now())),
+					row.want,
+				)
 			})
 		})
 	}
@@ -503,7 +550,12 @@ func TestFrozenOwner(t *testing.T) {
 				close(thaw)
 				late := sleeper()
 				if len(s.sent(instance)) != taken {
-					t.Errorf("the thawed one sent something: %d before, %d by the heir, %s now", sent, taken, s.sent(instance))
+					t.Errorf(
+						"the thawed one sent something: %d before, %d by the heir, %s now",
+						sent,
+						taken,
+						s.sent(instance),
+					)
 				}
 				expect(t, late, "refused/in-progress")
 				results := heir()
@@ -524,7 +576,11 @@ func TestSweep(t *testing.T) {
 		hurried := delivery(0)
 		hurried.Deadline = time.Now().Add(30 * time.Second)
 		for _, id := range ids[:2] {
-			expect(t, s.deliverTo(s.function, hurried, agentStopped(id, time.Now())), "pending/out-of-time")
+			expect(
+				t,
+				s.deliverTo(s.function, hurried, agentStopped(id, time.Now())),
+				"pending/out-of-time",
+			)
 			hurried.Deadline = time.Now().Add(30 * time.Second)
 		}
 		alive := s.inBackground(s.another(), delivery(0), agentStopped(ids[2], time.Now()))
@@ -553,7 +609,11 @@ func TestObserve(t *testing.T) {
 		payload := agentStopped(instance, time.Now())
 		expect(t, s.deliverTo(observer, delivery(0), payload), "observed/would-restart")
 		expect(t, s.deliverTo(observer, delivery(0), payload), "refused/duplicate-alarm")
-		expect(t, s.deliverTo(observer, delivery(0), agentStopped(instance, time.Now().Add(time.Second))), "refused/cooling-down")
+		expect(
+			t,
+			s.deliverTo(observer, delivery(0), agentStopped(instance, time.Now().Add(time.Second))),
+			"refused/cooling-down",
+		)
 		if s.sent(instance) != "" {
 			t.Errorf("sent %q", s.sent(instance))
 		}
@@ -566,7 +626,12 @@ func TestObserve(t *testing.T) {
 		if dry != 1 {
 			t.Errorf("%d dry runs", dry)
 		}
-		check(t, s, s.deliver(payload), ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"})
+		check(
+			t,
+			s,
+			s.deliver(payload),
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+		)
 	})
 }
 
@@ -604,43 +669,49 @@ func TestLedgerFails(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for _, forGood := range []bool{false, true} {
 			for n := 1; n <= 12; n++ {
-				t.Run(fmt.Sprintf("trip %d, after=%v, for good=%v", n, after, forGood), func(t *testing.T) {
-					bubble(t, func(t *testing.T) {
-						s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
-						payload := agentStopped(instance, time.Now())
-						s.store.fail = func(trip int, put bool) (error, error) {
-							if trip != n && !(forGood && trip > n) {
-								return nil, nil
+				t.Run(
+					fmt.Sprintf("trip %d, after=%v, for good=%v", n, after, forGood),
+					func(t *testing.T) {
+						bubble(t, func(t *testing.T) {
+							s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
+							payload := agentStopped(instance, time.Now())
+							s.store.fail = func(trip int, put bool) (error, error) {
+								if trip != n && !(forGood && trip > n) {
+									return nil, nil
+								}
+								if after && put {
+									return nil, away
+								}
+								return away, nil
 							}
-							if after && put {
-								return nil, away
+							first := s.deliver(payload)
+							s.lawful(first)
+							if sent, claims := len(s.sent(instance)), s.claims(); sent > claims {
+								t.Errorf("%d reboots, %d claims", sent, claims)
 							}
-							return away, nil
-						}
-						first := s.deliver(payload)
-						s.lawful(first)
-						if sent, claims := len(s.sent(instance)), s.claims(); sent > claims {
-							t.Errorf("%d reboots, %d claims", sent, claims)
-						}
-						if forGood {
-							expect(t, first, "pending/dependency-unavailable")
-							if !strings.Contains(first[0].Detail, "redis://10.0.0.1:6379/0") {
-								t.Errorf("the message does not name the ledger: %s", first[0].Detail)
+							if forGood {
+								expect(t, first, "pending/dependency-unavailable")
+								if !strings.Contains(first[0].Detail, "redis://10.0.0.1:6379/0") {
+									t.Errorf(
+										"the message does not name the ledger: %s",
+										first[0].Detail,
+									)
+								}
 							}
-						}
-						s.store.fail = nil
-						if first[0].Verdict == remedy.VerdictRestarted {
-							return
-						}
-						pass(67 * time.Second)
-						results := s.deliverTo(s.another(), delivery(1), payload)
-						s.lawful(results)
-						expect(t, results, "restarted/recovered")
-						if sent, claims := len(s.sent(instance)), s.claims(); sent > claims {
-							t.Errorf("%d reboots, %d claims", sent, claims)
-						}
-					})
-				})
+							s.store.fail = nil
+							if first[0].Verdict == remedy.VerdictRestarted {
+								return
+							}
+							pass(67 * time.Second)
+							results := s.deliverTo(s.another(), delivery(1), payload)
+							s.lawful(results)
+							expect(t, results, "restarted/recovered")
+							if sent, claims := len(s.sent(instance)), s.claims(); sent > claims {
+								t.Errorf("%d reboots, %d claims", sent, claims)
+							}
+						})
+					},
+				)
 			}
 		}
 	}
@@ -679,7 +750,10 @@ func TestAuditLine(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &audit); err != nil {
 				t.Fatal(err)
 			}
-			if audit.Msg != "verdict" || audit.Verdict == "" || audit.Reason == "" || audit.Detail == "" || audit.Attempts == nil || audit.Findings == nil {
+			if audit.Msg != "verdict" || audit.Verdict == "" || audit.Reason == "" ||
+				audit.Detail == "" ||
+				audit.Attempts == nil ||
+				audit.Findings == nil {
 				t.Errorf("an audit line lacks something: %s", line)
 			}
 		}

@@ -45,7 +45,12 @@ func OpenCloud(c config.Config, credentials ecs.Credentials, region string, seam
 
 // CheckEvidence writes one object of its own where evidence is kept, reads it back and removes it. The
 // error holds no secret.
-func CheckEvidence(ctx context.Context, c config.Config, keys ecs.Credentials, region string) error {
+func CheckEvidence(
+	ctx context.Context,
+	c config.Config,
+	keys ecs.Credentials,
+	region string,
+) error {
 	store, done, err := OpenEvidence(c, keys, region, false, nil)
 	if err != nil || store == nil {
 		return err

@@ -11,7 +11,11 @@ import (
 
 // optedIn is an instance whose owner allows the whole ladder.
 func optedIn(guest ecssim.Guest) ecssim.Instance {
-	return ecssim.Instance{ID: instance, Tags: map[string]string{"auto-restart": "true"}, Guest: guest}
+	return ecssim.Instance{
+		ID:    instance,
+		Tags:  map[string]string{"auto-restart": "true"},
+		Guest: guest,
+	}
 }
 
 // ending is how the handling of one alarm ended.
@@ -28,8 +32,17 @@ func check(t *testing.T, s *setting, results []remedy.Result, want ending) {
 	}
 	r := results[0]
 	if got := (ending{r.Verdict, r.Reason, s.sent(instance)}); got != want {
-		t.Errorf("ended %s/%s after %q, want %s/%s after %q\n%s\n%+v", got.verdict, got.reason, got.sent, want.verdict, want.reason,
-			want.sent, r.Detail, r.Findings)
+		t.Errorf(
+			"ended %s/%s after %q, want %s/%s after %q\n%s\n%+v",
+			got.verdict,
+			got.reason,
+			got.sent,
+			want.verdict,
+			want.reason,
+			want.sent,
+			r.Detail,
+			r.Findings,
+		)
 	}
 	s.lawful(results)
 	for _, c := range s.world.Calls() {
@@ -47,12 +60,17 @@ func TestOpening(t *testing.T) {
 	tagged := optedIn(ecssim.Guest{})
 	prepaid := func(expires time.Duration) func(*ecssim.Instance) {
 		return func(i *ecssim.Instance) {
-			i.ChargeType, i.ExpiredTime = "PrePaid", time.Now().Add(expires).UTC().Format("2006-01-02T15:04Z")
+			i.ChargeType, i.ExpiredTime = "PrePaid", time.Now().
+				Add(expires).
+				UTC().
+				Format("2006-01-02T15:04Z")
 		}
 	}
 	event := func(kind, status string, notBefore time.Duration) func(*ecssim.Instance) {
 		return func(i *ecssim.Instance) {
-			i.Events = []ecssim.Event{{ID: "e-1", Type: kind, Status: status, NotBefore: time.Now().Add(notBefore)}}
+			i.Events = []ecssim.Event{
+				{ID: "e-1", Type: kind, Status: status, NotBefore: time.Now().Add(notBefore)},
+			}
 		}
 	}
 	restarted := ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"}

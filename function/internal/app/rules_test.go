@@ -23,7 +23,9 @@ type listed struct {
 
 func list(t *testing.T, patterns ...string) map[string]listed {
 	t.Helper()
-	command := exec.Command("go", append([]string{"list", "-json=ImportPath,Standard,Imports,Deps"}, patterns...)...)
+	command := exec.Command(
+		"go",
+		append([]string{"list", "-json=ImportPath,Standard,Imports,Deps"}, patterns...)...)
 	command.Dir = "../../.."
 	out, err := command.Output()
 	if err != nil {
@@ -57,8 +59,13 @@ var mayImport = map[string][]string{
 	"function/internal/drill": {"events", "function/internal/app", "function/internal/config",
 		"function/internal/ecssim", "function/internal/handle", "function/internal/ledger",
 		"function/internal/remedy", "function/internal/timeline"},
-	"function/internal/doctor": {"function/internal/app", "function/internal/config", "function/internal/ecssim",
-		"function/internal/ledger", "function/internal/remedy"},
+	"function/internal/doctor": {
+		"function/internal/app",
+		"function/internal/config",
+		"function/internal/ecssim",
+		"function/internal/ledger",
+		"function/internal/remedy",
+	},
 	"function/internal/backtest": {"events", "function/internal/app", "function/internal/config",
 		"function/internal/ecssim", "function/internal/handle", "function/internal/ledger",
 		"function/internal/remedy"},
@@ -96,7 +103,8 @@ func breaches(packages map[string]listed) []string {
 		}
 		for _, imported := range p.Imports {
 			ours, is := strings.CutPrefix(imported, module+"/")
-			if !is || slices.Contains(allowed, ours) || slices.Contains(allowed, "*") && !slices.Contains(allowed, "!"+ours) {
+			if !is || slices.Contains(allowed, ours) ||
+				slices.Contains(allowed, "*") && !slices.Contains(allowed, "!"+ours) {
 				continue
 			}
 			found = append(found, name+" imports "+ours)
@@ -138,7 +146,10 @@ func breaches(packages map[string]listed) []string {
 		}
 	}
 	for name := range packages {
-		if slices.Contains([]string{"util", "utils", "common", "types", "helpers", "models"}, path.Base(name)) {
+		if slices.Contains(
+			[]string{"util", "utils", "common", "types", "helpers", "models"},
+			path.Base(name),
+		) {
 			found = append(found, name+" says nothing by its name")
 		}
 	}
@@ -183,9 +194,16 @@ func TestHouseRulesCanFail(t *testing.T) {
 		{"events", "gopkg.in/yaml.v3", ""},
 		{"function/internal/utils", "", ""},
 	} {
-		packages := map[string]listed{row.broken: {Imports: []string{row.imports}, Deps: []string{row.links}}}
+		packages := map[string]listed{
+			row.broken: {Imports: []string{row.imports}, Deps: []string{row.links}},
+		}
 		if len(breaches(packages)) == 0 {
-			t.Errorf("nobody notices that %s imports %q and links %q", row.broken, row.imports, row.links)
+			t.Errorf(
+				"nobody notices that %s imports %q and links %q",
+				row.broken,
+				row.imports,
+				row.links,
+			)
 		}
 	}
 }

@@ -53,8 +53,12 @@ func TestSecrets(t *testing.T) {
 				s := newSetting(t, nil, console(t, x.guest))
 				f := s.wired(app.Seams{Outside: robots}, "REMEDY_EVIDENCE=dir://"+folder,
 					"REMEDY_HTTP_TOKEN="+token, "REMEDY_NOTIFY="+strings.Join([]string{
-						"https://oapi.dingtalk.com/robot/send?access_token=" + url.QueryEscape(mark) +
-							"#secret=SEC" + url.QueryEscape(mark),
+						"https://oapi.dingtalk.com/robot/send?access_token=" + url.QueryEscape(
+							mark,
+						) +
+							"#secret=SEC" + url.QueryEscape(
+							mark,
+						),
 						"https://hooks.slack.com/services/T0/B0/" + url.PathEscape(mark),
 						"https://hooks.example.com/" + url.PathEscape(mark)}, " "))
 				keys := ecssim.Key{ID: "STS.id-" + mark, Secret: "secret-" + mark,

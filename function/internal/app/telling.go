@@ -118,7 +118,10 @@ func bounded(ctx context.Context, until time.Time) (context.Context, context.Can
 }
 
 // Keep implements handle.Evidence.
-func (t *telling) Keep(ctx context.Context, order remedy.EvidenceOrder) remedy.Reading[remedy.Evidence] {
+func (t *telling) Keep(
+	ctx context.Context,
+	order remedy.EvidenceOrder,
+) remedy.Reading[remedy.Evidence] {
 	kept := evidence.Take(ctx, t.console, t.store, order.Region, order.Incident,
 		evidence.Moment(order.Stage))
 	value := remedy.Evidence{Kept: kept.Names(), Missing: kept.Missing()}

@@ -31,7 +31,9 @@ func console(t *testing.T, guest ecssim.Guest) ecssim.Instance {
 	}
 	i := optedIn(guest)
 	i.Name, i.Screenshot = "web-<1>", screen.Bytes()
-	i.ConsoleOutput = []byte("boot\nINFO: task java:1 blocked for more than 120 seconds.\n<script>\n")
+	i.ConsoleOutput = []byte(
+		"boot\nINFO: task java:1 blocked for more than 120 seconds.\n<script>\n",
+	)
 	return i
 }
 
@@ -77,7 +79,11 @@ func TestEvidence(t *testing.T) {
 		t.Run(row.why, func(t *testing.T) {
 			folder := t.TempDir()
 			bubble(t, func(t *testing.T) {
-				s := newSetting(t, []string{"REMEDY_EVIDENCE=dir://" + folder}, console(t, row.guest))
+				s := newSetting(
+					t,
+					[]string{"REMEDY_EVIDENCE=dir://" + folder},
+					console(t, row.guest),
+				)
 				began := time.Now()
 				results := s.deliver(kernelHang(instance, time.Now()))
 				check(t, s, results, row.want)
@@ -264,7 +270,13 @@ func TestToldInTime(t *testing.T) {
 		began := time.Now()
 		results := s.deliverTo(f, delivery(0), batch(kernelHang(instance, began),
 			kernelHang(deaf.ID, began), kernelHang(waits, began)))
-		expect(t, results, "restarted/recovered", "failed/not-recovered", "waiting/fleet-concurrent")
+		expect(
+			t,
+			results,
+			"restarted/recovered",
+			"failed/not-recovered",
+			"waiting/fleet-concurrent",
+		)
 		told := everybody.told()
 		for i, want := range []struct {
 			says string
@@ -298,7 +310,8 @@ func TestUntold(t *testing.T) {
 				t.Errorf("the reboot came %v late", at.Sub(began))
 			}
 			said := s.written()
-			if !strings.Contains(said, `"msg":"untold"`) || !strings.Contains(said, "oapi.dingtalk.com") ||
+			if !strings.Contains(said, `"msg":"untold"`) ||
+				!strings.Contains(said, "oapi.dingtalk.com") ||
 				strings.Contains(said, "very-secret-token") {
 				t.Errorf("it wrote %s", said)
 			}
@@ -312,12 +325,20 @@ func TestRefusalsAreCounted(t *testing.T) {
 		s := newSetting(t, nil)
 		ids := s.many(30)
 		for _, id := range ids {
-			s.world.Change(id, ecssim.AtTime(time.Now()), func(i *ecssim.Instance) { i.Locks = []string{"security"} })
+			s.world.Change(
+				id,
+				ecssim.AtTime(time.Now()),
+				func(i *ecssim.Instance) { i.Locks = []string{"security"} },
+			)
 		}
 		everybody := &robots{}
 		f := s.wired(app.Seams{Outside: everybody}, "REMEDY_NOTIFY="+robot)
 		for _, id := range ids {
-			expect(t, s.deliverTo(f, delivery(0), kernelHang(id, time.Now())), "refused/security-locked")
+			expect(
+				t,
+				s.deliverTo(f, delivery(0), kernelHang(id, time.Now())),
+				"refused/security-locked",
+			)
 		}
 		if told := everybody.told(); len(told) != 1 {
 			t.Errorf("%d messages, want 1: %v", len(told), told)

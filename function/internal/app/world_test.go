@@ -54,7 +54,12 @@ type setting struct {
 // newSetting puts the instances into a world and wires a function in mode enforce; env goes on top of that.
 func newSetting(t *testing.T, env []string, instances ...ecssim.Instance) *setting {
 	t.Helper()
-	s := &setting{t: t, world: ecssim.New(ecssim.Real()), store: &countingStore{Store: ledger.NewMem()}, out: &output{}}
+	s := &setting{
+		t:     t,
+		world: ecssim.New(ecssim.Real()),
+		store: &countingStore{Store: ledger.NewMem()},
+		out:   &output{},
+	}
 	for _, i := range instances {
 		s.world.Add(i)
 	}
@@ -66,7 +71,9 @@ func newSetting(t *testing.T, env []string, instances ...ecssim.Instance) *setti
 // load is a configuration in mode enforce; env goes on top of that.
 func load(t *testing.T, env []string) config.Config {
 	t.Helper()
-	settings, err := config.Load(append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...))
+	settings, err := config.Load(
+		append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,9 +103,13 @@ func (s *setting) wired(seams app.Seams, env ...string) *app.Function {
 // delivery is an invocation with the simulated account's credentials and an hour to live.
 func delivery(retry int) app.Invocation {
 	return app.Invocation{
-		RequestID:   "1-simulated",
-		Credentials: ecs.Credentials{AccessKeyID: "STS.simulated", AccessKeySecret: "simulated-secret", SecurityToken: "simulated-token"},
-		Account:     account, Region: region, Retry: retry, Deadline: time.Now().Add(time.Hour),
+		RequestID: "1-simulated",
+		Credentials: ecs.Credentials{
+			AccessKeyID:     "STS.simulated",
+			AccessKeySecret: "simulated-secret",
+			SecurityToken:   "simulated-token",
+		},
+		Account: account, Region: region, Retry: retry, Deadline: time.Now().Add(time.Hour),
 	}
 }
 
@@ -254,7 +265,12 @@ func (c *countingStore) Get(ctx context.Context, key string) ([]byte, uint64, er
 	return c.inner().Get(ctx, key)
 }
 
-func (c *countingStore) Put(ctx context.Context, key string, value []byte, expected uint64) (uint64, error) {
+func (c *countingStore) Put(
+	ctx context.Context,
+	key string,
+	value []byte,
+	expected uint64,
+) (uint64, error) {
 	before, after := c.trip(true)
 	if before != nil {
 		return 0, before
@@ -271,31 +287,59 @@ func (c *countingStore) Put(ctx context.Context, key string, value []byte, expec
 
 // agentStopped is the system event of an instance whose monitoring agent fell silent: a weak alarm.
 func agentStopped(id string, at time.Time) string {
-	return fmt.Sprintf(`{"product":"CloudMonitor","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL","instanceName":"web",
+	return fmt.Sprintf(
+		`{"product":"CloudMonitor","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL","instanceName":"web",
 		"regionId":"%s","name":"Agent_Status_Stopped","content":{"ipGroup":"10.0.0.10","tianjimonVersion":"3.5.8"},
 		"status":"stopped","eventTime":"%s","id":"event-%s-%d","ver":"1.0","userId":"%s"}`,
-		region, account, id, region, at.UTC().Format("20060102T150405.000-0700"), id, at.UnixNano(), account)
+		region,
+		account,
+		id,
+		region,
+		at.UTC().Format("20060102T150405.000-0700"),
+		id,
+		at.UnixNano(),
+		account,
+	)
 }
 
 // agentRunning is the event that resolves agentStopped.
 func agentRunning(id string, at time.Time) string {
-	return strings.NewReplacer("Agent_Status_Stopped", "Agent_Status_Running", `"stopped"`, `"running"`).Replace(agentStopped(id, at))
+	return strings.NewReplacer("Agent_Status_Stopped", "Agent_Status_Running", `"stopped"`, `"running"`).
+		Replace(agentStopped(id, at))
 }
 
 // kernelHang is the system event of a guest whose kernel hangs: a strong alarm.
 func kernelHang(id string, at time.Time) string {
-	return fmt.Sprintf(`{"ver":"1.0","id":"event-%s-%d","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
+	return fmt.Sprintf(
+		`{"ver":"1.0","id":"event-%s-%d","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
 		"name":"Instance:InstanceFailure.PerformanceImpact:Executing","userId":"%s","eventTime":"%s","regionId":"%s",
 		"content":{"eventId":"e-%s-%d","instanceId":"%s","eventType":"InstanceFailure.PerformanceImpact","eventStatus":"Executing"}}`,
-		id, at.UnixNano(), region, account, id, account, at.UTC().Format("20060102T150405.000-0700"), region, id, at.UnixNano(), id)
+		id,
+		at.UnixNano(),
+		region,
+		account,
+		id,
+		account,
+		at.UTC().Format("20060102T150405.000-0700"),
+		region,
+		id,
+		at.UnixNano(),
+		id,
+	)
 }
 
 // threshold is a metric alarm's callback, with fields replaced or added.
 func threshold(id, metric, state string, at time.Time, fields ...string) string {
 	form := url.Values{
-		"alertName": {"cpu-hung"}, "alertState": {state}, "curValue": {"99.8"}, "rawMetricName": {metric}, "metricName": {"CPU"},
-		"dimensions": {"{userId=" + account + ", instanceId=" + id + "}"}, "namespace": {"acs_ecs_dashboard"},
-		"metricProject": {"acs_ecs"}, "regionId": {region}, "ruleId": {"rule-1"}, "triggerLevel": {"CRITICAL"},
+		"alertName": {
+			"cpu-hung",
+		}, "alertState": {state}, "curValue": {"99.8"}, "rawMetricName": {metric}, "metricName": {"CPU"},
+		"dimensions": {
+			"{userId=" + account + ", instanceId=" + id + "}",
+		}, "namespace": {"acs_ecs_dashboard"},
+		"metricProject": {
+			"acs_ecs",
+		}, "regionId": {region}, "ruleId": {"rule-1"}, "triggerLevel": {"CRITICAL"},
 		"transId": {"trans-" + id}, "timestamp": {fmt.Sprint(at.UnixMilli())}, "userId": {account},
 	}
 	for i := 0; i+1 < len(fields); i += 2 {

@@ -57,7 +57,8 @@ func TestAdmit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if settings.HTTPToken != row.want || bytes.Equal(event.Payload, row.payload) == row.changed {
+		if settings.HTTPToken != row.want ||
+			bytes.Equal(event.Payload, row.payload) == row.changed {
 			t.Errorf("%s: the token is %q, and the payload %s", row.why,
 				settings.HTTPToken.Reveal(), event.Payload)
 		}

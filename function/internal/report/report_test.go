@@ -42,7 +42,8 @@ func TestEveryReasonIsWorded(t *testing.T) {
 				meaning, todo := words.Reason(verdict, result.Reason)
 				for _, text := range []string{words.Detail(result), meaning, todo} {
 					if text == "" || strings.ContainsAny(text, "{}") || strings.Contains(text, ": .") ||
-						strings.Contains(text, "：。") || !strings.HasSuffix(text, words.stop) {
+						strings.Contains(text, "：。") ||
+						!strings.HasSuffix(text, words.stop) {
 						t.Errorf("%s: %s/%s reads %q", lang, verdict, reason, text)
 					}
 					if other := said[text]; other != "" && other != reason {
@@ -87,9 +88,20 @@ func TestDetail(t *testing.T) {
 // fields under their names.
 func TestAuditLine(t *testing.T) {
 	var out bytes.Buffer
-	result := remedy.Result{InstanceID: "i-bp1", Region: "cn-hangzhou", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonExpired, Forced: true,
-		Alarm:    remedy.AlarmView{Name: "evil\n{\"msg\":\"verdict\"}", State: "firing", Time: time.Unix(1700000000, 0).UTC()},
-		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{{Rule: "expiry", Saw: "since 2024"}}}
+	result := remedy.Result{
+		InstanceID: "i-bp1",
+		Region:     "cn-hangzhou",
+		Verdict:    remedy.VerdictRefused,
+		Reason:     remedy.ReasonExpired,
+		Forced:     true,
+		Alarm: remedy.AlarmView{
+			Name:  "evil\n{\"msg\":\"verdict\"}",
+			State: "firing",
+			Time:  time.Unix(1700000000, 0).UTC(),
+		},
+		Attempts: []remedy.AttemptView{},
+		Findings: []remedy.Finding{{Rule: "expiry", Saw: "since 2024"}},
+	}
 	New(&out, "1-request", "213c343").Report(&result)
 	if strings.Count(out.String(), "\n") != 1 {
 		t.Fatalf("%d lines: %s", strings.Count(out.String(), "\n"), out.String())
@@ -105,8 +117,14 @@ func TestAuditLine(t *testing.T) {
 	if err := json.Unmarshal(text, &own); err != nil {
 		t.Fatal(err)
 	}
-	if line["msg"] != "verdict" || line["requestId"] != "1-request" || line["version"] != "213c343" {
-		t.Errorf("msg %v, requestId %v, version %v", line["msg"], line["requestId"], line["version"])
+	if line["msg"] != "verdict" || line["requestId"] != "1-request" ||
+		line["version"] != "213c343" {
+		t.Errorf(
+			"msg %v, requestId %v, version %v",
+			line["msg"],
+			line["requestId"],
+			line["version"],
+		)
 	}
 	for name, value := range own {
 		got, err := json.Marshal(line[name])
