@@ -441,7 +441,7 @@ type shelf struct {
 
 func (s *shelf) RoundTrip(request *http.Request) (*http.Response, error) {
 	if s.stuck {
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -484,7 +484,7 @@ func TestStuckStore(t *testing.T) {
 		if took := time.Since(began); took > 10*time.Minute {
 			t.Errorf("it took %v", took)
 		}
-		time.Sleep(2 * time.Hour) // what is stuck ends within the bubble
+		<-time.After(2 * time.Hour) // what is stuck ends within the bubble
 	})
 }
 
@@ -510,7 +510,7 @@ func TestStuckStoreOverHTTP(t *testing.T) {
 		if told := everybody.told(); len(told) != 1 {
 			t.Errorf("told %q; the log: %s", told, s.written())
 		}
-		time.Sleep(2 * time.Hour)
+		<-time.After(2 * time.Hour)
 	})
 }
 

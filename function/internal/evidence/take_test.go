@@ -69,7 +69,7 @@ type slow struct {
 
 func (s slow) Put(ctx context.Context, incident, name string, content []byte,
 	overwrite bool) error {
-	time.Sleep(s.takes)
+	<-time.After(s.takes)
 	if s.panics {
 		panic(mark)
 	}
@@ -188,7 +188,7 @@ func TestTake(t *testing.T) {
 					t.Errorf("(-want +got) %s", diff)
 				}
 				secretless(t, "what was kept", kept)
-				time.Sleep(2 * time.Hour) // what was left behind ends too, and harms nobody
+				<-time.After(2 * time.Hour) // what was left behind ends too, and harms nobody
 			})
 		})
 	}
