@@ -51,7 +51,12 @@ func TestManyProcesses(t *testing.T) {
 	for n := range rounds {
 		t.Run(fmt.Sprintf("seed %d", seed+n), func(t *testing.T) {
 			t.Parallel()
-			manyProcesses(t, fmt.Sprintf("redis://%s/%d", server, n), seed+n)
+			for try := 1; !manyProcesses(t, fmt.Sprintf("redis://%s/%d", server, n), seed+n); try++ {
+				if try == 5 {
+					t.Fatal("nothing happened")
+				}
+				t.Log("this machine was too busy for anything to happen; once more")
+			}
 		})
 	}
 }
@@ -130,7 +135,9 @@ var sorts = []sort{
 		after: func(i *ecssim.Instance) { i.Tags = nil }},
 }
 
-func manyProcesses(t *testing.T, address string, seed int64) {
+// manyProcesses is one round. It reports whether anything happened: not where the machine was so busy
+// that every call took longer than it may, and each alarm was asked for again until nobody did.
+func manyProcesses(t *testing.T, address string, seed int64) (happened bool) {
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
 	pick := func(least, most time.Duration) time.Duration { return least + rand.N(most-least) }
 	s := newSetting(t)
@@ -330,13 +337,11 @@ func manyProcesses(t *testing.T, address string, seed int64) {
 			count[i.Verdict]++
 		}
 	}
-	if count[remedy.VerdictRestarted]+count[remedy.VerdictFailed] == 0 {
-		t.Error("nothing happened")
-	}
 	t.Logf("incidents: %v, reboots: %d, events: %d", count, len(s.world.Reboots("")), len(s.sent))
 	if t.Failed() {
 		t.Logf("repeat it with ECS_REMEDY_ROUNDS=1 ECS_REMEDY_SEED=%d", seed)
 	}
+	return count[remedy.VerdictRestarted]+count[remedy.VerdictFailed] > 0
 }
 
 // frozen is a moment at which an owner is frozen.
