@@ -135,8 +135,9 @@ var sorts = []sort{
 		after: func(i *ecssim.Instance) { i.Tags = nil }},
 }
 
-// manyProcesses is one round. It reports whether anything happened: not where the machine was so busy
-// that every call took longer than it may, and each alarm was asked for again until nobody did.
+// manyProcesses is one round. It reports whether anything happened: not where the machine was so
+// busy that every call took longer than it may, and each alarm was asked for again until nobody
+// did.
 func manyProcesses(t *testing.T, address string, seed int64) (happened bool) {
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
 	pick := func(least, most time.Duration) time.Duration { return least + rand.N(most-least) }

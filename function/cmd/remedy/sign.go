@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"ecs-remedy/function/internal/app"
+	"ecs-remedy/function/internal/doctor"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 )
 
 // freshSign is how old the function's sign of life may be: its sweep, which writes it, comes once a
 // minute, and may be late, or in the middle of something.
-const freshSign = 3 * time.Minute
+const freshSign = doctor.Silent
 
 // signOfLife is what the function last said of itself in a ledger, in the form of --json. Its text
 // is plain.

@@ -1,5 +1,5 @@
-// Package app wires the program: configuration in, a function that handles invocations out. main, the CLI and the tests share
-// it; it is the only package that knows the adapters.
+// Package app wires the program: configuration in, a function that handles invocations out. main,
+// the CLI and the tests share it; it is the only package that knows the adapters.
 package app
 
 import (
@@ -41,7 +41,8 @@ type Function struct {
 	sender *notify.Sender // nil: nobody is told
 }
 
-// New wires a function that writes its audit lines to out. The error names what could not be opened, and the cure.
+// New wires a function that writes its audit lines to out. The error names what could not be
+// opened, and the cure.
 func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
 	if err := ecs.CheckEnvironment(); err != nil {
 		return nil, err
@@ -80,7 +81,8 @@ func (f *Function) Close() error {
 	return f.store.Close()
 }
 
-// OpenStore opens the configured ledger. Only Tablestore needs credentials: those of the invocation, or of the operator.
+// OpenStore opens the configured ledger. Only Tablestore needs credentials: those of the
+// invocation, or of the operator.
 func OpenStore(c config.Config, credentials ecs.Credentials) (ledger.Store, error) {
 	limit := c.Policy.CallLimit()
 	switch c.Ledger.Kind {
@@ -114,8 +116,9 @@ type Invocation struct {
 	Deadline    time.Time
 }
 
-// Invoke handles one event. What it returns is encoded as JSON: a handle.Response, or a handle.HTTPResponse for an event of an
-// HTTP trigger. Its error is *handle.Pending or *handle.Malformed.
+// Invoke handles one event. What it returns is encoded as JSON: a handle.Response, or a
+// handle.HTTPResponse for an event of an HTTP trigger. Its error is *handle.Pending or
+// *handle.Malformed.
 func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []byte) (any, error) {
 	begun := time.Now()
 	request, isHTTP := events.HTTP(payload)
@@ -151,8 +154,8 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 // httpFinish is when an HTTP request is answered at the latest: CloudMonitor waits 5 s.
 const httpFinish = 4500 * time.Millisecond
 
-// Explain says what would be done about one event now, and does nothing: see handle.Handler.Explain. The error is
-// *handle.Malformed or one of the set-up.
+// Explain says what would be done about one event now, and does nothing: see
+// handle.Handler.Explain. The error is *handle.Malformed or one of the set-up.
 func (f *Function) Explain(
 	ctx context.Context,
 	invocation Invocation,
@@ -178,8 +181,8 @@ func (i Invocation) about() handle.Invocation {
 	}
 }
 
-// handler makes what handles one invocation, with its own credentials, and what it tells. The returned
-// func closes what only it used.
+// handler makes what handles one invocation, with its own credentials, and what it tells. The
+// returned func closes what only it used.
 func (f *Function) handler(invocation Invocation) (*handle.Handler, *telling, func(), error) {
 	cloud, err := OpenCloud(f.config, invocation.Credentials, invocation.Region, f.seams)
 	if err != nil {

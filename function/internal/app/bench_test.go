@@ -27,8 +27,9 @@ func (u untilReboot) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// BenchmarkAlarmToReboot is the path from a payload to RebootInstance's answer: decoding, every guard, three reads and the
-// reboot through the real SDK with their signatures, and the ledger in memory. ECS answers at once.
+// BenchmarkAlarmToReboot is the path from a payload to RebootInstance's answer: decoding, every
+// guard, three reads and the reboot through the real SDK with their signatures, and the ledger in
+// memory. ECS answers at once.
 func BenchmarkAlarmToReboot(b *testing.B) {
 	settings, err := config.Load([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"})
 	if err != nil {

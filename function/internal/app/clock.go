@@ -10,8 +10,9 @@ import (
 // RealClock is the machine's time.
 type RealClock struct{}
 
-// Now is the wall clock, in UTC, and nothing else: the monotonic clock of a machine that is frozen stands
-// still, and a lease or a reading would look younger than it is. It is the one place that makes a time.
+// Now is the wall clock, in UTC, and nothing else: the monotonic clock of a machine that is frozen
+// stands still, and a lease or a reading would look younger than it is. It is the one place that
+// makes a time.
 func (RealClock) Now() time.Time { return time.Now().UTC().Round(0) }
 
 // Sleep returns after d, or with ctx's error when that ends first.
@@ -26,8 +27,8 @@ func (RealClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Each runs do(0) to do(n-1) at once and returns when all have returned. A panic in one of them is the
-// caller's then: whoever waits for them can take it for a failure, and the process lives.
+// Each runs do(0) to do(n-1) at once and returns when all have returned. A panic in one of them is
+// the caller's then: whoever waits for them can take it for a failure, and the process lives.
 func (RealClock) Each(n int, do func(int)) {
 	if n == 1 {
 		do(0)

@@ -33,7 +33,8 @@ func httpEvent(body string, header, query map[string]string) string {
 	return string(text)
 }
 
-// request hands an HTTP event to the function and returns its answer, which must come while CloudMonitor still waits.
+// request hands an HTTP event to the function and returns its answer, which must come while
+// CloudMonitor still waits.
 func (s *setting) request(f *app.Function, event string) (handle.HTTPResponse, handle.Response) {
 	s.t.Helper()
 	start := time.Now()
@@ -153,7 +154,8 @@ func TestHTTPAnswers(t *testing.T) {
 	}
 }
 
-// TestNotReady: without credentials nothing can be done, and that is said once, clearly, as something to mend and try again.
+// TestNotReady: without credentials nothing can be done, and that is said once, clearly, as
+// something to mend and try again.
 func TestNotReady(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token}, optedIn(ecssim.Guest{}))

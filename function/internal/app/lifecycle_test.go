@@ -228,7 +228,8 @@ func (s *setting) many(n int) []string {
 	return ids
 }
 
-// TestFleetConcurrent: of ten hangs at once, delivered to ten processes, three are restarted where none may wait.
+// TestFleetConcurrent: of ten hangs at once, delivered to ten processes, three are restarted where
+// none may wait.
 func TestFleetConcurrent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil)
@@ -822,8 +823,8 @@ func TestLastLook(t *testing.T) {
 	}
 }
 
-// TestStormCostsFewReads: of 5,000 alarms in one event, most of them about instances that may not be
-// restarted, ECS is asked for a hundred at once, and no more than that is read of those.
+// TestStormCostsFewReads: of 5,000 alarms in one event, most of them about instances that may not
+// be restarted, ECS is asked for a hundred at once, and no more than that is read of those.
 func TestStormCostsFewReads(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil)

@@ -13,13 +13,15 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// Books are the two sets of records that one ledger holds, for an operator: those of mode enforce, and those of mode observe.
+// Books are the two sets of records that one ledger holds, for an operator: those of mode enforce,
+// and those of mode observe.
 type Books struct {
 	Enforce, Observe *ledger.Records
 	Store            ledger.Store
 }
 
-// OpenLedger opens the configured ledger under the operator's clock. Whoever opens it closes its Store.
+// OpenLedger opens the configured ledger under the operator's clock. Whoever opens it closes its
+// Store.
 func OpenLedger(c config.Config, credentials ecs.Credentials) (Books, error) {
 	store, err := OpenStore(c, credentials)
 	if err != nil {
@@ -30,8 +32,8 @@ func OpenLedger(c config.Config, credentials ecs.Credentials) (Books, error) {
 		Store: store}, nil
 }
 
-// OpenCloud returns what calls ECS in one region (empty: in any) as the configuration says, over the seams' clock and transport. The error says what is
-// missing. Whoever opens it closes it.
+// OpenCloud returns what calls ECS in one region (empty: in any) as the configuration says, over
+// the seams' clock and transport. The error says what is missing. Whoever opens it closes it.
 func OpenCloud(c config.Config, credentials ecs.Credentials, region string, seams Seams) (
 	*ecs.Client, error) {
 	if seams.Clock == nil {
@@ -43,8 +45,8 @@ func OpenCloud(c config.Config, credentials ecs.Credentials, region string, seam
 	})
 }
 
-// CheckEvidence writes one object of its own where evidence is kept, reads it back and removes it. The
-// error holds no secret.
+// CheckEvidence writes one object of its own where evidence is kept, reads it back and removes it.
+// The error holds no secret.
 func CheckEvidence(
 	ctx context.Context,
 	c config.Config,

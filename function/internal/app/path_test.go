@@ -55,7 +55,8 @@ func check(t *testing.T, s *setting, results []remedy.Result, want ending) {
 // hourAgo is for alarms that are too old by far.
 const hourAgo = -time.Hour
 
-// TestOpening has a row for every guard on the side where it refuses, and one row beside it where it lets through.
+// TestOpening has a row for every guard on the side where it refuses, and one row beside it where
+// it lets through.
 func TestOpening(t *testing.T) {
 	tagged := optedIn(ecssim.Guest{})
 	prepaid := func(expires time.Duration) func(*ecssim.Instance) {
@@ -230,13 +231,15 @@ func TestGuests(t *testing.T) {
 	}
 }
 
-// TestFaults drives the whole ladder through every fault of the catalogue, with a guest that ignores one graceful reboot.
+// TestFaults drives the whole ladder through every fault of the catalogue, with a guest that
+// ignores one graceful reboot.
 func TestFaults(t *testing.T) {
 	restarted := func(sent string) ending { return ending{remedy.VerdictRestarted, remedy.ReasonRecovered, sent} }
 	gaveUp := func(reason remedy.Reason) ending { return ending{remedy.VerdictFailed, reason, "G"} }
 	pending := ending{remedy.VerdictPending, remedy.ReasonDependencyUnavailable, ""}
 	want := map[string]ending{
-		// Not known to be executed: watched, never sent again; another graceful attempt follows, and no force is near.
+		// Not known to be executed: watched, never sent again; another graceful attempt follows,
+		// and no force is near.
 		"reboot-500-before":     restarted("GGG"),
 		"reboot-503":            restarted("GGG"),
 		"reboot-timeout-before": restarted("GGG"),

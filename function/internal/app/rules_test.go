@@ -45,8 +45,8 @@ func list(t *testing.T, patterns ...string) map[string]listed {
 	}
 }
 
-// mayImport is the house's table: which of our own packages each package may import. What is not in it may import none, and
-// every package must be in it.
+// mayImport is the house's table: which of our own packages each package may import. What is not in
+// it may import none, and every package must be in it.
 var mayImport = map[string][]string{
 	"events": {},
 	"function": {"function/internal/app", "function/internal/config",
@@ -138,8 +138,9 @@ func breaches(packages map[string]listed) []string {
 			found = append(found, "the function's binary links "+ours)
 		}
 	}
-	// They call methods by names that are known at run time only. The linker then keeps every exported
-	// method of every type that the binary reaches: 24 MB instead of 14, which each cold start loads.
+	// They call methods by names that are known at run time only. The linker then keeps every
+	// exported method of every type that the binary reaches: 24 MB instead of 14, which each cold
+	// start loads.
 	for _, banned := range []string{"text/template", "html/template"} {
 		if slices.Contains(packages["function"].Deps, banned) {
 			found = append(found, "the function's binary links "+banned)

@@ -16,8 +16,8 @@ import (
 	"ecs-remedy/function/internal/ledger"
 )
 
-// mark is in every secret of TestSecrets. It has characters that are written differently in a URL and
-// in JSON, so that no form of it slips through.
+// mark is in every secret of TestSecrets. It has characters that are written differently in a URL
+// and in JSON, so that no form of it slips through.
 const mark = `mark+<"of">&a=secret/`
 
 // marked are the forms in which the mark could be written.
@@ -27,9 +27,9 @@ func marked() []string {
 		strings.Trim(string(text), `"`), "mark+", "of%22%3E"}
 }
 
-// TestSecrets runs every guest and every fault with secrets that are marked: the invocation's keys, the
-// HTTP trigger's token, and the addresses of those who are told with their signing secrets. No mark is
-// in any output, error, result, page, evidence, message or value of the ledger.
+// TestSecrets runs every guest and every fault with secrets that are marked: the invocation's keys,
+// the HTTP trigger's token, and the addresses of those who are told with their signing secrets. No
+// mark is in any output, error, result, page, evidence, message or value of the ledger.
 func TestSecrets(t *testing.T) {
 	type story struct {
 		name  string

@@ -20,10 +20,10 @@ import (
 	"ecs-remedy/function/internal/timeline"
 )
 
-// This file is what people get to see of an invocation besides its answer: the audit lines, the page of
-// an incident that ended, and messages. None of it changes what is done, and all of it is bounded in
-// time. A result is told soon after it is there, beside whatever else the invocation still does: of a
-// batch, one alarm may be done with in a minute and another one in an hour.
+// This file is what people get to see of an invocation besides its answer: the audit lines, the
+// page of an incident that ended, and messages. None of it changes what is done, and all of it is
+// bounded in time. A result is told soon after it is there, beside whatever else the invocation
+// still does: of a batch, one alarm may be done with in a minute and another one in an hour.
 
 // pageName is an incident's page among its evidence; its result is beside it, as report.ResultFile.
 const pageName = "incident.html"
@@ -69,7 +69,8 @@ func (t *telling) Report(result *remedy.Result) {
 	}
 }
 
-// gather is how long results are brought together: many come at once, and a robot takes few messages.
+// gather is how long results are brought together: many come at once, and a robot takes few
+// messages.
 const gather = time.Second
 
 // begin tells results beside the handling of the others, until finish, or until the given time.
@@ -107,8 +108,8 @@ func (t *telling) end() {
 	}
 }
 
-// bounded is a context for what people must hear of, even of an invocation that was given up. Until is
-// when it ends; the zero time less a second: the invocation has no deadline.
+// bounded is a context for what people must hear of, even of an invocation that was given up. Until
+// is when it ends; the zero time less a second: the invocation has no deadline.
 func bounded(ctx context.Context, until time.Time) (context.Context, context.CancelFunc) {
 	ctx = context.WithoutCancel(ctx)
 	if until.Year() <= 1 {
@@ -174,8 +175,9 @@ func (t *telling) finish(ctx context.Context, sweeps bool) {
 	}
 }
 
-// tell writes the pages of the incidents that have ended since it was called last, and tells people.
-// A panic is a line in the log: what was to be told of is done, and must not be asked for again.
+// tell writes the pages of the incidents that have ended since it was called last, and tells
+// people. A panic is a line in the log: what was to be told of is done, and must not be asked for
+// again.
 func (t *telling) tell(ctx context.Context) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -210,9 +212,9 @@ func (t *telling) tell(ctx context.Context) {
 	}
 }
 
-// pages writes the pages of all incidents that have ended, and reports which there are now. They have
-// REMEDY_EVIDENCE_TIMEOUT together, and half of the time that is left at most, whatever the store does
-// meanwhile: people must still hear of them.
+// pages writes the pages of all incidents that have ended, and reports which there are now. They
+// have REMEDY_EVIDENCE_TIMEOUT together, and half of the time that is left at most, whatever the
+// store does meanwhile: people must still hear of them.
 func (t *telling) pages(ctx context.Context, results []remedy.Result) []bool {
 	written := make([]bool, len(results))
 	if t.store == nil {
@@ -281,8 +283,9 @@ const pagesAtOnce = 4
 
 const noTimeForPage = "the store did not take it in time"
 
-// story is what a page tells of an incident that has ended, as far as this invocation knows: whole is
-// false where an earlier one kept evidence of it. The exhibits are given up: they are many bytes.
+// story is what a page tells of an incident that has ended, as far as this invocation knows: whole
+// is false where an earlier one kept evidence of it. The exhibits are given up: they are many
+// bytes.
 func (t *telling) story(r *remedy.Result) (story report.Story, whole bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -346,9 +349,9 @@ func (b *pageBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// OpenEvidence opens the place where evidence is kept, with the credentials of an invocation or of an
-// operator; nil: none is kept. The returned func closes it. Base carries what goes to OSS; nil: the
-// network. The error says what is wrong, and holds no secret.
+// OpenEvidence opens the place where evidence is kept, with the credentials of an invocation or of
+// an operator; nil: none is kept. The returned func closes it. Base carries what goes to OSS; nil:
+// the network. The error says what is wrong, and holds no secret.
 func OpenEvidence(c config.Config, keys ecs.Credentials, region string, internal bool,
 	base http.RoundTripper) (evidence.Store, func(), error) {
 	switch c.Evidence.Kind {
@@ -372,7 +375,8 @@ func OpenEvidence(c config.Config, keys ecs.Credentials, region string, internal
 	return nil, func() {}, nil
 }
 
-// OpenSender returns what sends messages to everybody who is told. Base carries them; nil: the network.
+// OpenSender returns what sends messages to everybody who is told. Base carries them; nil: the
+// network.
 func OpenSender(c config.Config, base http.RoundTripper) (*notify.Sender, error) {
 	addresses := make([]notify.Address, len(c.Notify))
 	for i, a := range c.Notify {

@@ -61,8 +61,8 @@ func evidenceFinding(r *remedy.Result) string {
 	return ""
 }
 
-// TestEvidence: what the console showed is kept before the first attempt, before force and after a failed
-// end, and nothing is sent later for it.
+// TestEvidence: what the console showed is kept before the first attempt, before force and after a
+// failed end, and nothing is sent later for it.
 func TestEvidence(t *testing.T) {
 	for _, row := range []struct {
 		why    string
@@ -134,8 +134,8 @@ func read(t *testing.T, folder, incident, name string) string {
 	return string(content)
 }
 
-// TestEvidenceIsInNobodysWay: a console that ECS does not give, and a place that takes nothing, cost no
-// reboot and no time, and the result says what is missing.
+// TestEvidenceIsInNobodysWay: a console that ECS does not give, and a place that takes nothing,
+// cost no reboot and no time, and the result says what is missing.
 func TestEvidenceIsInNobodysWay(t *testing.T) {
 	for _, row := range []struct {
 		why   string
@@ -254,8 +254,8 @@ func TestTold(t *testing.T) {
 	}
 }
 
-// TestToldInTime: people hear of a result when it is there, and not when the last alarm of its batch is
-// done with, and each page is there by then.
+// TestToldInTime: people hear of a result when it is there, and not when the last alarm of its
+// batch is done with, and each page is there by then.
 func TestToldInTime(t *testing.T) {
 	folder := t.TempDir()
 	bubble(t, func(t *testing.T) {
@@ -296,8 +296,8 @@ func TestToldInTime(t *testing.T) {
 	})
 }
 
-// TestUntold: nobody can be told, and nothing else changes for it; the log says so, and shows no more of
-// the address than its host.
+// TestUntold: nobody can be told, and nothing else changes for it; the log says so, and shows no
+// more of the address than its host.
 func TestUntold(t *testing.T) {
 	for _, everybody := range []*robots{{status: 500}, {hangs: true}} {
 		bubble(t, func(t *testing.T) {
@@ -319,7 +319,8 @@ func TestUntold(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreCounted: many refusals for one reason are one message, and later one with their number.
+// TestRefusalsAreCounted: many refusals for one reason are one message, and later one with their
+// number.
 func TestRefusalsAreCounted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil)
@@ -351,8 +352,8 @@ func TestRefusalsAreCounted(t *testing.T) {
 	})
 }
 
-// TestRetold: the answer to an event that the platform delivers again is the verdict that its incident
-// had, and what was kept of that stays as it is: whoever tells it again knows less.
+// TestRetold: the answer to an event that the platform delivers again is the verdict that its
+// incident had, and what was kept of that stays as it is: whoever tells it again knows less.
 func TestRetold(t *testing.T) {
 	folder := t.TempDir()
 	bubble(t, func(t *testing.T) {
@@ -383,8 +384,8 @@ func TestRetold(t *testing.T) {
 	})
 }
 
-// TestPageOfASweep: the page of an incident that one invocation began and another one ended shows what
-// the first one kept; where the function may not read that, it says so.
+// TestPageOfASweep: the page of an incident that one invocation began and another one ended shows
+// what the first one kept; where the function may not read that, it says so.
 func TestPageOfASweep(t *testing.T) {
 	for _, kind := range []string{"dir", "oss"} {
 		t.Run(kind, func(t *testing.T) {
@@ -459,8 +460,8 @@ func (s *shelf) RoundTrip(request *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// TestStuckStore: a store that answers nothing, not even that its time is over, keeps nobody from being
-// told, and the message does not point to a page that is not there.
+// TestStuckStore: a store that answers nothing, not even that its time is over, keeps nobody from
+// being told, and the message does not point to a page that is not there.
 func TestStuckStore(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		everybody := &robots{}
@@ -488,8 +489,8 @@ func TestStuckStore(t *testing.T) {
 	})
 }
 
-// TestStuckStoreOverHTTP: CloudMonitor does not wait for a store that answers nothing, and people hear
-// of the end all the same: nobody delivers a request again that was answered.
+// TestStuckStoreOverHTTP: CloudMonitor does not wait for a store that answers nothing, and people
+// hear of the end all the same: nobody delivers a request again that was answered.
 func TestStuckStoreOverHTTP(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		everybody := &robots{}

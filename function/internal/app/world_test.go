@@ -30,8 +30,8 @@ const (
 	instance = "i-bp1pathtest000000001"
 )
 
-// bubble runs a test in virtual time, from the start of a Saturday on. (A bubble begins in the year 2000, which is before
-// there were alarms.)
+// bubble runs a test in virtual time, from the start of a Saturday on. (A bubble begins in the year
+// 2000, which is before there were alarms.)
 func bubble(t *testing.T, test func(*testing.T)) {
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)))
@@ -39,8 +39,8 @@ func bubble(t *testing.T, test func(*testing.T)) {
 	})
 }
 
-// setting is the whole program with a world around it: real handler, real adapter, real SDK, in the virtual time of a
-// testing/synctest bubble. Nothing in it opens a socket.
+// setting is the whole program with a world around it: real handler, real adapter, real SDK, in the
+// virtual time of a testing/synctest bubble. Nothing in it opens a socket.
 type setting struct {
 	t        *testing.T
 	world    *ecssim.World
@@ -51,7 +51,8 @@ type setting struct {
 	out      *output
 }
 
-// newSetting puts the instances into a world and wires a function in mode enforce; env goes on top of that.
+// newSetting puts the instances into a world and wires a function in mode enforce; env goes on top
+// of that.
 func newSetting(t *testing.T, env []string, instances ...ecssim.Instance) *setting {
 	t.Helper()
 	s := &setting{
@@ -113,8 +114,8 @@ func delivery(retry int) app.Invocation {
 	}
 }
 
-// deliver hands a payload to the function and returns its results; an error of any other kind than Pending and Malformed fails
-// the test.
+// deliver hands a payload to the function and returns its results; an error of any other kind than
+// Pending and Malformed fails the test.
 func (s *setting) deliver(payload string) []remedy.Result {
 	s.t.Helper()
 	return s.deliverTo(s.function, delivery(0), payload)
@@ -143,8 +144,8 @@ func (s *setting) deliverTo(f *app.Function, about app.Invocation, payload strin
 	return response.Results
 }
 
-// lawful checks what must hold whatever happened: the laws, on the world's own record of calls and on
-// the ledger's incidents, and that no secret was written.
+// lawful checks what must hold whatever happened: the laws, on the world's own record of calls and
+// on the ledger's incidents, and that no secret was written.
 func (s *setting) lawful(results []remedy.Result) {
 	s.t.Helper()
 	seen, err := s.ledgerOf().Look(s.t.Context())

@@ -33,8 +33,8 @@ func TestStarts(t *testing.T) {
 	}
 }
 
-// TestAdmit: an event of an HTTP trigger brings the token that lets it in, or is given one; where one is
-// configured, nothing is changed, and other events never are.
+// TestAdmit: an event of an HTTP trigger brings the token that lets it in, or is given one; where
+// one is configured, nothing is changed, and other events never are.
 func TestAdmit(t *testing.T) {
 	const other = `{"triggerTime": "2026-11-23T02:00:00Z", "triggerName": "sweep"}`
 	request, ok := events.SampleByName("fc3-http-system-event")

@@ -517,9 +517,9 @@ func (c *Checker) Called(call Call) {
 	}
 }
 
-// claimOf finds the claim that the call belongs to, which no other call has used; -1: none. One that
-// the call was in time for comes before one that it is late for: of an attempt that was claimed and
-// never sent there is no call.
+// claimOf finds the claim that the call belongs to, which no other call has used; -1: none. One
+// that the call was in time for comes before one that it is late for: of an attempt that was
+// claimed and never sent there is no call.
 func (c *Checker) claimOf(call *Call) int {
 	for _, lag := range []time.Duration{0, c.Lag} {
 		for i := range c.attempts {

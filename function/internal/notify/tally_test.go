@@ -50,7 +50,7 @@ func TestTallyInTime(t *testing.T) {
 			var fails [4]string
 			for i, left := range row.left {
 				group.Go(func() {
-					time.Sleep(time.Duration(i) * time.Millisecond)
+					<-time.After(time.Duration(i) * time.Millisecond)
 					ctx, cancel := context.WithTimeout(t.Context(), left)
 					defer cancel()
 					errs := n.Tell(ctx, news(fmt.Sprintf("refused/locked i-%d", i)))

@@ -35,7 +35,7 @@ func TestPace(t *testing.T) {
 			start := time.Date(2026, 11, 23, 7, 42, 0, 0, time.UTC)
 			r := &run{asked: asked{Speed: row.speed}, Begun: time.Now(), start: start,
 				hurried: make(chan struct{})}
-			time.Sleep(row.late)
+			<-time.After(row.late)
 			if row.hurry {
 				close(r.hurried)
 			}
