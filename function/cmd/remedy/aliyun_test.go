@@ -704,8 +704,7 @@ func TestJMESPath(t *testing.T) {
 // TestCLICalls: the stub notices what the command line and the services would not take.
 func TestCLICalls(t *testing.T) {
 	const target = "aliyun cms PutMetricRuleTargets --region cn-hangzhou --RuleId r " +
-		"--Targets.1.Id f " +
-		"--Targets.1.Arn acs:mns:cn-hangzhou:1:/topics/f-alarms/message"
+		"--Targets.1.Id f --Targets.1.Arn acs:mns:cn-hangzhou:1:/topics/f-alarms/message"
 	for _, row := range []struct{ why, call, want string }{
 		{"a good one", target, ""},
 		{"no region", strings.Replace(target, "--region cn-hangzhou ", "", 1), "names no --region"},

@@ -112,8 +112,7 @@ func (t *eventTable) print(p *page) {
 		{"REMEDY_LEVELS", strings.Join(t.Metrics.Levels, ", ") +
 			"; an alarm for missing data has no level, and is not asked for one"},
 		{"no data", "counts, weakly, of a metric that an agent in the guest reports, such as " +
-			"cpu_total;" +
-			" not of CPUUtilization, which the host reports"},
+			"cpu_total; not of CPUUtilization, which the host reports"},
 	})
 	p.gap()
 	p.text(bold, "Events that never do")

@@ -305,9 +305,8 @@ func (all *answered) asked() string {
 			"), and the real ledger " + all.Ledger + ", now"
 	}
 	return "The REAL account that the credentials open, taken for the alarm's (" + took + "), " +
-		"now; and " +
-		"NO ledger: REMEDY_LEDGER is not set, so no pause, cool-down, spent or open incident is " +
-		"known"
+		"now; and NO ledger: REMEDY_LEDGER is not set, so no pause, cool-down, spent or open " +
+		"incident is known"
 }
 
 func (all *answered) print(p *page, now time.Time) {
@@ -356,8 +355,7 @@ func explain(answer *handle.Explanation) explanation {
 	case step.Do == remedy.DoRead:
 		x.Next = "rehearse"
 		x.Detail = a.Instance + " would be put to ECS with DryRun, and nothing be rebooted: the " +
-			"mode is " +
-			"observe."
+			"mode is observe."
 	case step.Do == remedy.DoWait, step.Do == remedy.DoWrite && !step.Ends():
 		x.Next = "watch"
 		later := f.Now
@@ -376,8 +374,7 @@ func explain(answer *handle.Explanation) explanation {
 	if a.Format == events.FormatTimer {
 		x.Next, x.Verdict, x.Reason = "sweep", "", ""
 		x.Detail = "A timer's event, not an alarm: the function would take up every incident " +
-			"that is " +
-			"under way."
+			"that is under way."
 	}
 	return x
 }

@@ -109,8 +109,7 @@ func TestExplainLiveSaysWhatItAsked(t *testing.T) {
 		"": "The REAL account that the credentials open, taken for the alarm's (account " +
 			"1234567890123456), now; and NO ledger: REMEDY_LEDGER is not set",
 		"bolt://" + t.TempDir() + "/ledger.db": "taken for the alarm's (account " +
-			"1234567890123456), and " +
-			"the real ledger bolt://",
+			"1234567890123456), and the real ledger bolt://",
 	} {
 		text, stderr, status := command(append(environ, "REMEDY_LEDGER="+ledger), "explain",
 			"--live",

@@ -108,8 +108,7 @@ func (i *incidentsCommand) one(c *console, books app.Books, settings config.Conf
 }
 
 const noIncidentHint = "remedy incidents lists those that it holds; an alarm that was refused " +
-	"opened " +
-	"none, and the function's log says why"
+	"opened none, and the function's log says why"
 
 // find looks for an incident by its own name, or by its instance's: the open one then, or else the
 // last that ended, and the others beside it.
@@ -324,8 +323,7 @@ func rungAfter(i *remedy.Incident, still bool, p remedy.Policy) string {
 		return fmt.Sprintf("all %d attempts are used up, and the incident ends as failed", all)
 	case unknown:
 		return "another graceful reboot follows, if nobody looked away meanwhile or its guest is " +
-			"known " +
-			"to be silent; otherwise it ends as failed/unconfirmed"
+			"known to be silent; otherwise it ends as failed/unconfirmed"
 	case graceful >= 2 && !p.Force:
 		return "the incident ends as failed/force-not-allowed: REMEDY_FORCE forbids the forced " +
 			"reboot"

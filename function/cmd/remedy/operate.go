@@ -65,8 +65,7 @@ func (l *ledgerFlag) open(c *console) (config.Config, app.Books, error) {
 }
 
 const credentialsHint = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, " +
-	"and for " +
-	"a role ALIBABA_CLOUD_SECURITY_TOKEN"
+	"and for a role ALIBABA_CLOUD_SECURITY_TOKEN"
 
 // ledgerHelp is what the help of every command says that opens the function's ledger.
 const ledgerHelp = `

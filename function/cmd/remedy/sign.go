@@ -78,10 +78,8 @@ func (s *signOfLife) tell(ledger string, now time.Time) (text string, well bool)
 	switch {
 	case s == nil:
 		return "NO FUNCTION EVER WROTE TO " + ledger + ": a function's sweep leaves a sign of " +
-			"life in " +
-			"its ledger once a minute, and there is none. Is this the function's REMEDY_LEDGER, " +
-			"and " +
-			"does its timer trigger run?", false
+			"life in its ledger once a minute, and there is none. Is this the function's " +
+			"REMEDY_LEDGER, and does its timer trigger run?", false
 	case s.Problem != "":
 		return "THE FUNCTION'S SIGN OF LIFE CANNOT BE READ: " + s.Problem, false
 	case s.AheadOfTime:

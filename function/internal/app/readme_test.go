@@ -38,8 +38,8 @@ func TestREADME(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatal("README.md does not say what the code does: run " +
-			"go test ./function/internal/app -run README -update, and read the change")
+		t.Fatal("README.md does not say what the code does: run go test ./function/internal/app " +
+			"-run README -update, and read the change")
 	}
 	if err := os.WriteFile(readme, []byte(now), 0o644); err != nil {
 		t.Fatal(err)

@@ -183,8 +183,8 @@ func TestGuests(t *testing.T) {
 		"read-lag": {[]order{graceful}, "15s Stopping, 20s Starting, 40s Running",
 			"1m10s", 1, ""},
 		"flapping": {[]order{graceful, {10 * time.Minute, false}},
-			"0s Stopping, 20s Starting, 40s Running, " +
-				"10m0s Stopping, 10m20s Starting, 10m40s Running", "1m10s", 2, ""},
+			"0s Stopping, 20s Starting, 40s Running, 10m0s Stopping, 10m20s Starting, 10m40s " +
+				"Running", "1m10s", 2, ""},
 		"no-agent": {[]order{graceful}, "0s Stopping, 20s Starting, 40s Running", "never", 1,
 			""},
 		"no-agent-dead": {ladder, "", "never", 0, ""},

@@ -203,11 +203,11 @@ func TestSend(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"/robot/send": "Restarted: <at user_id=\"all\">[x](http：//evil․com) ＠all",
-		"/open-apis/bot/v2/hook/" + mark: "" +
-			"Restarted: ＜at user_id=\"all\"＞［x］(http：//evil․com) ＠all",
+		"/open-apis/bot/v2/hook/" + mark: "Restarted: ＜at user_id=\"all\"＞［x］(http：//evil․com) " +
+			"＠all",
 		"/cgi-bin/webhook/send": "**Restarted: ＜at user_id=\"all\"＞［x］(http：//evil․com) ＠all**",
-		"/services/T0/B0/" + mark: "" +
-			"Restarted: &lt;at user_id=\"all\"&gt;[x](http：//evil․com) ＠all",
+		"/services/T0/B0/" + mark: "Restarted: &lt;at user_id=\"all\"&gt;[x](http：//evil․com) " +
+			"＠all",
 		"/any/" + mark: "1 results, 0 more",
 	} {
 		took := r.took[path]
@@ -375,8 +375,8 @@ func TestTransportErrors(t *testing.T) {
 			"the host's name does not resolve: is it right, and the network open?"},
 		{&net.OpError{Op: "dial", Err: errors.New(mark)}, "no connection: is the network open?"},
 		{&net.OpError{Op: "read", Err: errors.New(mark)},
-			"the connection broke before there was a whole answer; " +
-				"whether it was told is not known"},
+			"the connection broke before there was a whole answer; whether it was told is not " +
+				"known"},
 		{context.DeadlineExceeded, "no answer in time; whether it was told is not known"},
 		{&tls.CertificateVerificationError{Err: errors.New(mark)},
 			"its certificate is not trusted, or it does not speak TLS"},

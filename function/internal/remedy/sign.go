@@ -51,8 +51,7 @@ func (f *Facts) lostFleet() (why string, lost bool) {
 	case !fleet.Lost.IsZero():
 		return "the fleet's record was lost at " + stamp(
 			fleet.Lost,
-		) + ", and with it perhaps a pause: " +
-			"remedy resume", true
+		) + ", and with it perhaps a pause: remedy resume", true
 	case fleet.Revision == 0 && f.Sign.OK() && f.Sign.Value.Revision != 0:
 		return "the fleet's record is missing, though a function wrote here, and with it perhaps a " +
 			"pause: remedy resume", true

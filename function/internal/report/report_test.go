@@ -15,9 +15,8 @@ var reasons = map[remedy.Verdict]string{
 	remedy.VerdictRestarted: "recovered",
 	remedy.VerdictObserved:  "would-restart",
 	remedy.VerdictRefused: "paused rule-not-allowed stale-alarm wrong-account outside-window " +
-		"wrong-region duplicate-alarm in-progress cooling-down " +
-		"incidents-spent fleet-concurrent fleet-hourly not-found not-running security-locked " +
-		"locked expired not-opted-in " +
+		"wrong-region duplicate-alarm in-progress cooling-down incidents-spent fleet-concurrent " +
+		"fleet-hourly not-found not-running security-locked locked expired not-opted-in " +
 		"platform-acting guest-alive unconfirmed-hang unreadable forbidden disk-error rejected",
 	remedy.VerdictWaiting: "fleet-concurrent",
 	remedy.VerdictIgnored: "resolved not-ecs no-instance not-restartable placeholder not-an-alarm",
