@@ -13,6 +13,7 @@ import (
 	"ecs-remedy/events"
 	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/doctor"
 	"ecs-remedy/function/internal/drill"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/ledger"
@@ -70,7 +71,7 @@ type answered struct {
 	// LedgerRead: the ledger is one that outlives this command, and was read as it is.
 	LedgerRead bool `json:"ledgerRead"`
 	// Function is of the ledger that was read; null: none ever wrote there.
-	Function *signOfLife `json:"function"`
+	Function *doctor.Function `json:"function"`
 	// At is when the rules were asked, on the clock that they went by.
 	At           time.Time     `json:"at"`
 	AsIfFresh    bool          `json:"asIfFresh"` // no alarm was too old
@@ -283,7 +284,7 @@ func (all *answered) look(store ledger.Store, settings config.Config, now time.T
 	books := app.Books{Enforce: book.In(remedy.BookEnforce), Observe: book.In(remedy.BookObserve)}
 	var err error
 	if all.Function, err = lifeIn(context.Background(), books, now); err != nil {
-		all.Function = &signOfLife{Problem: plain(err.Error())}
+		all.Function = &doctor.Function{Seen: true, Problem: plain(err.Error())}
 	}
 }
 
@@ -299,7 +300,7 @@ func (all *answered) asked() string {
 	case all.Simulated && all.delay == 0:
 		return "SIMULATED account and ledger, as if now: no alarm says when it happened"
 	case all.Simulated:
-		return "SIMULATED account and ledger, as if " + span(all.delay) + " after the alarm"
+		return "SIMULATED account and ledger, as if " + doctor.Span(all.delay) + " after the alarm"
 	case all.LedgerRead:
 		return "The REAL account that the credentials open, taken for the alarm's (" + took +
 			"), and the real ledger " + all.Ledger + ", now"
@@ -312,7 +313,7 @@ func (all *answered) asked() string {
 func (all *answered) print(p *page, now time.Time) {
 	p.text(yellow, all.asked())
 	if all.LedgerRead {
-		all.Function.print(p, all.Ledger, now)
+		p.begin(all.Function, all.Ledger, now)
 	}
 	p.text(bold, "Explanation of "+all.source)
 	for n := range all.Explanations {

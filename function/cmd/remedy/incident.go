@@ -10,6 +10,7 @@ import (
 
 	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/doctor"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 	"ecs-remedy/function/internal/report"
@@ -18,15 +19,15 @@ import (
 // oneIncident is all that the ledger holds of one incident, or of an alarm that waits to open one,
 // in the form of --json. All text in it is plain, and lists are never null.
 type oneIncident struct {
-	Function   *signOfLife     `json:"function"` // null: no function ever wrote to this ledger
-	Ledger     string          `json:"ledger"`
-	Mode       remedy.Mode     `json:"mode"` // whose records
-	At         time.Time       `json:"at"`
-	Paused     *remedy.Pause   `json:"paused"` // null: not paused
-	InstanceID string          `json:"instanceId"`
-	Incident   *wholeIncident  `json:"incident"` // null: there is none yet
-	Waiting    *waitingAlarm   `json:"waiting"`  // null: no alarm about the instance waits
-	Others     []endedIncident `json:"others"`   // of the same instance, newest first
+	Function   *doctor.Function `json:"function"` // null: no function ever wrote to this ledger
+	Ledger     string           `json:"ledger"`
+	Mode       remedy.Mode      `json:"mode"` // whose records
+	At         time.Time        `json:"at"`
+	Paused     *remedy.Pause    `json:"paused"` // null: not paused
+	InstanceID string           `json:"instanceId"`
+	Incident   *wholeIncident   `json:"incident"` // null: there is none yet
+	Waiting    *waitingAlarm    `json:"waiting"`  // null: no alarm about the instance waits
+	Others     []endedIncident  `json:"others"`   // of the same instance, newest first
 }
 
 type wholeIncident struct {
@@ -347,7 +348,7 @@ func (o *oneIncident) steady() any {
 
 // print prints the incident as a timeline. Its times of day are in this machine's zone.
 func (o *oneIncident) print(p *page) {
-	o.Function.print(p, o.Ledger, o.At)
+	p.begin(o.Function, o.Ledger, o.At)
 	name := o.InstanceID
 	if o.Incident != nil {
 		name = o.Incident.Incident
@@ -397,7 +398,7 @@ func (w *wholeIncident) print(p *page) {
 	row(time.Time{}, join(a.Name, a.State, a.Level, "format "+a.Format))
 	if !a.Time.IsZero() {
 		row(time.Time{}, fmt.Sprintf("of %s, %s before the incident opened", local(a.Time),
-			span(w.OpenedAt.Sub(a.Time))))
+			doctor.Span(w.OpenedAt.Sub(a.Time))))
 	}
 	if a.Key != "" {
 		row(time.Time{}, "key "+a.Key)

@@ -11,6 +11,7 @@ import (
 
 	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/doctor"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 )
@@ -51,11 +52,11 @@ ledger that cannot be reached.`
 
 // overview is what the ledger holds, in the form of --json. Lists are never null.
 type overview struct {
-	Function *signOfLife   `json:"function"` // null: no function ever wrote to this ledger
-	Ledger   string        `json:"ledger"`
-	Mode     remedy.Mode   `json:"mode"` // whose records
-	At       time.Time     `json:"at"`
-	Paused   *remedy.Pause `json:"paused"` // null: not paused
+	Function *doctor.Function `json:"function"` // null: no function ever wrote to this ledger
+	Ledger   string           `json:"ledger"`
+	Mode     remedy.Mode      `json:"mode"` // whose records
+	At       time.Time        `json:"at"`
+	Paused   *remedy.Pause    `json:"paused"` // null: not paused
 	// FleetLost: the record that a pause stands in was lost, and nothing opens until remedy resume.
 	FleetLost   bool             `json:"fleetLost"`
 	Open        []openIncident   `json:"open"`
@@ -175,7 +176,7 @@ func (o *overview) empty() bool {
 
 // newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made
 // fit for a terminal here, for both forms of output.
-func newOverview(seen ledger.Overview, sign *signOfLife, policy remedy.Policy) *overview {
+func newOverview(seen ledger.Overview, sign *doctor.Function, policy remedy.Policy) *overview {
 	o := &overview{policy: policy, Function: sign, At: seen.At, Open: []openIncident{},
 		Waiting:     []waitingAlarm{},
 		CoolingDown: []coolingDown{}, Spent: []spentIncidents{}, Recent: []endedIncident{},
@@ -297,7 +298,7 @@ func (o *overview) steady() any {
 }
 
 func (o *overview) print(p *page) {
-	o.Function.print(p, o.Ledger, o.At)
+	p.begin(o.Function, o.Ledger, o.At)
 	p.text(bold, fmt.Sprintf("%s, records of mode %s, at %s", o.Ledger, o.Mode, local(o.At)))
 	if o.instead {
 		p.text(yellow, "OBSERVED only, nothing was rebooted: mode enforce has no records.")

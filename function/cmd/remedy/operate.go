@@ -12,6 +12,7 @@ import (
 
 	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
+	"ecs-remedy/function/internal/doctor"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
 )
@@ -76,13 +77,13 @@ ledger.
 
 // begin prints the function's sign of life as the first line of a page.
 func (l *ledgerFlag) begin(c *console, books app.Books, settings config.Config) (
-	*page, *signOfLife, error) {
+	*page, *doctor.Function, error) {
 	sign, err := lifeIn(context.Background(), books, c.now())
 	if err != nil {
 		return nil, nil, err
 	}
 	p := newPage(c)
-	sign.print(p, settings.Ledger.Name, c.now())
+	p.begin(sign, settings.Ledger.Name, c.now())
 	return p, sign, nil
 }
 

@@ -144,11 +144,7 @@ func (r *Report) Rewrite(change func(string) string) {
 		}
 	}
 	each(&r.Simulated, &r.Region, &r.Ledger)
-	if r.Function != nil {
-		mode := string(r.Function.Mode)
-		each(&mode, &r.Function.Version)
-		r.Function.Mode = remedy.Mode(mode)
-	}
+	r.Function.Rewrite(change)
 	for i := range r.Checks {
 		each(&r.Checks[i].Check, &r.Checks[i].Saw)
 	}

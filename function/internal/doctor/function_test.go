@@ -12,30 +12,51 @@ import (
 
 func TestLastSeen(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	sign := func(mode remedy.Mode, age time.Duration) remedy.Sign {
-		return remedy.Sign{Mode: mode, Version: "213c343", At: now.Add(-age), Revision: 1}
+	type signs = []remedy.Reading[remedy.Sign]
+	sign := func(mode remedy.Mode, age time.Duration) remedy.Reading[remedy.Sign] {
+		return remedy.Reading[remedy.Sign]{At: now, Value: remedy.Sign{Mode: mode,
+			Version: "213c343", At: now.Add(-age), Revision: 1}}
 	}
-	busy := sign(remedy.ModeEnforce, time.Second)
-	busy.Open, busy.Waiting = 3, 2
+	none := remedy.Reading[remedy.Sign]{At: now}
+	broken := remedy.Reading[remedy.Sign]{At: now, Failure: remedy.FailureUnreadable,
+		Note: "it is no JSON"}
+	busy, one := sign(remedy.ModeEnforce, time.Second), sign(remedy.ModeEnforce, time.Second)
+	busy.Value.Open, busy.Value.Waiting = 3, 2
+	one.Value.Open, one.Value.Waiting = 1, 1
 	for _, row := range []struct {
 		why   string
-		signs []remedy.Sign
+		signs signs
 		want  string
 	}{
 		{"nobody was asked", nil, "NO FUNCTION EVER WROTE TO THIS LEDGER"},
-		{"neither mode ever wrote", []remedy.Sign{{}, {}}, "NO FUNCTION EVER WROTE TO THIS LEDGER"},
-		{"one did", []remedy.Sign{{}, sign(remedy.ModeObserve, 20*time.Second)},
+		{"neither mode ever wrote", signs{none, none}, "NO FUNCTION EVER WROTE TO THIS LEDGER"},
+		{"one did", signs{none, sign(remedy.ModeObserve, 20*time.Second)},
 			"function last seen 20 s ago: observe, version 213c343"},
-		{"the newer one is the function's, whichever comes first", []remedy.Sign{
+		{"the newer one is the function's, whichever comes first", signs{
 			sign(remedy.ModeEnforce, time.Minute), sign(remedy.ModeObserve, time.Hour)},
-			"function last seen 1 min ago: enforce, version 213c343"},
-		{"the same the other way round", []remedy.Sign{
+			"function last seen 60 s ago: enforce, version 213c343"},
+		{"the same the other way round", signs{
 			sign(remedy.ModeEnforce, time.Hour), sign(remedy.ModeObserve, time.Minute)},
-			"function last seen 1 min ago: observe, version 213c343"},
-		{"it is at work", []remedy.Sign{busy},
-			"function last seen 1 s ago: enforce, version 213c343, 3 under way, 2 waiting"},
+			"function last seen 60 s ago: observe, version 213c343"},
+		{"both live: two functions share the ledger", signs{
+			sign(remedy.ModeEnforce, Silent), sign(remedy.ModeObserve, time.Second)},
+			"function last seen 1 s ago: observe, version 213c343; and 3 min ago: enforce, " +
+				"version 213c343"},
+		{"the other one is silent", signs{
+			sign(remedy.ModeEnforce, Silent+time.Second), sign(remedy.ModeObserve, time.Second)},
+			"function last seen 1 s ago: observe, version 213c343"},
+		{"the other one was there, and cannot be read", signs{broken,
+			sign(remedy.ModeObserve, time.Second)},
+			"function last seen 1 s ago: observe, version 213c343"},
+		{"what cannot be read is all there is", signs{none, broken},
+			"THE FUNCTION'S SIGN OF LIFE CANNOT BE READ: it is no JSON"},
+		{"it is at work", signs{busy}, "function last seen 1 s ago: enforce, version 213c343, " +
+			"3 incidents open, 2 alarms waiting"},
+		{"one of each", signs{one}, "function last seen 1 s ago: enforce, version 213c343, " +
+			"1 incident open, 1 alarm waiting"},
 	} {
-		if got := LastSeen(now, row.signs...).String(); got != row.want {
+		f := LastSeen(now, row.signs...)
+		if got := f.String(); got != row.want {
 			t.Errorf("%s: %s, want %s", row.why, got, row.want)
 		}
 	}
@@ -46,11 +67,10 @@ func TestAgo(t *testing.T) {
 		-2*time.Minute - time.Second: "2 min from now", // no two clocks that agree say so
 		-2 * time.Minute:             "0 s ago",
 		0:                            "0 s ago",
-		59 * time.Second:             "59 s ago",
-		59_600 * time.Millisecond:    "1 min ago",
-		time.Minute:                  "1 min ago",
-		time.Hour - time.Second:      "59 min ago",
-		time.Hour:                    "1 h ago",
+		119 * time.Second:            "119 s ago",
+		119_600 * time.Millisecond:   "2 min ago",
+		2*time.Hour - time.Second:    "119 min ago",
+		2 * time.Hour:                "2 h ago",
 		48*time.Hour - time.Second:   "47 h ago",
 		48 * time.Hour:               "2 days ago",
 	} {

@@ -72,7 +72,7 @@ func (e *examination) ledger(ctx context.Context) ledger.Store {
 	}
 	if scratch != "" {
 		e.well(name, where.Name+" does not exist yet; its folder can be written")
-		e.alive(&Function{}, time.Now())
+		e.alive(&Function{})
 		return books.Store
 	}
 	e.well(name, fmt.Sprintf("%s: a read and a write took %s", where.Name,
@@ -111,7 +111,7 @@ func (e *examination) redis(ctx context.Context, r *ledger.Redis) {
 // read says what the ledger tells of the function, and of all instances at once.
 func (e *examination) read(ctx context.Context, book *ledger.Ledger) {
 	const name = "ledger"
-	var signs []remedy.Sign
+	var signs []remedy.Reading[remedy.Sign]
 	var own remedy.Sign // of the configured mode
 	for _, mode := range []remedy.Book{remedy.BookEnforce, remedy.BookObserve} {
 		sign := book.Sign(ctx, mode)
@@ -123,12 +123,11 @@ func (e *examination) read(ctx context.Context, book *ledger.Ledger) {
 		if mode == e.Settings.Policy.Book() {
 			own = sign.Value
 		}
-		signs = append(signs, sign.Value)
+		signs = append(signs, sign)
 	}
-	now := e.seams.Clock.Now()
 	if len(signs) > 0 {
-		f := LastSeen(now, signs...)
-		e.alive(&f, now)
+		f := LastSeen(e.seams.Clock.Now(), signs...)
+		e.alive(&f)
 	}
 	records := book.In(e.Settings.Policy.Book())
 	seen, err := records.Look(ctx)
