@@ -72,8 +72,10 @@ func run(environ []string, stdout, stderr io.Writer) int {
 		return function.Invoke(ctx, app.Invocation{
 			RequestID: about.RequestID,
 			Credentials: app.Credentials{AccessKeyID: about.Credentials.AccessKeyId,
-				AccessKeySecret: about.Credentials.AccessKeySecret, SecurityToken: about.Credentials.SecurityToken},
-			Account: about.AccountId, Region: about.Region, Retry: about.RetryCount, Deadline: deadline,
+				AccessKeySecret: about.Credentials.AccessKeySecret,
+				SecurityToken:   about.Credentials.SecurityToken},
+			Account: about.AccountId, Region: about.Region, Retry: about.RetryCount,
+			Deadline: deadline,
 		}, payload)
 	})
 	return 0

@@ -37,10 +37,10 @@ type explainCommand struct {
 
 // Help says what the flags' own lines have no room for.
 func (explainCommand) Help() string {
-	return `Every alarm of the payload is decoded, the function's rules are asked about it, and what
-they need to know is read. Then it says what the function would do next, and does nothing: no reboot
-is sent, and nothing is written to a ledger. Its first line says what was asked: a SIMULATED account
-and ledger, or the real ones.
+	return `Every alarm of the payload is decoded, the function's rules are asked about it, and
+what they need to know is read. Then it says what the function would do next, and does nothing: no
+reboot is sent, and nothing is written to a ledger. Its first line says what was asked: a SIMULATED
+account and ledger, or the real ones.
 
 Without --live the account is simulated, as in a drill, 30 s after the alarm's time, and ECS is
 always asked with DryRun, too. A ledger that is given is real, so it is read at the real time, and
@@ -151,7 +151,8 @@ func (e *explainCommand) Run(c *console) error {
 }
 
 // simulated asks a function in a simulated world.
-func (e *explainCommand) simulated(c *console, in drill.Event) (*answered, []handle.Explanation, error) {
+func (e *explainCommand) simulated(c *console, in drill.Event) (
+	*answered, []handle.Explanation, error) {
 	switch {
 	case e.Region != "":
 		return nil, nil, hinted{errors.New("--region is for --live"),

@@ -185,9 +185,9 @@ func build(root string, c *console) ([]byte, error) {
 	return os.ReadFile(output)
 }
 
-// revision is the short hash of the commit that is checked out in the folder, as Go's tool would name
-// it; with "+" where the folder holds more than that. It is empty where the folder is no checkout, or
-// there is no git.
+// revision is the short hash of the commit that is checked out in the folder, as Go's tool would
+// name it; with "+" where the folder holds more than that. It is empty where the folder is no
+// checkout, or there is no git.
 func revision(root string) string {
 	git := func(args ...string) (string, bool) {
 		said, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()

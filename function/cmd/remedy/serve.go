@@ -14,17 +14,18 @@ import (
 )
 
 type serveCommand struct {
-	Listen string `default:"127.0.0.1:0" placeholder:"ADDRESS" help:"Where the page is, on loopback (${default}: any free port)."`
+	Listen string `default:"127.0.0.1:0" placeholder:"ADDRESS" help:"${help_listen}"`
 }
 
 // Help says what the flag's own line has no room for.
 func (serveCommand) Help() string {
-	return `On the page you choose how an instance behaves and what else goes wrong, send an alarm, and watch what the function
-does, as slowly as you like. Every run is a drill of its own, with an ECS that is simulated: nothing real is asked or touched.
-The REMEDY_* variables are in force, but for the mode and the ledger.
+	return `On the page you choose how an instance behaves and what else goes wrong, send an
+alarm, and watch what the function does, as slowly as you like. Every run is a drill of its own,
+with an ECS that is simulated: nothing real is asked or touched. The REMEDY_* variables are in
+force, but for the mode and the ledger.
 
-The simulated ECS answers on a second port, so that the aliyun command line or an SDK can look at the instances. The keys that
-are printed are new each time, and open nothing real.
+The simulated ECS answers on a second port, so that the aliyun command line or an SDK can look at
+the instances. The keys that are printed are new each time, and open nothing real.
 
 Ctrl-C ends it. Exit status: 0 then; 2 where it cannot listen there.`
 }

@@ -123,7 +123,7 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 	begun := time.Now()
 	request, isHTTP := events.HTTP(payload)
 	handler, told, done, err := f.handler(invocation)
-	if err != nil { // no credentials, or no ledger: nothing can be done about any event until that is mended
+	if err != nil { // no credentials, or no ledger: no event can be handled until that is mended
 		if isHTTP {
 			return handle.HTTPNotReady(request, f.config.HTTPToken.Reveal()), nil
 		}

@@ -41,7 +41,8 @@ func OpenCloud(c config.Config, credentials ecs.Credentials, region string, seam
 	}
 	return ecs.New(ecs.Options{
 		Credentials: credentials, Endpoint: c.Endpoint, VPC: c.VPC, Region: region,
-		Each: seams.Clock.Each, CallLimit: c.Policy.CallLimit(), Now: seams.Clock.Now, Base: seams.Transport,
+		Each: seams.Clock.Each, CallLimit: c.Policy.CallLimit(), Now: seams.Clock.Now,
+		Base: seams.Transport,
 	})
 }
 

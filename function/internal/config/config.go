@@ -162,7 +162,7 @@ const (
 	fleetBudget   = 1 << 20
 	fleetBegun    = 200                 // an incident's beginning
 	fleetAwaiting = 1_100               // an alarm that waits
-	fleetSlot     = 300 + fleetAwaiting // an incident under way, and its alarm, which may have waited
+	fleetSlot     = 300 + fleetAwaiting // an incident under way, and its alarm that may have waited
 
 	// The largest of each limit, with the defaults of the two others.
 	mostConcurrent = (fleetBudget - 20*fleetBegun - 50*fleetAwaiting) / fleetSlot

@@ -19,7 +19,7 @@ type Scene struct {
 	instances func(now time.Time) []ecssim.Instance  // Tags[""] stands for the tag that opts in
 	change    func(world *ecssim.World)              // what else is wrong; nil: nothing
 	life      func(sign *remedy.Sign, now time.Time) // changes what the ledger tells; nil: nothing
-	policy    *ecssim.Policy                         // of the credentials; nil: they may do anything
+	policy    *ecssim.Policy                         // of the credentials; nil: all is allowed
 }
 
 // Under is the scene as credentials with the policy see it.

@@ -165,8 +165,8 @@ func (p *Platform) take(ctx context.Context, process *Process) (*Invocation, err
 	for {
 		p.mu.Lock()
 		changed := p.changed
-		if ready := !process.dead && !process.frozen && len(process.busy) < max(1, p.Concurrency); ready &&
-			len(p.queue) > 0 {
+		ready := !process.dead && !process.frozen && len(process.busy) < max(1, p.Concurrency)
+		if ready && len(p.queue) > 0 {
 			next := p.queue[0]
 			p.queue = p.queue[1:]
 			process.busy[next.RequestID] = next

@@ -68,7 +68,8 @@ func (h *Handler) swept(ctx context.Context, invocation Invocation) (hangs []*ha
 			h.Reporter.Unswept("the ledger: " + fleet.Note)
 			continue
 		}
-		for _, slot := range fleet.Value.Sweepable(h.Policy, book, invocation.Region, h.Clock.Now()) {
+		now := h.Clock.Now()
+		for _, slot := range fleet.Value.Sweepable(h.Policy, book, invocation.Region, now) {
 			g := h.newHang(invocation)
 			g.facts.Swept, g.facts.Slot, g.facts.Book = true, slot, book
 			g.facts.Alarm.Instance, g.facts.Fleet = slot.Instance, fleet

@@ -64,7 +64,8 @@ func (h *Handler) HandleHTTP(
 	case *Pending:
 		status = http.StatusAccepted
 		for _, r := range err.Results {
-			if r.Verdict == remedy.VerdictPending && (r.Reason == remedy.ReasonDependencyUnavailable || r.Incident == "") {
+			if r.Verdict == remedy.VerdictPending &&
+				(r.Reason == remedy.ReasonDependencyUnavailable || r.Incident == "") {
 				status = http.StatusServiceUnavailable
 			}
 		}
@@ -97,7 +98,8 @@ func authorized(request events.Request, token string) bool {
 		bearer = ""
 	}
 	ok := 0
-	for _, given := range []string{request.Query["token"], request.Header["x-remedy-token"], bearer} {
+	header := request.Header["x-remedy-token"]
+	for _, given := range []string{request.Query["token"], header, bearer} {
 		ok |= subtle.ConstantTimeCompare([]byte(given), []byte(token))
 	}
 	return ok == 1

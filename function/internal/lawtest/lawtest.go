@@ -462,8 +462,8 @@ func (c *Checker) Called(call Call) {
 	}
 	c.attempts = slices.Clone(c.attempts)
 	a := &c.attempts[i]
-	a.called, a.at, a.answer, a.unknown, a.status = true, call.At, call.Answer, call.Unknown, call.Status
-	a.works = call.Works
+	a.called, a.at, a.status, a.works = true, call.At, call.Status, call.Works
+	a.answer, a.unknown = call.Answer, call.Unknown
 	if a.at.After(a.sendBefore) { // it was written down late
 		a.at = a.sendBefore
 	}
@@ -471,7 +471,8 @@ func (c *Checker) Called(call Call) {
 		a.lastRead = call.At
 	}
 	if call.Basis != nil && call.Basis.Instance.OK() {
-		a.status = call.Basis.Instance.Value.Status // what came after that reading nobody could know
+		// What came after that reading nobody could know.
+		a.status = call.Basis.Instance.Value.Status
 	}
 	c.ladder(a)
 	for n := range c.attempts {
@@ -625,7 +626,8 @@ func Unfit(p *remedy.Policy, b *Basis, force bool) string {
 		return "expired"
 	case grant != "true" && (grant != "graceful" || force):
 		return "not opted in"
-	case p.SecondCheck && !b.Vitals.Value.Heartbeat.IsZero() && b.Vitals.Date.Sub(b.Vitals.Value.Heartbeat) < p.HeartbeatFresh:
+	case p.SecondCheck && !b.Vitals.Value.Heartbeat.IsZero() &&
+		b.Vitals.Date.Sub(b.Vitals.Value.Heartbeat) < p.HeartbeatFresh:
 		return "alive"
 	}
 	for _, e := range b.Platform.Value {

@@ -273,8 +273,8 @@ func (n *Notifier) changeRefusals(ctx context.Context,
 
 // change reads a record, lets decide say what it becomes (nil: it stays), and writes that, again
 // and again until nobody else wrote in between, or the context ends. With an error it is not known
-// whether what decide said last was written. A panic is an error: it would end the process, with all
-// that other invocations are at.
+// whether what decide said last was written. A panic is an error: it would end the process, with
+// all that other invocations are at.
 func (n *Notifier) change(ctx context.Context, key string, decide func(stored []byte) any) (
 	err error) {
 	defer func() {

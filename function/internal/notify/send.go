@@ -158,8 +158,8 @@ func (s *Sender) Close() {
 func (t target) failed(why string) error { return &Failure{t.number, t.Host, why} }
 
 // send sends one message once, and says why it was not taken; empty: it was. It uses no
-// http.Client, which would follow redirects and put the address into its errors. A panic is a reason,
-// too: it would end the process, with all that other invocations are at.
+// http.Client, which would follow redirects and put the address into its errors. A panic is a
+// reason, too: it would end the process, with all that other invocations are at.
 func (s *Sender) send(ctx context.Context, t target, m Message) (why string) {
 	defer func() {
 		if recover() != nil {

@@ -43,8 +43,8 @@ func (r *Reporter) Report(result *remedy.Result) {
 		"alarm", result.Alarm, "attempts", result.Attempts, "findings", result.Findings)
 }
 
-// Untold writes a line for each thing that people should have been told, or that should have been kept,
-// and was not. Nothing depends on it.
+// Untold writes a line for each thing that people should have been told, or that should have been
+// kept, and was not. Nothing depends on it.
 func (r *Reporter) Untold(errs ...error) {
 	for _, err := range errs {
 		r.log.Warn("untold", "detail", err.Error())
@@ -53,9 +53,10 @@ func (r *Reporter) Untold(errs ...error) {
 
 // Unswept writes the line of a sweep that could not do its work.
 func (r *Reporter) Unswept(why string) {
-	r.log.Warn("sweep", "detail", "this sweep could not look after open incidents, and the next one "+
-		"tries again: "+why)
+	r.log.Warn("sweep", "detail", "this sweep could not look after open incidents, and the next "+
+		"one tries again: "+why)
 }
 
-// Detail is the result in one English sentence: what happened to which instance, and what it rests on.
+// Detail is the result in one English sentence: what happened to which instance, and what it rests
+// on.
 func Detail(r *remedy.Result) string { return In(LangEnglish).Detail(r) }

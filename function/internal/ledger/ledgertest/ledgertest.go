@@ -221,7 +221,8 @@ func list(t *testing.T, store ledger.Store) {
 		"instance", "instances/i-bp1",
 		"observe/instance/i-bp1", "fleet", "Instance/i-bp1", "a*b", "a*bc", "axb",
 		"a?b", "a[xy]b", "a[xy]bc",
-		"a\\b", "a\\", "a^b", "a-b", "实例/一", "实例/二", "实", "line\nbreak", "nul\x00byte", "{tag}",
+		"a\\b", "a\\", "a^b", "a-b", "实例/一", "实例/二", "实", "line\nbreak",
+		"nul\x00byte", "{tag}",
 		"\U0010FFFF", "\U0010FFFFx"}
 	for _, key := range keys {
 		put(t, store, key, `{}`, 0)
