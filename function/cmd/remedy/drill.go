@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -19,30 +20,36 @@ import (
 )
 
 type drillCommand struct {
-	Files   []string `arg:"" predictor:"alarm" optional:"" name:"file" help:"Alarms: files, - for standard input, or names of samples."`
-	Guest   string   `default:"ignores-graceful" predictor:"guest" placeholder:"NAME" help:"How the simulated guests behave (${default})."`
-	Fault   []string `predictor:"fault" placeholder:"NAME" sep:"none" help:"Something that goes wrong on the way; may be repeated."`
-	Mode    string   `enum:"enforce,observe,off" default:"enforce" placeholder:"MODE" help:"In place of REMEDY_MODE (${default})."`
-	Ledger  string   `default:"mem:" placeholder:"URL" help:"In place of REMEDY_LEDGER (${default}, gone after each file)."`
-	Account string   `placeholder:"ID" help:"The account that the function works for (the alarm's own)."`
-	JSON    bool     `name:"json" help:"Print one JSON document with the results of all files, and nothing else."`
-	HTML    string   `name:"html" placeholder:"FILE" help:"Write a page that shows what happened, too."`
+	Files []string `arg:"" predictor:"alarm" optional:"" name:"file" help:"${help_alarms}"`
+
+	Guest string `default:"ignores-graceful" predictor:"guest" placeholder:"NAME" help:"${help_guest}"`
+
+	Fault []string `predictor:"fault" placeholder:"NAME" sep:"none" help:"${help_fault}"`
+
+	Mode string `enum:"enforce,observe,off" default:"enforce" placeholder:"MODE" help:"${help_mode}"`
+
+	Ledger  string `default:"mem:" placeholder:"URL" help:"${help_store}"`
+	Account string `placeholder:"ID" help:"${help_own}"`
+	JSON    bool   `name:"json" help:"${help_json}"`
+	HTML    string `name:"html" placeholder:"FILE" help:"${help_html}"`
 	langFlag
 	List bool `help:"List the guests, the faults and the embedded samples."`
 }
 
 // Help says what the flags' own lines have no room for.
 func (drillCommand) Help() string {
-	return `The alarm goes through the code that runs in Function Compute, and its calls, signed by the SDK, to an ECS that is
-simulated. Time is virtual: an incident of half an hour takes less than a second. Without a file, the alarm says that an
-instance hangs, and is always the same but for its time.
+	return `The alarm goes through the code that runs in Function Compute, and its calls, signed
+by the SDK, to an ECS that is simulated. Time is virtual: an incident of half an hour takes less
+than a second. Without a file, the alarm says that an instance hangs, and is always the same but for
+its time.
 
-The simulated account holds the instances that the alarm names, opted in by their tag, and the drill begins 30 s after the
-alarm's time. Every file has a world of its own. The REMEDY_* variables are in force, but for the mode and the ledger. A ledger
-that outlives the drill remembers its incidents: never name that of a real function.
+The simulated account holds the instances that the alarm names, opted in by their tag, and the drill
+begins 30 s after the alarm's time. Every file has a world of its own. The REMEDY_* variables are in
+force, but for the mode and the ledger. A ledger that outlives the drill remembers its incidents:
+never name that of a real function.
 
-An event of an HTTP trigger needs no token unless REMEDY_HTTP_TOKEN is set; what it leaves open is taken up by a timer's
-sweep every minute, as in a deployment.
+An event of an HTTP trigger needs no token unless REMEDY_HTTP_TOKEN is set; what it leaves open is
+taken up by a timer's sweep every minute, as in a deployment.
 
 Examples:
 
@@ -51,9 +58,10 @@ Examples:
     remedy drill --json alarms/*.json
     remedy drill --list
 
-Exit status: 0 where every alarm was answered as it should be: restarted, observed, refused or ignored. 1 where a human would
-be needed: failed, pending, or malformed as a part of a batch. 2 for wrong usage, a wrong environment or a file that cannot be
-read or understood. The worst of all files counts.`
+Exit status: 0 where every alarm was answered as it should be: restarted, observed, refused or
+ignored. 1 where a human would be needed: failed, pending, or malformed as a part of a batch. 2 for
+wrong usage, a wrong environment or a file that cannot be read or understood. The worst of all files
+counts.`
 }
 
 // Run drills every file, and says how that went with its error.
@@ -70,8 +78,8 @@ func (d *drillCommand) Run(c *console) error {
 		return err
 	}
 	if settings.Ledger.Kind != config.LedgerMemory {
-		c.warn("the time of this drill is virtual, but its incidents are real in " + settings.Ledger.Name +
-			": a function that uses that ledger counts them")
+		c.warn("the time of this drill is virtual, but its incidents are real in " +
+			settings.Ledger.Name + ": a function that uses that ledger counts them")
 	}
 	if slices.Contains(d.Files, "") {
 		return hinted{errors.New("a file without a name"), "an empty variable, perhaps; without " +
@@ -149,8 +157,16 @@ func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.
 	if err != nil {
 		return nil, nil, hinted{err, "--ledger mem: needs nothing"}
 	}
-	sim, err := drill.Simulate(drill.Options{Settings: settings, Event: event, Scenario: scenario,
-		Start: line.start, Account: d.Account, Store: store, Watcher: recorder})
+	options := drill.Options{Settings: settings, Event: event, Scenario: scenario,
+		Start: line.start, Account: d.Account, Store: store, Watcher: recorder}
+	if d.HTML != "" {
+		if options.Evidence, err = os.MkdirTemp("", "ecs-remedy-drill-"); err != nil {
+			store.Close() // nothing was written
+			return nil, nil, hinted{err, "a TMPDIR that can be written"}
+		}
+		defer os.RemoveAll(options.Evidence) // the page holds what it held
+	}
+	sim, err := drill.Simulate(options)
 	if err != nil {
 		store.Close() // nothing was written
 		return nil, nil, err
@@ -164,7 +180,7 @@ func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.
 			"unset REMEDY_HTTP_TOKEN to drill the alarm behind the token"}
 	}
 	line.end(sim.Clock.Now(), time.Since(real))
-	return results, stories(event, entries, results), page.err
+	return results, drill.Stories(d.words(c), event, entries, results, sim.Shelf), page.err
 }
 
 // printJSON prints a value as the command's only output.

@@ -31,10 +31,10 @@ type commands struct {
 	Pause     pauseCommand     `cmd:"" help:"Stop every function from claiming attempts, at once."`
 	Resume    resumeCommand    `cmd:"" help:"End a pause."`
 
-	Backtest backtestCommand `cmd:"" help:"Replay past alarms, in virtual time, under a policy or two."`
+	Backtest backtestCommand `cmd:"" help:"${help_backtest}"`
 
-	Serve  serveCommand  `cmd:"" help:"Open a local page on which alarms are tried against simulated guests."`
-	Report reportCommand `cmd:"" help:"Write the page of an incident: what happened, and what to do next."`
+	Serve  serveCommand  `cmd:"" help:"${help_serve}"`
+	Report reportCommand `cmd:"" help:"${help_report}"`
 
 	Doctor doctorCommand `cmd:"" help:"${help_doctor}"`
 
@@ -55,8 +55,21 @@ var words = kong.Vars{
 		"incident.",
 	"help_events": "List the events and metrics that it acts on, and those that it leaves " +
 		"alone.",
+	"help_backtest":   "Replay past alarms, in virtual time, under a policy or two.",
+	"help_serve":      "Open a local page on which alarms are tried against simulated guests.",
+	"help_report":     "Write the page of an incident: what happened, and what to do next.",
 	"help_reset":      "Forget an instance's spent incidents and its cool-down.",
 	"help_completion": "Print what completes these commands in bash, zsh or fish.",
+
+	"help_alarms": "Alarms: files, - for standard input, or names of samples.",
+	"help_store":  "In place of REMEDY_LEDGER (mem:, gone after each file).",
+	"help_json":   "Print one JSON document with the results of all files, and nothing else.",
+	"help_html":   "Write a page that shows what happened, too.",
+	"help_listed": "The incident's name, INSTANCE/TIME, as \"remedy incidents\" lists it.",
+	"help_out": "Where to write the page; - is standard output (default: INSTANCE-TIME.html in " +
+		"this folder).",
+	"help_lang":   "The page's language, en or zh (default: REMEDY_LANG, otherwise en).",
+	"help_listen": "Where the page is, on loopback (127.0.0.1:0: any free port).",
 
 	"help_alarm": "An alarm: a file, - for standard input, or the name of a sample.",
 	"help_fault": "Something that goes wrong on the way; may be repeated.",
@@ -66,7 +79,6 @@ var words = kong.Vars{
 		"says so, otherwise enforce's).",
 	"help_one": "An instance's id, or an incident's name INSTANCE/TIME: everything about that " +
 		"one.",
-	"help_close": "The incident's name, INSTANCE/TIME, as \"remedy incidents\" lists it.",
 	"help_until": "When the pause ends by itself: 2h, 15:04 (the next time that it is that late " +
 		"here) or 2026-11-23T15:04:05+08:00. Default: at \"remedy resume\".",
 	"help_guest":  "How the simulated guests behave (ignores-graceful).",

@@ -107,7 +107,7 @@ func (r *recordsFlags) book(c *console, books app.Books) (*ledger.Records, remed
 
 type closeCommand struct {
 	recordsFlags
-	Incident string `arg:"" help:"${help_close}"`
+	Incident string `arg:"" help:"${help_listed}"`
 }
 
 // Help says what the flags' own lines have no room for.

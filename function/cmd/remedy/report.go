@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"ecs-remedy/function/internal/app"
-	"ecs-remedy/function/internal/drill"
 	"ecs-remedy/function/internal/remedy"
 	"ecs-remedy/function/internal/report"
 	"ecs-remedy/function/internal/timeline"
@@ -19,14 +18,14 @@ import (
 
 type reportCommand struct {
 	recordsFlags
-	Incident string `arg:"" help:"The incident's name, INSTANCE/TIME, as \"remedy incidents\" lists it."`
-	Out      string `placeholder:"FILE" help:"Where to write the page; - is standard output (default: INSTANCE-TIME.html in this folder)."`
+	Incident string `arg:"" help:"${help_listed}"`
+	Out      string `placeholder:"FILE" help:"${help_out}"`
 	langFlag
 }
 
 // langFlag chooses the words of a page.
 type langFlag struct {
-	Lang string `enum:",en,zh" default:"" placeholder:"LANG" help:"The page's language, en or zh (default: REMEDY_LANG, otherwise en)."`
+	Lang string `enum:",en,zh" default:"" placeholder:"LANG" help:"${help_lang}"`
 }
 
 // words are those of the flag, or else of the environment.
@@ -39,8 +38,9 @@ func (l *langFlag) words(c *console) *report.Words {
 
 // Help says what the flags' own lines have no room for.
 func (reportCommand) Help() string {
-	return `One HTML file that loads nothing: the verdict, what to do next, a timeline drawn to scale, the attempts, and the ids
-to search logs with. It is made from the ledger and from the evidence in REMEDY_EVIDENCE. Nothing is changed.
+	return `One HTML file that loads nothing: the verdict, what to do next, a timeline drawn to
+scale, the attempts, and the ids to search logs with. It is made from the ledger and from the
+evidence in REMEDY_EVIDENCE. Nothing is changed.
 
 Where the incident is still open, the page says how far it has come.
 
@@ -49,8 +49,8 @@ Examples:
     remedy report i-bp1abcdefghijklmnopq/20261123T074201Z
     remedy report i-bp1abcdefghijklmnopq/20261123T074201Z --lang zh --out page.html
 
-Exit status: 0 the page is written, 2 wrong usage, an incident that the ledger does not hold, a ledger that cannot be
-reached, or a file that cannot be written.`
+Exit status: 0 the page is written, 2 wrong usage, an incident that the ledger does not hold, a
+ledger that cannot be reached, or a file that cannot be written.`
 }
 
 // Run writes the page.
@@ -123,18 +123,4 @@ func cannotWrite(path string, err error) error {
 		err = failed.Err
 	}
 	return hinted{fmt.Errorf("%s: %w", path, err), "check the folder's name and permissions"}
-}
-
-// stories are what a page tells of a drill: a story for each alarm.
-func stories(event drill.Event, entries []timeline.Entry, results []remedy.Result) []report.Story {
-	var all []report.Story
-	for n := range results {
-		s := report.Story{Result: results[n], Entries: timeline.About(entries, n+1),
-			Version: app.Version(), Simulated: true}
-		if n < len(event.Alarms) {
-			s.Alarm = &event.Alarms[n]
-		}
-		all = append(all, s)
-	}
-	return all
 }

@@ -58,7 +58,7 @@ var mayImport = map[string][]string{
 	"function/internal/config": {"function/internal/remedy"},
 	"function/internal/drill": {"events", "function/internal/app", "function/internal/config",
 		"function/internal/ecssim", "function/internal/handle", "function/internal/ledger",
-		"function/internal/remedy", "function/internal/timeline"},
+		"function/internal/remedy", "function/internal/report", "function/internal/timeline"},
 	"function/internal/doctor": {
 		"function/internal/app",
 		"function/internal/config",

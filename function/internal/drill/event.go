@@ -18,7 +18,8 @@ type Event struct {
 	Alarms  []events.Alarm
 }
 
-// Delivered is how long after its alarm's time a drill starts: alarms take about that long to arrive.
+// Delivered is how long after its alarm's time a drill starts: alarms take about that long to
+// arrive.
 const Delivered = 30 * time.Second
 
 // Default is the event of a drill that names none: the platform says that an instance hangs, 30 s

@@ -50,7 +50,7 @@ func (s *Simulation) Play(ctx context.Context, payload []byte, recorder *timelin
 		}
 	}
 	recorder.End(results, s.Clock.Now())
-	return results, nil
+	return results, s.take(ctx, results)
 }
 
 // underWay reports whether a sweep has something to take up.

@@ -63,8 +63,12 @@ type Simulation struct {
 	World      *ecssim.World
 	Function   *app.Function
 	Invocation app.Invocation
+	// Shelf is what the guests' consoles showed before and after, once Play is over; nil: nothing
+	// was kept.
+	Shelf Shelf
 
-	audit *audit
+	audit    *audit
+	evidence config.Evidence
 }
 
 // Options say what is simulated.
@@ -76,6 +80,9 @@ type Options struct {
 	Account  string         // that the function works for; empty: the alarm's own
 	Store    ledger.Store   // the function's; closing the function closes it
 	Watcher  handle.Watcher // nil: nobody watches
+	// Evidence is an empty folder in which the function keeps what the guests' consoles show, until
+	// Play is over; empty: it keeps nothing.
+	Evidence string
 }
 
 // defaultRegion is where the function runs if no alarm names a region.
@@ -85,10 +92,11 @@ const defaultRegion = "cn-hangzhou"
 // function in it. Whoever makes it closes the function. On an error the store is not closed.
 func Simulate(o Options) (*Simulation, error) {
 	// What happens to simulated instances is nobody's news, and no evidence of a real place.
-	o.Settings.Notify, o.Settings.Evidence = nil, config.Evidence{Kind: config.EvidenceOff}
-	o.Settings.Policy.EvidenceLimit = 0
+	o.Settings.Notify, o.Settings.Evidence = nil, keeping(o.Evidence)
+	o.Settings.Policy.EvidenceLimit = o.Settings.Evidence.Timeout
 	clock := ecssim.NewVirtual(o.Start)
-	sim := &Simulation{Clock: clock, World: ecssim.New(clock), audit: &audit{}}
+	sim := &Simulation{Clock: clock, World: ecssim.New(clock), audit: &audit{},
+		evidence: o.Settings.Evidence}
 	sim.World.SigningClock = time.Now
 	region := defaultRegion
 	added := map[string]bool{}

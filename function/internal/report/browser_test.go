@@ -188,12 +188,7 @@ func drilled(t *testing.T, guest string, event drill.Event, environ ...string) [
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stories []report.Story
-	for n := range results {
-		stories = append(stories, report.Story{Result: results[n], Name: "web-hung",
-			Alarm: &event.Alarms[n], Entries: timeline.About(entries, n+1), Simulated: true})
-	}
-	return stories
+	return drill.Stories(report.In(report.LangEnglish), event, entries, results, nil)
 }
 
 // hung is an event that says that an instance hangs.

@@ -235,13 +235,14 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	words := wordsOf(r)
-	stories := found.stories()
+	spoken := report.In(words.lang)
+	stories := found.stories(spoken)
 	if len(stories) == 0 {
 		http.Error(w, words.NotYet, http.StatusConflict)
 		return
 	}
 	var page bytes.Buffer
-	if err := report.In(words.lang).Page(&page, time.Now(), stories...); err != nil {
+	if err := spoken.Page(&page, time.Now(), stories...); err != nil {
 		http.Error(w, shown(err.Error()), http.StatusInternalServerError)
 		return
 	}

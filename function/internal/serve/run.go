@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -48,6 +49,7 @@ type run struct {
 	entries []timeline.Entry
 	now     timeline.Entry // the last reading of an instance that showed something new
 	results []remedy.Result
+	shelf   drill.Shelf
 	failed  error // why there are no results
 	over    bool
 	more    chan struct{} // closed when there is more to tell, and replaced
@@ -88,10 +90,17 @@ func (s *Server) play(r *run) {
 		over(nil, err)
 		return
 	}
-	sim, err := drill.Simulate(drill.Options{Settings: r.Setting, Event: r.Event, Scenario: r.Scene,
-		Start: r.start, Store: store, Watcher: &pace{s.ctx, r, recorder}})
+	folder, err := os.MkdirTemp("", "ecs-remedy-serve-")
 	if err != nil {
 		store.Close() // nothing was written
+		over(nil, err)
+		return
+	}
+	sim, err := drill.Simulate(drill.Options{Settings: r.Setting, Event: r.Event, Scenario: r.Scene,
+		Start: r.start, Store: store, Watcher: &pace{s.ctx, r, recorder}, Evidence: folder})
+	if err != nil {
+		store.Close() // nothing was written
+		os.RemoveAll(folder)
 		over(nil, err)
 		return
 	}
@@ -99,7 +108,8 @@ func (s *Server) play(r *run) {
 	recorder.Begin()
 	results, err := sim.Play(s.ctx, r.Event.Payload, recorder)
 	sim.Function.Close() // every write was answered before
-	r.Event.Payload = nil
+	os.RemoveAll(folder) // the run holds what it held
+	r.Event.Payload, r.shelf = nil, sim.Shelf
 	over(results, err)
 	// From now on the world lives in real time, until another run's takes its place.
 	tick := time.NewTicker(time.Second)
@@ -214,19 +224,10 @@ func (r *run) outcome() ([]remedy.Result, error) {
 }
 
 // stories are what the run's page tells. The run is over.
-func (r *run) stories() []report.Story {
+func (r *run) stories(words *report.Words) []report.Story {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var all []report.Story
-	for n := range r.results {
-		story := report.Story{Result: r.results[n], Entries: timeline.About(r.entries, n+1),
-			Version: app.Version(), Simulated: true}
-		if n < len(r.Event.Alarms) {
-			story.Alarm = &r.Event.Alarms[n]
-		}
-		all = append(all, story)
-	}
-	return all
+	return drill.Stories(words, r.Event, r.entries, r.results, r.shelf)
 }
 
 // about is the first alarm that names an instance; nil where none does.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -332,6 +334,7 @@ func summary(all []told) []string {
 // TestHurry: a run in real time would last for minutes; it has told its beginning at once, is under
 // way, and ends at once when it is told to.
 func TestHurry(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
 	_, page, _ := served(t)
 	n := send(t, page, "speed=1", "")
 	answer := request(t, "GET", fmt.Sprintf("%s/runs/%d/events", page, n), "")
@@ -363,6 +366,17 @@ func TestHurry(t *testing.T) {
 	rest, err := io.ReadAll(lines)
 	if err != nil || !strings.Contains(string(rest), "event: over\n") {
 		t.Errorf("%v in %.200s", err, rest)
+	}
+	// The page shows what the guest's console showed before the reboots destroyed it.
+	story := read(t, request(t, "GET", this+"/page", ""))
+	for _, want := range []string{"soft lockup", `src="data:image/jpeg;base64,`} {
+		if !strings.Contains(story, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(os.TempDir(), "ecs-remedy-serve-*")); err != nil ||
+		len(left) > 0 {
+		t.Errorf("what the page was made from is left over: %v, %v", left, err)
 	}
 }
 
