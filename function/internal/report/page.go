@@ -174,7 +174,10 @@ func (w *Words) view(s *Story, n int) storyView {
 	v := storyView{N: n, Verdict: w.Verdict(r.Verdict), Reason: string(r.Reason),
 		Tone:      tone(r.Verdict),
 		Headline:  fill(w.headlines[r.Verdict], "subject", w.about(or(s.Name, r.InstanceID))),
-		Simulated: s.Simulated, Place: s.Place, Missing: s.Missing}
+		Simulated: s.Simulated, Place: s.Place}
+	for _, missing := range s.Missing {
+		v.Missing = append(v.Missing, w.phrase(missing))
+	}
 	v.Meaning, v.Todo = w.Reason(r.Verdict, r.Reason)
 	v.Lead = w.sentence(r)
 	v.Summary = w.summary(s, scale)

@@ -23,6 +23,8 @@ func TestPhrases(t *testing.T) {
 			"实例已重启，云助手于 2026-11-21T00:01:10Z 上报心跳"},
 		{"ECS refused attempt 2: IncorrectInstanceStatus",
 			"ECS 拒绝了第 2 次重启：IncorrectInstanceStatus"},
+		{"no screenshot: OSS refused PutObject (AccessDenied, status 403)",
+			"没有屏幕截图：OSS 拒绝了 PutObject（AccessDenied, status 403）"},
 		// The longer form counts, though the shorter one fits as well.
 		{"it is Stopping, and not by our doing", "实例状态为 Stopping，且不是本程序造成的"},
 		{"the alarm is weak, and last heartbeat 20m0s ago",
@@ -104,6 +106,52 @@ func TestPhrasesAreWhole(t *testing.T) {
 	}
 	if found < 50 {
 		t.Errorf("%d sentences were found", found)
+	}
+}
+
+// TestEvidencePhrasesAreWhole: what package evidence says is missing, and why, has words in Chinese.
+func TestEvidencePhrasesAreWhole(t *testing.T) {
+	files := token.NewFileSet()
+	found := 0
+	check := func(e ast.Expr) {
+		if text := sample(e); strings.Contains(text, " ") {
+			if found++; !regexp.MustCompile(`\p{Han}`).MatchString(chinese.phrase(text)) {
+				t.Errorf("%s: no words for %q", files.Position(e.Pos()), text)
+			}
+		}
+	}
+	for _, name := range []string{"take", "screenshot", "dir", "oss"} {
+		source, err := parser.ParseFile(files, "../evidence/"+name+".go", nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(source, func(node ast.Node) bool {
+			switch n := node.(type) {
+			case *ast.FuncDecl:
+				return !strings.HasPrefix(n.Name.Name, "Open") // what an operator is told of
+			case *ast.KeyValueExpr:
+				key, ok := n.Key.(*ast.Ident)
+				if ok && (key.Name == "Why" || key.Name == "What") {
+					check(n.Value)
+				}
+			case *ast.AssignStmt:
+				to, ok := n.Lhs[0].(*ast.SelectorExpr)
+				if ok && n.Tok == token.ASSIGN && (to.Sel.Name == "Why" || to.Sel.Name == "What") {
+					check(n.Rhs[0])
+				}
+			case *ast.ValueSpec:
+				for _, value := range n.Values {
+					call, ok := value.(*ast.CallExpr)
+					if ok && len(call.Args) == 1 && strings.HasPrefix(n.Names[0].Name, "err") {
+						check(call.Args[0])
+					}
+				}
+			}
+			return true
+		})
+	}
+	if found < 20 {
+		t.Errorf("%d phrases were found", found)
 	}
 }
 
