@@ -7,7 +7,7 @@
 //
 //	for {
 //		facts.Ask(clock.Now())
-//		step := remedy.Next(policy, facts)
+//		step := remedy.Next(&policy, &facts)
 //		facts.Decided(&step)                  // keep what Next made of what it saw
 //		switch step.Do {
 //		case DoRead:                          // every source of step.Sources, in parallel

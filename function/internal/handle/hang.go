@@ -40,7 +40,7 @@ func (g *hang) run(ctx context.Context, over phase) {
 	}()
 	for !g.done {
 		g.facts.Ask(g.Clock.Now())
-		step := remedy.Next(g.Policy, g.facts)
+		step := remedy.Next(&g.Policy, &g.facts)
 		if over != nil && over(&step) {
 			return
 		}

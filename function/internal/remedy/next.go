@@ -7,10 +7,11 @@ import (
 	"ecs-remedy/events"
 )
 
-// Next decides what to do next. It is pure and total: the same policy and facts give the same step,
-// and facts that make no sense give one that reboots nothing.
-func Next(p Policy, f Facts) Step {
-	m := machine{p: &p, f: &f, seen: f.Seen}
+// Next decides what to do next. It is pure and total: it changes neither the policy nor the facts,
+// and keeps neither; the same ones give the same step, and facts that make no sense give one that
+// reboots nothing.
+func Next(p *Policy, f *Facts) Step {
+	m := machine{p: p, f: f, seen: f.Seen}
 	step := m.decide()
 	if f.Waiter != nil && step.Do == DoAnswer && step.Verdict == VerdictPending && !m.underWay() {
 		step = m.stay() // nobody is to deliver it again
