@@ -320,11 +320,13 @@ func (m *machine) judge() Step {
 	if p.off() && f.Waiter == nil {
 		r.reason, r.why = ReasonPaused, "mode "+string(p.Mode) // whatever else there is to say
 	}
+	if r.reason == "" {
+		if step, left := m.leftSlot(); left {
+			return step
+		}
+	}
 	have := f.have()
 	for _, stage := range opening {
-		if step, left := m.leftSlot(); left && r.reason == "" && have.Has(SourceFleet) {
-			return step.with(r.findings)
-		}
 		needs := stage.needs
 		if f.Crowd && needs == sourceGuards {
 			needs = SourceInstance // one call for a hundred; the others are one each, or may become so
