@@ -147,7 +147,7 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 	response, err := handler.Handle(ctx, invocation.about(), payload)
 	last, cancel := bounded(ctx, until)
 	defer cancel()
-	told.finish(last, handle.IsTimer(payload))
+	told.finish(last, response.Swept)
 	return response, err
 }
 

@@ -226,7 +226,7 @@ type question struct {
 // asks is what Next wants to be read now; nothing where it wants something else.
 func (g *hang) asks() remedy.Source {
 	g.facts.Now = g.Clock.Now()
-	step := remedy.Next(g.Policy, g.facts)
+	step := remedy.Next(&g.Policy, &g.facts)
 	if step.Do != remedy.DoRead {
 		return 0
 	}

@@ -53,7 +53,7 @@ func (h *Handler) Explain(
 func (g *hang) consider(ctx context.Context, sources remedy.Source) remedy.Step {
 	for {
 		g.facts.Ask(g.Clock.Now())
-		step := remedy.Next(g.Policy, g.facts)
+		step := remedy.Next(&g.Policy, &g.facts)
 		if step.Do != remedy.DoRead || !sources.Has(step.Sources) {
 			return step
 		}

@@ -7,7 +7,7 @@
 //
 //	for {
 //		facts.Ask(clock.Now())
-//		step := remedy.Next(policy, facts)
+//		step := remedy.Next(&policy, &facts)
 //		facts.Decided(&step)                  // keep what Next made of what it saw
 //		switch step.Do {
 //		case DoRead:                          // every source of step.Sources, in parallel
@@ -141,6 +141,8 @@ type Invocation struct {
 // Response is the invocation's answer: a result for every alarm, in the event's order.
 type Response struct {
 	Results []remedy.Result `json:"results"`
+
+	Swept bool `json:"-"` // it was the timer's event, which asks for a sweep
 }
 
 // Pending asks for the event to be delivered again. Function Compute reports the type's name as the
@@ -208,7 +210,7 @@ func (h *Handler) Handle(
 	if others := h.succeeded(ctx, invocation, hangs); sweeps {
 		hangs = append(hangs, others...)
 	}
-	response := Response{Results: []remedy.Result{}}
+	response := Response{Results: []remedy.Result{}, Swept: sweeps}
 	pending, malformed := false, false
 	for _, g := range hangs {
 		if g.result == nil {
@@ -232,7 +234,7 @@ func (h *Handler) Handle(
 func NotReady(reporter Reporter, payload []byte, cause error) (Response, error) {
 	if IsTimer(payload) {
 		reporter.Unswept(cause.Error())
-		return Response{Results: []remedy.Result{}}, nil
+		return Response{Results: []remedy.Result{}, Swept: true}, nil
 	}
 	results := unread(reporter, remedy.VerdictPending, remedy.ReasonDependencyUnavailable, cause)
 	return Response{Results: results}, &Pending{Results: results}

@@ -38,9 +38,10 @@ func (g *hang) run(ctx context.Context, over phase) {
 			}
 		}
 	}()
+	var step remedy.Step // one for every round: it is large, and others look at it
 	for !g.done {
 		g.facts.Ask(g.Clock.Now())
-		step := remedy.Next(g.Policy, g.facts)
+		step = remedy.Next(&g.Policy, &g.facts)
 		if over != nil && over(&step) {
 			return
 		}

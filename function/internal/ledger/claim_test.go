@@ -83,7 +83,7 @@ func (v *invocation) now() time.Time { return v.at.Add(v.apart) }
 func (v *invocation) next(ctx context.Context, wrote func(remedy.Write)) remedy.Step {
 	f := &v.facts
 	f.Now = v.now()
-	step := remedy.Next(v.policy, *f)
+	step := remedy.Next(&v.policy, f)
 	f.Decided(&step)
 	switch step.Do {
 	case remedy.DoRead:

@@ -141,7 +141,7 @@ func (c *candidate) first(t *testing.T) Step {
 	c.told.Record, c.told.Fleet, c.told.Sign = Reading[Record]{}, Reading[Fleet]{}, Reading[Sign]{}
 	c.told.Evidence = Reading[Evidence]{}
 	c.told.forgetLive()
-	return Next(c.Policy, c.told)
+	return c.next()
 }
 
 func (c *candidate) one(step Step) Step {
@@ -150,7 +150,7 @@ func (c *candidate) one(step Step) Step {
 	}
 	c.do(&step)
 	c.told.Ask(c.Now)
-	return Next(c.Policy, c.told)
+	return c.next()
 }
 
 // TestEvidenceMakesReadingsOld: what was read before it may be too old for a claim after it, and is

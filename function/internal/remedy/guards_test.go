@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -134,13 +135,23 @@ func (c *candidate) after(step Step) Step {
 func (c *candidate) goOn() Step {
 	for range 50 {
 		c.told.Ask(c.Now)
-		step := Next(c.Policy, c.told)
+		step := c.next()
 		if c.comesTo(&step) != upkeep {
 			return step
 		}
 		c.do(&step)
 	}
 	panic("Next asks and writes without end")
+}
+
+// next asks Next, which leaves what it is told as it is.
+func (c *candidate) next() Step {
+	policy, told := c.Policy, c.told
+	step := Next(&c.Policy, &c.told)
+	if !reflect.DeepEqual(c.told, told) || !reflect.DeepEqual(c.Policy, policy) {
+		panic("Next changes its facts or its policy")
+	}
+	return step
 }
 
 // do does what a step says, as the loop does: what is written is stored, and an order is accepted.

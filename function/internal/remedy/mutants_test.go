@@ -312,6 +312,14 @@ var mutants = []mutant{
 	{"a take-over keeps no readings from before it", lawtest.S4, "record.go",
 		"taken.Owner, taken.LeaseUntil, taken.TakenOverAt = owner, p.newLease(now), now.UTC()",
 		"taken.Owner, taken.LeaseUntil = owner, p.newLease(now)", "^TestEveryHistory$"},
+	{"what was read before a take-over counts for nothing", lawtest.S4, "protocol.go",
+		"		fresh.forget(taken)\n", "", "^TestReadBeforeATakeOver$"},
+	{"and the facts stay as they are", "S9: the same policy and facts, the same step",
+		"protocol.go", `		fresh := *f // Next's facts stay as they are
+		fresh.forget(taken)
+		f, m.f = &fresh, &fresh
+`,
+		"		f.forget(taken)\n", "^TestReadBeforeATakeOver$"},
 	{"readings are forgotten after a take-over that was written", lawtest.S4, "facts.go",
 		`			f.forgetLive() // what was read by then may be old
 `,

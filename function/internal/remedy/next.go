@@ -7,10 +7,11 @@ import (
 	"ecs-remedy/events"
 )
 
-// Next decides what to do next. It is pure and total: the same policy and facts give the same step,
-// and facts that make no sense give one that reboots nothing.
-func Next(p Policy, f Facts) Step {
-	m := machine{p: &p, f: &f, seen: f.Seen}
+// Next decides what to do next. It is pure and total: it changes neither the policy nor the facts,
+// and keeps neither; the same ones give the same step, and facts that make no sense give one that
+// reboots nothing.
+func Next(p *Policy, f *Facts) Step {
+	m := machine{p: p, f: f, seen: f.Seen}
 	step := m.decide()
 	if f.Waiter != nil && step.Do == DoAnswer && step.Verdict == VerdictPending && !m.underWay() {
 		step = m.stay() // nobody is to deliver it again
@@ -319,11 +320,13 @@ func (m *machine) judge() Step {
 	if p.off() && f.Waiter == nil {
 		r.reason, r.why = ReasonPaused, "mode "+string(p.Mode) // whatever else there is to say
 	}
+	if r.reason == "" {
+		if step, left := m.leftSlot(); left {
+			return step
+		}
+	}
 	have := f.have()
 	for _, stage := range opening {
-		if step, left := m.leftSlot(); left && r.reason == "" && have.Has(SourceFleet) {
-			return step.with(r.findings)
-		}
 		needs := stage.needs
 		if f.Crowd && needs == sourceGuards {
 			needs = SourceInstance // one call for a hundred; the others are one each, or may become so

@@ -44,7 +44,7 @@ func Foresee(p Policy, f Facts) Prospect {
 	if state, _ := f.pulse(&p); state == pulseBeating {
 		f.Vitals.Value.Heartbeat = f.Vitals.Date.Add(-p.HeartbeatFresh)
 	}
-	prospect := Prospect{Step: Next(p, f)}
+	prospect := Prospect{Step: Next(&p, &f)}
 	if f.Instance.OK() {
 		prospect.Grant, _ = p.granted(&f.Instance.Value)
 	}

@@ -42,8 +42,10 @@ func (m *machine) hold(open *Incident) Step {
 		}
 		return m.write(Write{Record: ptr(f.Record.Value.takenOver(m.incident, f.Owner, m.p, now))})
 	}
-	if !m.incident.TakenOverAt.After(now) {
-		f.forget(m.incident.TakenOverAt)
+	if taken := m.incident.TakenOverAt; !taken.IsZero() && !taken.After(now) {
+		fresh := *f // Next's facts stay as they are
+		fresh.forget(taken)
+		f, m.f = &fresh, &fresh
 	}
 	if step, sends := m.send(); sends {
 		return step

@@ -21,7 +21,7 @@ func merged(old, now []Finding) []Finding {
 	if len(now) == 0 {
 		return old
 	}
-	if len(old) == 0 {
+	if asksOn(old, now) {
 		return now
 	}
 	all := append(make([]Finding, 0, len(old)+len(now)), old...)
@@ -36,6 +36,19 @@ next:
 		all = append(all, finding)
 	}
 	return all
+}
+
+// asksOn reports whether the rules of old were asked again in their order, and then others.
+func asksOn(old, now []Finding) bool {
+	if len(old) > len(now) {
+		return false
+	}
+	for i := range old {
+		if old[i].Rule != now[i].Rule {
+			return false
+		}
+	}
+	return true
 }
 
 // result is the program's output for an answer.

@@ -417,11 +417,11 @@ func total(t *rapid.T) {
 	d := newDraws(t)
 	p, f := d.policy(), d.facts()
 	before := snapshot(t, &f)
-	step := remedy.Next(p, f)
+	step := remedy.Next(&p, &f)
 	if after := snapshot(t, &f); after != before {
 		t.Fatalf("Next changes its facts:\n%s\n%s", before, after)
 	}
-	if again := remedy.Next(p, f); !reflect.DeepEqual(again, step) {
+	if again := remedy.Next(&p, &f); !reflect.DeepEqual(again, step) {
 		t.Fatalf("the same facts give another step:\n%+v\n%+v", step, again)
 	}
 	sound(t, &p, &f, &step)
@@ -695,7 +695,7 @@ func TestComesToRest(t *testing.T) {
 		read := f
 		for range 60 {
 			f.Ask(d.now)
-			step := remedy.Next(p, f)
+			step := remedy.Next(&p, &f)
 			sound(t, &p, &f, &step)
 			f.Decided(&step)
 			switch step.Do {

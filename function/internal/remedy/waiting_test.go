@@ -763,7 +763,7 @@ func TestAfterwards(t *testing.T) {
 		c.told.Told(&step)
 		for n := 0; ; n++ {
 			c.told.Ask(c.Now)
-			if step = Next(c.Policy, c.told); step.Do == DoAnswer || n == 20 {
+			if step = c.next(); step.Do == DoAnswer || n == 20 {
 				break
 			}
 			if row.lost && step.Do == DoWrite && n < 4 {

@@ -119,7 +119,7 @@ type outage struct {
 type world struct {
 	now      time.Time
 	policy   Policy
-	next     func(Policy, Facts) Step
+	next     func(*Policy, *Facts) Step
 	machine  machine
 	record   Record // the store's two keys; what they hold is replaced, never changed
 	fleet    Fleet
@@ -327,7 +327,7 @@ func (w *world) decide(p *process) {
 	f := &p.facts
 	f.Ask(w.now)
 	before, sent := f.Seen.Incident, p.step.Do == DoSend
-	p.step = w.next(w.policy, *f)
+	p.step = w.next(&w.policy, f)
 	f.Decided(&p.step)
 	if p.ready = true; !sent { // what was answered is told where it was sent
 		w.noticed(before, p.step.Incident)

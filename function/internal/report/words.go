@@ -254,12 +254,28 @@ func (w *Words) Time(t time.Time) string {
 // Clock is a time of day in the language's zone, without naming it.
 func (w *Words) Clock(t time.Time) string { return t.In(w.zone).Format("15:04:05") }
 
-// fill puts values into a template: name, value and so on.
+// fill puts values into a template: name, value and so on. What stands in a value is left as it is.
 func fill(template string, values ...string) string {
-	for i := 0; i < len(values); i += 2 {
-		values[i] = "{" + values[i] + "}"
+	var filled strings.Builder
+	for {
+		text, rest, found := strings.Cut(template, "{")
+		filled.WriteString(text)
+		if !found {
+			return filled.String()
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		i := 0
+		for i < len(values) && values[i] != name {
+			i += 2
+		}
+		if closed && i < len(values) {
+			filled.WriteString(values[i+1])
+			template = after
+		} else { // no name, but text
+			filled.WriteByte('{')
+			template = rest
+		}
 	}
-	return strings.NewReplacer(values...).Replace(template)
 }
 
 func or(text, otherwise string) string {

@@ -334,3 +334,21 @@ func TestEveryEntryIsWorded(t *testing.T) {
 		}
 	}
 }
+
+func TestFill(t *testing.T) {
+	for _, row := range []struct {
+		template, want string
+		why            string
+	}{
+		{"", "", "nothing"},
+		{"it is back", "it is back", "no place for a value"},
+		{"{a}{b}", "{b}{a}", "what stands in a value is left as it is"},
+		{"{a}, {a} and {b}.", "{b}, {b} and {a}.", "one value twice"},
+		{"{c} {} {a", "{c} {} {a", "no name of a value, and no end"},
+		{"{{a}}", "{{b}}", "a brace before the place"},
+	} {
+		if got := fill(row.template, "a", "{b}", "b", "{a}"); got != row.want {
+			t.Errorf("%s: %q, want %q", row.why, got, row.want)
+		}
+	}
+}
