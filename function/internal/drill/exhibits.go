@@ -20,7 +20,7 @@ func keeping(folder string) config.Evidence {
 	if folder == "" {
 		return config.Evidence{Kind: config.EvidenceOff}
 	}
-	return config.Evidence{Kind: config.EvidenceDir, Path: folder, Name: "mem:",
+	return config.Evidence{Kind: config.EvidenceDir, Path: folder, Name: "dir:///drill",
 		Timeout: 3 * time.Second}
 }
 
