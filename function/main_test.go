@@ -116,13 +116,15 @@ func TestErrors(t *testing.T) {
 	}{
 		{"neither JSON nor a form", "", "hello", "Malformed", nil},
 		{"nothing at all", "", "", "Malformed", nil},
-		{"valid JSON that is no alarm is none", "", `{"hello":"world"}`, "", []string{"ignored/not-an-alarm"}},
+		{"valid JSON that is no alarm is none", "", `{"hello":"world"}`, "",
+			[]string{"ignored/not-an-alarm"}},
 		{"ECS drops every connection", ecssim.KindDrop, kernelHang(instance, time.Now()), "Pending",
 			[]string{"dependency-unavailable", instance}},
 		{"a batch has a result for every element", "", "[" + kernelHang(instance, time.Now()) + `,{"hello":"world"},` +
 			kernelHang(instance, time.Now().Add(-time.Hour)) + "]", "",
 			[]string{"restarted/recovered ignored/not-an-alarm refused/stale-alarm"}},
-		{"a batch with an element that cannot be understood", "", `[{"hello":"world"},"{broken"]`, "Malformed", nil},
+		{"a batch with an element that cannot be understood", "", `[{"hello":"world"},"{broken"]`,
+			"Malformed", nil},
 		{"a sweep without incidents has nothing to tell", "", timer, "", []string{""}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
@@ -227,16 +229,21 @@ func TestHTTP(t *testing.T) {
 		ended  string
 		swept  string // after the answer, by a timer event
 	}{
-		{"no token", nil, kernelHang(instance, time.Now()), ecssim.Guest{}, "", http.StatusUnauthorized, "", ""},
-		{"a wrong token", map[string]string{"token": token + "x"}, kernelHang(instance, time.Now()), ecssim.Guest{}, "",
+		{"no token", nil, kernelHang(instance, time.Now()), ecssim.Guest{}, "",
+			http.StatusUnauthorized, "", ""},
+		{"a wrong token", map[string]string{"token": token + "x"}, kernelHang(instance,
+			time.Now()), ecssim.Guest{}, "",
 			http.StatusUnauthorized, "", ""},
 		{"the incident ends before the answer is due", map[string]string{"token": token}, kernelHang(instance, time.Now()),
 			ecssim.Guest{Agent: ecssim.AgentNone}, "", http.StatusOK, "restarted/recovered", ""},
 		{"the incident goes on, and the timer's sweep goes on with it", map[string]string{"token": token},
-			kernelHang(instance, time.Now()), ecssim.Guest{IgnoreGraceful: 2}, "", http.StatusAccepted, "pending/out-of-time",
+			kernelHang(instance,
+				time.Now()), ecssim.Guest{IgnoreGraceful: 2}, "", http.StatusAccepted, "pending/out-of-time",
 			"restarted/recovered"},
-		{"neither JSON nor a form", map[string]string{"token": token}, "hello", ecssim.Guest{}, "", http.StatusBadRequest, "", ""},
-		{"ECS cannot be reached", map[string]string{"token": token}, kernelHang(instance, time.Now()), ecssim.Guest{}, ecssim.KindDrop,
+		{"neither JSON nor a form", map[string]string{"token": token}, "hello", ecssim.Guest{}, "",
+			http.StatusBadRequest, "", ""},
+		{"ECS cannot be reached", map[string]string{"token": token}, kernelHang(instance,
+			time.Now()), ecssim.Guest{}, ecssim.KindDrop,
 			http.StatusServiceUnavailable, "pending/dependency-unavailable", ""},
 	} {
 		t.Run(row.why, func(t *testing.T) {

@@ -122,8 +122,10 @@ var sorts = []sort{
 	{name: "not opted in", change: func(i *ecssim.Instance) { i.Tags = nil }},
 	{name: "locked", change: func(i *ecssim.Instance) { i.Locks = []string{"security"} }},
 	{
-		name:   "expired",
-		change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "2020-01-01T00:00Z" },
+		name: "expired",
+		change: func(i *ecssim.Instance) {
+			i.ChargeType, i.ExpiredTime = "PrePaid", "2020-01-01T00:00Z"
+		},
 	},
 	{name: "alive", guest: ecssim.Guest{Agent: ecssim.AgentAlive}},
 	{name: "released", change: func(i *ecssim.Instance) { i.Released = true }},
@@ -249,7 +251,9 @@ func manyProcesses(t *testing.T, address string, seed int64) (happened bool) {
 		processes[n].Kill()
 		processes[n] = s.start()
 	}
-	due := func() <-chan time.Time { return time.After(pick(200*time.Millisecond, 900*time.Millisecond)) }
+	due := func() <-chan time.Time {
+		return time.After(pick(200*time.Millisecond, 900*time.Millisecond))
+	}
 	next := due()
 	for chaos := true; chaos; {
 		select {
@@ -523,7 +527,8 @@ func TestLedgerFails(t *testing.T) {
 			p.listener.Close()
 			p.hangUp()
 		}},
-		{"no answer, though it took effect", func(_ *testing.T, _ *proxy, l *link, _ *redis.Client) { l.lose() }},
+		{"no answer, though it took effect",
+			func(_ *testing.T, _ *proxy, l *link, _ *redis.Client) { l.lose() }},
 		{"the password was changed", func(t *testing.T, p *proxy, _ *link, admin *redis.Client) {
 			if err := admin.ConfigSet(context.Background(), "requirepass", another).Err(); err != nil {
 				t.Error(err)

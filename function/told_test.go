@@ -45,7 +45,8 @@ func TestRefusalsOfManyProcesses(t *testing.T) {
 		locked := optedIn(id, ecssim.Guest{})
 		locked.Locks = []string{"security"}
 		s.world.Add(locked)
-		sent = append(sent, s.send(fcsim.Event{Payload: []byte(kernelHang(id, time.Now())), Retries: 9}))
+		sent = append(sent,
+			s.send(fcsim.Event{Payload: []byte(kernelHang(id, time.Now())), Retries: 9}))
 	}
 	for _, i := range sent {
 		if said := ended(s.results(s.wait(i))); said != "refused/security-locked" {

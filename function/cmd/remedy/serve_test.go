@@ -109,7 +109,8 @@ func TestServeCannotListen(t *testing.T) {
 		status := run([]string{"serve", "--listen=" + row.address},
 			&console{out: &out, err: &stderr})
 		if status != 2 || out.Len() > 0 || !strings.Contains(stderr.String(), row.says) ||
-			strings.Count(stderr.String(), "\n") != 2 || !strings.Contains(stderr.String(), "\nhint: ") {
+			strings.Count(stderr.String(), "\n") != 2 || !strings.Contains(stderr.String(),
+			"\nhint: ") {
 			t.Errorf("%s: status %d, %s%s", row.why, status, out.String(), stderr.String())
 		}
 	}

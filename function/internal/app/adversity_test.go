@@ -754,7 +754,8 @@ func TestLedgerLost(t *testing.T) {
 		lose func(record map[string]any)
 	}{
 		{"the whole record", func(record map[string]any) { delete(record, "open") }},
-		{"the attempt", func(record map[string]any) { record["open"].(map[string]any)["attempts"] = []any{} }},
+		{"the attempt",
+			func(record map[string]any) { record["open"].(map[string]any)["attempts"] = []any{} }},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

@@ -65,15 +65,23 @@ func TestHTTPToken(t *testing.T) {
 		header, query map[string]string
 		want          int
 	}{
-		{"no token is configured: nobody gets in", "", nil, map[string]string{"token": ""}, http.StatusUnauthorized},
+		{"no token is configured: nobody gets in", "", nil, map[string]string{"token": ""},
+			http.StatusUnauthorized},
 		{"none is given", token, nil, nil, http.StatusUnauthorized},
-		{"a wrong one", token, nil, map[string]string{"token": token + "x"}, http.StatusUnauthorized},
-		{"the beginning of the right one", token, nil, map[string]string{"token": token[:16]}, http.StatusUnauthorized},
-		{"in the query, as a callback's URL has it", token, nil, map[string]string{"token": token}, http.StatusOK},
-		{"as a bearer token", token, map[string]string{"Authorization": "Bearer " + token}, nil, http.StatusOK},
-		{"a scheme has no case", token, map[string]string{"Authorization": "bearer " + token}, nil, http.StatusOK},
-		{"another scheme", token, map[string]string{"Authorization": "Basic " + token}, nil, http.StatusUnauthorized},
-		{"in its own header, whatever its case", token, map[string]string{"x-REMEDY-token": token}, nil, http.StatusOK},
+		{"a wrong one", token, nil, map[string]string{"token": token + "x"},
+			http.StatusUnauthorized},
+		{"the beginning of the right one", token, nil, map[string]string{"token": token[:16]},
+			http.StatusUnauthorized},
+		{"in the query, as a callback's URL has it", token, nil, map[string]string{"token": token},
+			http.StatusOK},
+		{"as a bearer token", token, map[string]string{"Authorization": "Bearer " + token}, nil,
+			http.StatusOK},
+		{"a scheme has no case", token, map[string]string{"Authorization": "bearer " + token}, nil,
+			http.StatusOK},
+		{"another scheme", token, map[string]string{"Authorization": "Basic " + token}, nil,
+			http.StatusUnauthorized},
+		{"in its own header, whatever its case", token, map[string]string{"x-REMEDY-token": token},
+			nil, http.StatusOK},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -105,18 +113,30 @@ func TestHTTPAnswers(t *testing.T) {
 		ending string
 		sent   string
 	}{
-		{"the incident goes on after the answer", nil, func() string { return kernelHang(instance, time.Now()) }, http.StatusAccepted, "pending/out-of-time", "G"},
+		{"the incident goes on after the answer", nil,
+			func() string { return kernelHang(instance, time.Now()) }, http.StatusAccepted,
+			"pending/out-of-time", "G"},
 		{"a verdict at once", func(s *setting) {
-			s.world.Change(instance, ecssim.AtTime(time.Now()), func(i *ecssim.Instance) { i.Locks = []string{"security"} })
+			s.world.Change(instance, ecssim.AtTime(time.Now()),
+				func(i *ecssim.Instance) { i.Locks = []string{"security"} })
 		}, func() string { return kernelHang(instance, time.Now()) }, http.StatusOK, "refused/security-locked", ""},
-		{"nothing to do", nil, func() string { return threshold(instance, "CPUUtilization", "OK", time.Now(), "triggerLevel", "OK") }, http.StatusOK, "ignored/resolved", ""},
-		{"not an alarm by any reading", nil, func() string { return "hello" }, http.StatusBadRequest, "", ""},
+		{"nothing to do", nil,
+			func() string {
+				return threshold(instance, "CPUUtilization", "OK", time.Now(), "triggerLevel", "OK")
+			},
+			http.StatusOK, "ignored/resolved", ""},
+		{"not an alarm by any reading", nil, func() string { return "hello" },
+			http.StatusBadRequest, "", ""},
 		{"ECS cannot be reached: CloudMonitor is to try again", func(s *setting) {
 			s.world.Inject(ecssim.Fault{Kind: ecssim.KindDial, Times: -1})
 		}, func() string { return kernelHang(instance, time.Now()) }, http.StatusServiceUnavailable, "pending/", ""},
-		{"ECS is slow: no attempt is begun that nobody could wait for", func(s *setting) { s.world.Latency = 1600 * time.Millisecond },
+		{"ECS is slow: no attempt is begun that nobody could wait for", func(s *setting) {
+			s.world.Latency = 1600 * time.Millisecond
+		},
 			func() string { return kernelHang(instance, time.Now()) }, http.StatusServiceUnavailable, "pending/out-of-time", ""},
-		{"ECS is a little slow: there is still time for the first attempt", func(s *setting) { s.world.Latency = 1400 * time.Millisecond },
+		{"ECS is a little slow: there is still time for the first attempt", func(s *setting) {
+			s.world.Latency = 1400 * time.Millisecond
+		},
 			func() string { return kernelHang(instance, time.Now()) }, http.StatusAccepted, "pending/out-of-time", "G"},
 	} {
 		t.Run(row.why, func(t *testing.T) {

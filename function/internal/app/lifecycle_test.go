@@ -399,10 +399,13 @@ func TestWhileUnderWay(t *testing.T) {
 	}{
 		{"nothing", func(*setting) {}, "restarted/recovered", "GG"},
 		{"its alarm is resolved: nothing more is sent", func(s *setting) {
-			expect(s.t, s.deliverTo(s.another(), delivery(0), agentRunning(instance, time.Now())), "ignored/resolved")
+			expect(s.t, s.deliverTo(s.another(), delivery(0), agentRunning(instance, time.Now())),
+				"ignored/resolved")
 		}, "failed/resolved", "G"},
 		{"another rule's alarm is resolved: none of its business", func(s *setting) {
-			expect(s.t, s.deliverTo(s.another(), delivery(0), threshold(instance, "cpu_total", "OK", time.Now(), "triggerLevel", "OK")), "ignored/resolved")
+			expect(s.t,
+				s.deliverTo(s.another(), delivery(0), threshold(instance, "cpu_total", "OK", time.Now(), "triggerLevel", "OK")),
+				"ignored/resolved")
 		}, "restarted/recovered", "GG"},
 		{"everything is paused", func(s *setting) {
 			if _, err := s.ledgerOf().Pause(s.t.Context(), time.Time{}, "a change freeze"); err != nil {
@@ -472,9 +475,14 @@ func TestGapInTheWatch(t *testing.T) {
 		guest  ecssim.Guest
 		want   ending
 	}{
-		{"24 s and a poll are no gap", 24 * time.Second, ecssim.Guest{IgnoreGraceful: -1}, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"}},
-		{"40 s are one: one more graceful attempt before force", 40 * time.Second, ecssim.Guest{IgnoreGraceful: -1}, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGGF"}},
-		{"without a heartbeat nobody can tell any more", 40 * time.Second, ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone}, ending{remedy.VerdictFailed, remedy.ReasonUnconfirmed, "G"}},
+		{"24 s and a poll are no gap", 24 * time.Second, ecssim.Guest{IgnoreGraceful: -1},
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"}},
+		{"40 s are one: one more graceful attempt before force", 40 * time.Second,
+			ecssim.Guest{IgnoreGraceful: -1},
+			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGGF"}},
+		{"without a heartbeat nobody can tell any more", 40 * time.Second,
+			ecssim.Guest{IgnoreGraceful: -1, Agent: ecssim.AgentNone},
+			ending{remedy.VerdictFailed, remedy.ReasonUnconfirmed, "G"}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

@@ -75,8 +75,12 @@ func TestOpening(t *testing.T) {
 		}
 	}
 	restarted := ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"}
-	refused := func(reason remedy.Reason) ending { return ending{remedy.VerdictRefused, reason, ""} }
-	ignored := func(reason remedy.Reason) ending { return ending{remedy.VerdictIgnored, reason, ""} }
+	refused := func(reason remedy.Reason) ending {
+		return ending{remedy.VerdictRefused, reason, ""}
+	}
+	ignored := func(reason remedy.Reason) ending {
+		return ending{remedy.VerdictIgnored, reason, ""}
+	}
 	for _, row := range []struct {
 		why    string
 		env    string
@@ -85,79 +89,170 @@ func TestOpening(t *testing.T) {
 		want   ending
 	}{
 		{why: "nothing objects", want: restarted},
-		{why: "a strong event needs no second signal", alarm: func(now time.Time) string { return kernelHang(instance, now) }, want: restarted},
-		{why: "a metric on the list, at the level allowed", alarm: func(now time.Time) string { return threshold(instance, "CPUUtilization", "ALERT", now) }, want: restarted},
-		{why: "a metric that is not on the list", alarm: func(now time.Time) string { return threshold(instance, "diskusage_utilization", "ALERT", now) }, want: ignored(remedy.ReasonNotRestartable)},
+		{why: "a strong event needs no second signal",
+			alarm: func(now time.Time) string { return kernelHang(instance, now) },
+			want:  restarted},
+		{why: "a metric on the list, at the level allowed",
+			alarm: func(now time.Time) string {
+				return threshold(instance, "CPUUtilization", "ALERT", now)
+			},
+			want: restarted},
+		{why: "a metric that is not on the list",
+			alarm: func(now time.Time) string {
+				return threshold(instance, "diskusage_utilization", "ALERT", now)
+			},
+			want: ignored(remedy.ReasonNotRestartable)},
 		{why: "a level that may not restart", alarm: func(now time.Time) string {
 			return threshold(instance, "CPUUtilization", "ALERT", now, "triggerLevel", "WARN")
 		}, want: refused(remedy.ReasonRuleNotAllowed)},
-		{why: "a rule outside REMEDY_RULES", env: "REMEDY_RULES=hang-*", alarm: func(now time.Time) string { return threshold(instance, "cpu_total", "ALERT", now) }, want: refused(remedy.ReasonRuleNotAllowed)},
-		{why: "a rule inside REMEDY_RULES", env: "REMEDY_RULES=hang-*,cpu-*", alarm: func(now time.Time) string { return threshold(instance, "cpu_total", "ALERT", now) }, want: restarted},
-		{why: "an agent's metric without data, and a heartbeat that fell silent", alarm: func(now time.Time) string {
-			return threshold(instance, "cpu_total", "INSUFFICIENT_DATA", now, "triggerLevel", "null")
-		}, want: restarted},
-		{why: "a host metric without data says nothing of the guest", alarm: func(now time.Time) string { return threshold(instance, "CPUUtilization", "INSUFFICIENT_DATA", now) }, want: ignored(remedy.ReasonNotRestartable)},
+		{why: "a rule outside REMEDY_RULES", env: "REMEDY_RULES=hang-*",
+			alarm: func(now time.Time) string {
+				return threshold(instance, "cpu_total", "ALERT", now)
+			},
+			want: refused(remedy.ReasonRuleNotAllowed)},
+		{why: "a rule inside REMEDY_RULES", env: "REMEDY_RULES=hang-*,cpu-*",
+			alarm: func(now time.Time) string {
+				return threshold(instance, "cpu_total", "ALERT", now)
+			},
+			want: restarted},
+		{why: "an agent's metric without data, and a heartbeat that fell silent",
+			alarm: func(now time.Time) string {
+				return threshold(instance, "cpu_total", "INSUFFICIENT_DATA", now, "triggerLevel",
+					"null")
+			}, want: restarted},
+		{why: "a host metric without data says nothing of the guest",
+			alarm: func(now time.Time) string {
+				return threshold(instance, "CPUUtilization", "INSUFFICIENT_DATA", now)
+			},
+			want: ignored(remedy.ReasonNotRestartable)},
 		{why: "the alarm is over", alarm: func(now time.Time) string {
 			return threshold(instance, "CPUUtilization", "OK", now, "triggerLevel", "OK")
 		}, want: ignored(remedy.ReasonResolved)},
-		{why: "the agent is back", alarm: func(now time.Time) string { return agentRunning(instance, now) }, want: ignored(remedy.ReasonResolved)},
+		{why: "the agent is back",
+			alarm: func(now time.Time) string { return agentRunning(instance, now) },
+			want:  ignored(remedy.ReasonResolved)},
 		{why: "a bigger event: the platform is rebooting it", alarm: func(now time.Time) string {
-			return strings.ReplaceAll(kernelHang(instance, now), "InstanceFailure.PerformanceImpact", "SystemFailure.Reboot")
+			return strings.ReplaceAll(kernelHang(instance, now),
+				"InstanceFailure.PerformanceImpact", "SystemFailure.Reboot")
 		}, want: ignored(remedy.ReasonNotRestartable)},
 		{why: "another account's", alarm: func(now time.Time) string {
 			return strings.ReplaceAll(agentStopped(instance, now), account, "9999999999999999")
 		}, want: refused(remedy.ReasonWrongAccount)},
 		{why: "another product's", alarm: func(now time.Time) string {
-			return threshold(instance, "CPUUtilization", "ALERT", now, "namespace", "acs_rds_dashboard", "metricProject", "acs_rds")
+			return threshold(instance, "CPUUtilization", "ALERT", now, "namespace",
+				"acs_rds_dashboard", "metricProject", "acs_rds")
 		}, want: ignored(remedy.ReasonNotECS)},
 		{why: "a test event's placeholder", alarm: func(now time.Time) string {
 			return strings.ReplaceAll(agentStopped(instance, now), instance, "<resource-id>")
 		}, want: ignored(remedy.ReasonPlaceholder)},
 		{why: "ARN and content disagree about which instance", alarm: func(now time.Time) string {
-			return strings.Replace(kernelHang(instance, now), `"instanceId":"`+instance, `"instanceId":"i-bp1another0000000001`, 1)
+			return strings.Replace(kernelHang(instance, now), `"instanceId":"`+instance,
+				`"instanceId":"i-bp1another0000000001`, 1)
 		}, want: refused(remedy.ReasonUnreadable)},
 		{why: "name and content disagree about the state", alarm: func(now time.Time) string {
-			return strings.Replace(kernelHang(instance, now), `"eventStatus":"Executing"`, `"eventStatus":"Executed"`, 1)
+			return strings.Replace(kernelHang(instance, now), `"eventStatus":"Executing"`,
+				`"eventStatus":"Executed"`, 1)
 		}, want: refused(remedy.ReasonUnreadable)},
 		{why: "no time", alarm: func(now time.Time) string {
 			return threshold(instance, "CPUUtilization", "ALERT", now, "timestamp", "")
 		}, want: refused(remedy.ReasonUnreadable)},
-		{why: "3 minutes in the future", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(3*time.Minute)) }, want: refused(remedy.ReasonUnreadable)},
-		{why: "2 minutes in the future: clocks differ", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(2*time.Minute)) }, want: restarted},
-		{why: "an hour old", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(hourAgo)) }, want: refused(remedy.ReasonStaleAlarm)},
-		{why: "exactly as old as allowed", alarm: func(now time.Time) string { return agentStopped(instance, now.Add(-15*time.Minute)) }, want: restarted},
+		{why: "3 minutes in the future",
+			alarm: func(now time.Time) string {
+				return agentStopped(instance, now.Add(3*time.Minute))
+			},
+			want: refused(remedy.ReasonUnreadable)},
+		{why: "2 minutes in the future: clocks differ",
+			alarm: func(now time.Time) string {
+				return agentStopped(instance, now.Add(2*time.Minute))
+			},
+			want: restarted},
+		{why: "an hour old",
+			alarm: func(now time.Time) string { return agentStopped(instance, now.Add(hourAgo)) },
+			want:  refused(remedy.ReasonStaleAlarm)},
+		{why: "exactly as old as allowed",
+			alarm: func(now time.Time) string {
+				return agentStopped(instance, now.Add(-15*time.Minute))
+			},
+			want: restarted},
 		{why: "switched off", env: "REMEDY_MODE=off", want: refused(remedy.ReasonPaused)},
-		{why: "outside the window: it is Saturday, midnight", env: "REMEDY_WINDOWS=Mon-Fri 00:00-24:00 UTC", want: refused(remedy.ReasonOutsideWindow)},
+		{why: "outside the window: it is Saturday, midnight",
+			env:  "REMEDY_WINDOWS=Mon-Fri 00:00-24:00 UTC",
+			want: refused(remedy.ReasonOutsideWindow)},
 		{why: "inside the window", env: "REMEDY_WINDOWS=Fri 22:00-06:00 UTC", want: restarted},
-		{why: "ECS does not show it", change: func(i *ecssim.Instance) { i.Released = true }, want: refused(remedy.ReasonNotFound)},
-		{why: "ECS shows another one in its place", change: func(i *ecssim.Instance) { i.ReportID = "i-bp1another0000000001" }, want: refused(remedy.ReasonNotFound)},
-		{why: "ECS shows it twice", change: func(i *ecssim.Instance) { i.Duplicated = true }, want: refused(remedy.ReasonUnreadable)},
-		{why: "Stopped", change: func(i *ecssim.Instance) { i.Status = "Stopped" }, want: refused(remedy.ReasonNotRunning)},
-		{why: "Starting by itself", change: func(i *ecssim.Instance) { i.Status = "Starting" }, want: refused(remedy.ReasonNotRunning)},
-		{why: "locked for security", change: func(i *ecssim.Instance) { i.Locks = []string{"security"} }, want: refused(remedy.ReasonSecurityLocked)},
-		{why: "locked for security, spelled otherwise", change: func(i *ecssim.Instance) { i.Locks = []string{"Security"} }, want: refused(remedy.ReasonSecurityLocked)},
-		{why: "any other lock", change: func(i *ecssim.Instance) { i.Locks = []string{"Recycling"} }, want: refused(remedy.ReasonLocked)},
-		{why: "a lock that nobody has heard of", change: func(i *ecssim.Instance) { i.Locks = []string{"quantum"} }, want: refused(remedy.ReasonLocked)},
-		{why: "null is not the same as no locks", change: func(i *ecssim.Instance) { i.LocksNull = true }, want: refused(remedy.ReasonUnreadable)},
-		{why: "nor is nothing at all", change: func(i *ecssim.Instance) { i.LocksMissing = true }, want: refused(remedy.ReasonUnreadable)},
-		{why: "its subscription ended", change: prepaid(-time.Minute), want: refused(remedy.ReasonExpired)},
+		{why: "ECS does not show it", change: func(i *ecssim.Instance) { i.Released = true },
+			want: refused(remedy.ReasonNotFound)},
+		{why: "ECS shows another one in its place",
+			change: func(i *ecssim.Instance) { i.ReportID = "i-bp1another0000000001" },
+			want:   refused(remedy.ReasonNotFound)},
+		{why: "ECS shows it twice", change: func(i *ecssim.Instance) { i.Duplicated = true },
+			want: refused(remedy.ReasonUnreadable)},
+		{why: "Stopped", change: func(i *ecssim.Instance) { i.Status = "Stopped" },
+			want: refused(remedy.ReasonNotRunning)},
+		{why: "Starting by itself", change: func(i *ecssim.Instance) { i.Status = "Starting" },
+			want: refused(remedy.ReasonNotRunning)},
+		{why: "locked for security",
+			change: func(i *ecssim.Instance) { i.Locks = []string{"security"} },
+			want:   refused(remedy.ReasonSecurityLocked)},
+		{why: "locked for security, spelled otherwise",
+			change: func(i *ecssim.Instance) { i.Locks = []string{"Security"} },
+			want:   refused(remedy.ReasonSecurityLocked)},
+		{why: "any other lock",
+			change: func(i *ecssim.Instance) { i.Locks = []string{"Recycling"} },
+			want:   refused(remedy.ReasonLocked)},
+		{why: "a lock that nobody has heard of",
+			change: func(i *ecssim.Instance) { i.Locks = []string{"quantum"} },
+			want:   refused(remedy.ReasonLocked)},
+		{why: "null is not the same as no locks",
+			change: func(i *ecssim.Instance) { i.LocksNull = true },
+			want:   refused(remedy.ReasonUnreadable)},
+		{why: "nor is nothing at all", change: func(i *ecssim.Instance) { i.LocksMissing = true },
+			want: refused(remedy.ReasonUnreadable)},
+		{why: "its subscription ended", change: prepaid(-time.Minute),
+			want: refused(remedy.ReasonExpired)},
 		{why: "its subscription ends soon", change: prepaid(time.Hour), want: restarted},
-		{why: "a subscription without an end that can be read", change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "soon" }, want: refused(remedy.ReasonUnreadable)},
-		{why: "pay-as-you-go has no end", change: func(i *ecssim.Instance) { i.ExpiredTime = "2020-01-01T00:00Z" }, want: restarted},
-		{why: "no tag", change: func(i *ecssim.Instance) { i.Tags = nil }, want: refused(remedy.ReasonNotOptedIn)},
-		{why: "no tag, but the operator takes the untagged", env: "REMEDY_UNTAGGED=graceful", change: func(i *ecssim.Instance) { i.Tags = nil }, want: restarted},
-		{why: "a tag that says something else", change: func(i *ecssim.Instance) { i.Tags = map[string]string{"auto-restart": "yes"} }, want: refused(remedy.ReasonNotOptedIn)},
-		{why: "the platform is rebooting it", change: event("SystemFailure.Reboot", "Executing", 0), want: refused(remedy.ReasonPlatformActing)},
-		{why: "the platform will in half an hour", change: event("SystemMaintenance.Reboot", "Scheduled", 30*time.Minute), want: refused(remedy.ReasonPlatformActing)},
-		{why: "the platform will tomorrow", change: event("SystemMaintenance.Reboot", "Scheduled", 24*time.Hour), want: restarted},
-		{why: "the event that brought us here is no reason to stand back", change: event("InstanceFailure.PerformanceImpact", "Executing", 0), want: restarted},
-		{why: "an event that nobody has heard of", change: event("Quantum.Decoherence", "Executing", 0), want: refused(remedy.ReasonPlatformActing)},
-		{why: "its guest reports every minute", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentAlive }, want: refused(remedy.ReasonGuestAlive)},
-		{why: "its guest fell silent 3 minutes ago", change: func(i *ecssim.Instance) { i.Guest.SilentFor = 3 * time.Minute }, want: restarted},
-		{why: "its guest fell silent just now", change: func(i *ecssim.Instance) { i.Guest.SilentFor = 2*time.Minute + 58*time.Second }, want: refused(remedy.ReasonGuestAlive)},
-		{why: "its guest reports, but the operator does not ask", env: "REMEDY_SECOND_CHECK=none", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentAlive }, want: restarted},
-		{why: "a weak alarm about a guest that never reported", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentNone }, want: refused(remedy.ReasonUnconfirmedHang)},
-		{why: "a strong alarm about a guest that never reported", change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentNone },
+		{why: "a subscription without an end that can be read",
+			change: func(i *ecssim.Instance) { i.ChargeType, i.ExpiredTime = "PrePaid", "soon" },
+			want:   refused(remedy.ReasonUnreadable)},
+		{why: "pay-as-you-go has no end",
+			change: func(i *ecssim.Instance) { i.ExpiredTime = "2020-01-01T00:00Z" },
+			want:   restarted},
+		{why: "no tag", change: func(i *ecssim.Instance) { i.Tags = nil },
+			want: refused(remedy.ReasonNotOptedIn)},
+		{why: "no tag, but the operator takes the untagged", env: "REMEDY_UNTAGGED=graceful",
+			change: func(i *ecssim.Instance) { i.Tags = nil }, want: restarted},
+		{why: "a tag that says something else",
+			change: func(i *ecssim.Instance) { i.Tags = map[string]string{"auto-restart": "yes"} },
+			want:   refused(remedy.ReasonNotOptedIn)},
+		{why: "the platform is rebooting it", change: event("SystemFailure.Reboot", "Executing", 0),
+			want: refused(remedy.ReasonPlatformActing)},
+		{why: "the platform will in half an hour",
+			change: event("SystemMaintenance.Reboot", "Scheduled", 30*time.Minute),
+			want:   refused(remedy.ReasonPlatformActing)},
+		{why: "the platform will tomorrow",
+			change: event("SystemMaintenance.Reboot", "Scheduled", 24*time.Hour), want: restarted},
+		{why: "the event that brought us here is no reason to stand back",
+			change: event("InstanceFailure.PerformanceImpact", "Executing", 0), want: restarted},
+		{why: "an event that nobody has heard of",
+			change: event("Quantum.Decoherence", "Executing", 0),
+			want:   refused(remedy.ReasonPlatformActing)},
+		{why: "its guest reports every minute",
+			change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentAlive },
+			want:   refused(remedy.ReasonGuestAlive)},
+		{why: "its guest fell silent 3 minutes ago",
+			change: func(i *ecssim.Instance) { i.Guest.SilentFor = 3 * time.Minute },
+			want:   restarted},
+		{why: "its guest fell silent just now",
+			change: func(i *ecssim.Instance) { i.Guest.SilentFor = 2*time.Minute + 58*time.Second },
+			want:   refused(remedy.ReasonGuestAlive)},
+		{why: "its guest reports, but the operator does not ask", env: "REMEDY_SECOND_CHECK=none",
+			change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentAlive },
+			want:   restarted},
+		{why: "a weak alarm about a guest that never reported",
+			change: func(i *ecssim.Instance) { i.Guest.Agent = ecssim.AgentNone },
+			want:   refused(remedy.ReasonUnconfirmedHang)},
+		{why: "a strong alarm about a guest that never reported", change: func(i *ecssim.Instance) {
+			i.Guest.Agent = ecssim.AgentNone
+		},
 			alarm: func(now time.Time) string { return kernelHang(instance, now) }, want: restarted},
 	} {
 		t.Run(row.why, func(t *testing.T) {
@@ -234,7 +329,9 @@ func TestGuests(t *testing.T) {
 // TestFaults drives the whole ladder through every fault of the catalogue, with a guest that
 // ignores one graceful reboot.
 func TestFaults(t *testing.T) {
-	restarted := func(sent string) ending { return ending{remedy.VerdictRestarted, remedy.ReasonRecovered, sent} }
+	restarted := func(sent string) ending {
+		return ending{remedy.VerdictRestarted, remedy.ReasonRecovered, sent}
+	}
 	gaveUp := func(reason remedy.Reason) ending { return ending{remedy.VerdictFailed, reason, "G"} }
 	pending := ending{remedy.VerdictPending, remedy.ReasonDependencyUnavailable, ""}
 	want := map[string]ending{

@@ -70,7 +70,8 @@ func TestEvidence(t *testing.T) {
 		want   ending
 		stages string
 	}{
-		{"graceful", ecssim.Guest{}, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"}, "1"},
+		{"graceful", ecssim.Guest{}, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "G"},
+			"1"},
 		{"forced", ecssim.Guest{IgnoreGraceful: 2},
 			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"}, "12"},
 		{"in vain", ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},

@@ -96,7 +96,8 @@ func TestRedelivery(t *testing.T) {
 		want         []string // the error types of all deliveries
 	}{
 		{"no error", "who", 3, []string{""}},
-		{"an error, and the third delivery succeeds", "fail 2", 2, []string{"Refusal", "Refusal", ""}},
+		{"an error, and the third delivery succeeds", "fail 2", 2,
+			[]string{"Refusal", "Refusal", ""}},
 		{"one retry too few", "fail 2", 1, []string{"Refusal", "Refusal"}},
 		{"a synchronous invocation has none", "fail 2", 0, []string{"Refusal"}},
 		{"a death", "die 1", 1, []string{fcsim.Died, ""}},

@@ -88,7 +88,8 @@ func TestPageIsBounded(t *testing.T) {
 	if !strings.Contains(written(t, Story{Exhibits: []Exhibit{{Picture: picture}}}), "<img") {
 		t.Error("a picture of the largest size is not shown")
 	}
-	if strings.Contains(written(t, Story{Exhibits: []Exhibit{{Picture: append(picture, 0)}}}), "<img") {
+	if strings.Contains(written(t, Story{Exhibits: []Exhibit{{Picture: append(picture, 0)}}}),
+		"<img") {
 		t.Error("a larger picture is shown")
 	}
 }
@@ -234,7 +235,8 @@ func TestGather(t *testing.T) {
 		}
 		In(LangEnglish).Gather(context.Background(), row.shelf, marks, &s)
 		if len(s.Exhibits) != row.exhibits || len(s.Result.Findings) != row.findings {
-			t.Errorf("%s: %d exhibits, %d findings", row.why, len(s.Exhibits), len(s.Result.Findings))
+			t.Errorf("%s: %d exhibits, %d findings", row.why, len(s.Exhibits),
+				len(s.Result.Findings))
 		}
 		if diff := cmp.Diff(row.missing, s.Missing); diff != "" {
 			t.Errorf("%s: missing (-want +got):\n%s", row.why, diff)

@@ -70,7 +70,8 @@ func TestDetail(t *testing.T) {
 				"2026-11-23T02:00:00Z)."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonSecurityLocked, Why: "security"},
 			"i-bp1 was not restarted: it is locked for security reasons (security)."},
-		{remedy.Result{Verdict: remedy.VerdictIgnored, Reason: remedy.ReasonNotAnAlarm}, "this event needs no restart: it is not an alarm of CloudMonitor."},
+		{remedy.Result{Verdict: remedy.VerdictIgnored, Reason: remedy.ReasonNotAnAlarm},
+			"this event needs no restart: it is not an alarm of CloudMonitor."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed, Reason: remedy.ReasonForceNotAllowed, Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed), attempt(false, remedy.OutcomeFailed)}},
 			"i-bp1 needs a human after 2 graceful reboots: it ignores graceful reboots, and " +
 				"forcing it is not allowed."},

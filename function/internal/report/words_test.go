@@ -170,7 +170,8 @@ func TestEveryConstantIsWorded(t *testing.T) {
 				}
 			}
 			if !worded {
-				t.Errorf("%s: nothing for reason %q, or the contract does not have it", w.Lang, value)
+				t.Errorf("%s: nothing for reason %q, or the contract does not have it", w.Lang,
+					value)
 			}
 		}
 	}
