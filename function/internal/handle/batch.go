@@ -183,8 +183,8 @@ func (g *hang) lead(ctx context.Context) {
 
 // readTogether gives a group its first facts: the fleet's record, the function's sign for those
 // that ask for it, and for those that then ask for ECS the readings that they ask for, in one call
-// for all where ECS has such a call. What an instance itself tells is read first: of most of a
-// crowd it is the answer.
+// for all where ECS has such a call. Next asks step by step for what it needs of one of many, what
+// one call tells of all of them first: of most of a crowd that is the answer.
 func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 	if len(group) == 1 {
 		return // it asks for what it needs
@@ -204,7 +204,7 @@ func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 			g.facts.Sign = signs[book]
 		}
 	}
-	for range 2 {
+	for range 3 {
 		asked := map[question][]*hang{}
 		for _, g := range group {
 			if sources := g.asks(); sources&remedy.SourceLive != 0 {

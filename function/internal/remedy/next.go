@@ -319,16 +319,15 @@ func (m *machine) judge() Step {
 	if p.off() && f.Waiter == nil {
 		r.reason, r.why = ReasonPaused, "mode "+string(p.Mode) // whatever else there is to say
 	}
-	have := f.have()
-	for _, stage := range opening {
+	have, guards := f.have(), opening
+	if f.Crowd {
+		guards = openingOfCrowd
+	}
+	for _, stage := range guards {
 		if step, left := m.leftSlot(); left && r.reason == "" && have.Has(SourceFleet) {
 			return step.with(r.findings)
 		}
-		needs := stage.needs
-		if f.Crowd && needs == sourceGuards {
-			needs = SourceInstance // one call for a hundred; the others are one each, or may become so
-		}
-		if missing := needs &^ have; missing != 0 {
+		if missing := stage.needs &^ have; missing != 0 {
 			if r.reason != "" || r.blind != "" || r.waits && f.Waiter != nil {
 				break
 			}
