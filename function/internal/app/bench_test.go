@@ -16,10 +16,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/metrics"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,37 +41,117 @@ import (
 // every connection with its TLS handshake.
 const callTakes = 5 * time.Millisecond
 
-// distant is a World on a port, callTakes away. It notes when RebootInstance arrives.
+// distant is a World on a port of another process, callTakes away: what ECS does with its time is
+// not this process's.
 type distant struct {
-	url     string
-	world   atomic.Pointer[ecssim.World]
-	arrived chan time.Time
+	url     string // of ECS
+	control string // of what serves untilReboot
 }
 
-// newDistant makes a distant World on a port, secure: with TLS and a certificate that this process
-// trusts.
+// distantProcess is what a test binary is told to be a distant World: "plain" or "tls", and then
+// the files of a certificate and its key.
+const distantProcess = "ECS_REMEDY_DISTANT"
+
+func TestMain(m *testing.M) {
+	if as := os.Getenv(distantProcess); as != "" {
+		serveDistant(strings.Fields(as))
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// newDistant starts a distant World, secure: with TLS and a certificate that this process trusts.
 func newDistant(b *testing.B, secure bool) *distant {
-	d := &distant{arrived: make(chan time.Time, 8)}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(
+	b.Helper()
+	as := "plain"
+	if secure {
+		as = "tls " + trustedCertificate(b)
+	}
+	process := exec.Command(os.Args[0])
+	process.Env = append(os.Environ(), distantProcess+"="+as)
+	process.Stderr = os.Stderr
+	output, err := process.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	input, err := process.StdinPipe() // it ends with us
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = input.Close()
+		_ = process.Wait()
+	})
+	d := &distant{}
+	if _, err := fmt.Fscan(output, &d.url, &d.control); err != nil {
+		b.Fatal(err)
+	}
+	return d
+}
+
+// serveDistant is a distant World until its standard input ends. To its control, /new answers with
+// a new World that has the hung instance, and /arrived with the time at which that one's reboot
+// arrives, in nanoseconds.
+func serveDistant(as []string) {
+	var world atomic.Pointer[ecssim.World]
+	arrived := make(chan int64, 1)
+	ecs := httptest.NewUnstartedServer(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
-			world := d.world.Load()
+			now, world := time.Now(), world.Load()
 			if r.URL.Query().Get("Action") == "RebootInstance" {
-				d.arrived <- time.Now()
+				arrived <- now.UnixNano()
 			}
 			time.Sleep(callTakes)
 			world.ServeHTTP(w, r)
 		}))
-	server.Listener = slowListener{server.Listener}
-	server.Config.IdleTimeout = time.Minute
-	b.Cleanup(server.Close)
-	if secure {
-		server.TLS = &tls.Config{Certificates: []tls.Certificate{trustedCertificate(b)}}
-		server.StartTLS()
+	ecs.Listener = slowListener{ecs.Listener}
+	if as[0] == "tls" {
+		pair, err := tls.LoadX509KeyPair(as[1], as[2])
+		if err != nil {
+			panic(err)
+		}
+		ecs.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+		ecs.StartTLS()
 	} else {
-		server.Start()
+		ecs.Start()
 	}
-	d.url = server.URL
-	return d
+	control := httptest.NewServer(http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/arrived" {
+				select {
+				case at := <-arrived:
+					fmt.Fprint(w, at)
+				case <-r.Context().Done():
+				}
+				return
+			}
+			next := ecssim.New(ecssim.Real())
+			next.Add(optedIn(ecssim.Guest{}))
+			world.Store(next)
+		}))
+	fmt.Println(ecs.URL, control.URL)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// ask asks the control.
+func (d *distant) ask(ctx context.Context, path string) (int64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.control+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || len(text) == 0 {
+		return 0, err
+	}
+	return strconv.ParseInt(string(text), 10, 64)
 }
 
 // slowListener gives every connection callTakes before its handshake begins.
@@ -93,9 +175,11 @@ func (c *slowConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// trustedCertificate makes a certificate for 127.0.0.1 and lets the process trust it, which works
-// before its first handshake only. It is of the kind that costs least.
-func trustedCertificate(b *testing.B) tls.Certificate {
+// trustedCertificate makes a certificate for 127.0.0.1, of the kind that costs least, and lets this
+// process trust it, which works before its first handshake only. It returns the files of the
+// certificate and of its key.
+func trustedCertificate(b *testing.B) string {
+	b.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		b.Fatal(err)
@@ -105,18 +189,27 @@ func trustedCertificate(b *testing.B) tls.Certificate {
 		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		IsCA: true, BasicConstraintsValid: true,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		b.Fatal(err)
 	}
-	file := filepath.Join(b.TempDir(), "trusted.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
 		b.Fatal(err)
 	}
-	b.Setenv("SSL_CERT_FILE", file)
-	b.Setenv("SSL_CERT_DIR", b.TempDir())
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	folder := b.TempDir()
+	file := func(name, kind string, der []byte) string {
+		name = filepath.Join(folder, name)
+		text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		return name
+	}
+	trusted := file("certificate.pem", "CERTIFICATE", certificate)
+	b.Setenv("SSL_CERT_FILE", trusted)
+	b.Setenv("SSL_CERT_DIR", folder)
+	return trusted + " " + file("key.pem", "PRIVATE KEY", private)
 }
 
 // naive is what one would write first: it takes the instance out of the event, looks whether it is
@@ -203,28 +296,38 @@ func BenchmarkRatioPath(b *testing.B) {
 func (d *distant) untilReboot(b *testing.B,
 	handle func(ctx context.Context, payload []byte) (any, error)) time.Duration {
 	b.Helper()
-	world := ecssim.New(ecssim.Real())
-	world.Add(optedIn(ecssim.Guest{}))
-	d.world.Store(world)
-	payload := []byte(kernelHang(instance, time.Now()))
 	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 	defer cancel()
-	done := make(chan string, 1)
+	if _, err := d.ask(ctx, "/new"); err != nil {
+		b.Fatal(err)
+	}
+	payload := []byte(kernelHang(instance, time.Now()))
+	arrived, done := make(chan int64, 1), make(chan string, 1)
+	go func() {
+		if at, err := d.ask(ctx, "/arrived"); err == nil {
+			arrived <- at
+		}
+	}()
 	begun := time.Now()
 	go func() {
 		answer, err := handle(ctx, payload)
 		done <- fmt.Sprint(answer, err)
 	}()
+	var at int64
+	said := ""
 	select {
-	case at := <-d.arrived:
-		time.Sleep(2 * callTakes)
+	case at = <-arrived:
+		time.Sleep(2 * callTakes) // its answer
 		cancel()
 		<-done
-		return at.Sub(begun)
-	case said := <-done:
-		b.Fatalf("it ended without a reboot: %s\n%+v", said, world.Calls())
+	case said = <-done: // perhaps before we heard of it
+		select {
+		case at = <-arrived:
+		case <-time.After(10 * time.Second):
+			b.Fatal("it ended without a reboot: " + said)
+		}
 	}
-	return 0
+	return time.Unix(0, at).Sub(begun)
 }
 
 // BenchmarkRatioStorm is an event of 5,000 alarms up to everybody's first answer. Its ratio is that
