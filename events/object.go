@@ -38,7 +38,7 @@ const (
 	severalValues = "is a list of several values"
 )
 
-// known holds every field that is read anywhere, by its name in lower case.
+// known holds every field that is read anywhere, by its name and by its name in lower case.
 var known = func() map[string]string {
 	names := strings.Fields(`
 		alert alertName alertState alertStatus aliyunaccountid aliyunregionid arn attrs body content
@@ -50,16 +50,19 @@ var known = func() map[string]string {
 		source specversion status strategyName subject subscription sysEventMeta tianjimonVersion
 		time timestamp TopicName TopicOwner traceId transId triggerLevel triggerName triggerTime
 		type userId value`)
-	m := make(map[string]string, len(names))
+	m := make(map[string]string, 2*len(names))
 	for _, name := range names {
-		m[strings.ToLower(name)] = name
+		m[name], m[strings.ToLower(name)] = name, name
 	}
 	return m
 }()
 
 // knownName returns the known field that key spells, in whatever case.
 func knownName(key string) (string, bool) {
-	name, ok := known[strings.ToLower(key)]
+	name, ok := known[key]
+	if !ok {
+		name, ok = known[strings.ToLower(key)]
+	}
 	return name, ok
 }
 
@@ -81,6 +84,9 @@ func (o *object) add(key, raw string) {
 			f.raw, f.exact = raw, true
 		}
 		return
+	}
+	if o.fields == nil {
+		o.fields = make([]field, 0, 8) // the content of an event has five, its notification ten
 	}
 	o.fields = append(o.fields, field{name: name, raw: raw, exact: key == name})
 }

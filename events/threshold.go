@@ -279,6 +279,9 @@ func parseTime(s string) time.Time {
 
 // epoch reads a number, also 1.53473616E12 as some JSON writers print it.
 func epoch(s string) (int64, bool) {
+	if strings.IndexByte(s, 'T') >= 0 {
+		return 0, false // a date, as most are: strconv's errors are not cheap
+	}
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n, true
 	}

@@ -371,9 +371,9 @@ func TestDebug(t *testing.T) {
 	}
 }
 
-// BenchmarkStartup is how long the function takes from exec to its first poll, and the ratio to a
+// BenchmarkRatioStartup is how long the function takes from exec to its first poll, and the ratio to a
 // handler that does nothing.
-func BenchmarkStartup(b *testing.B) {
+func BenchmarkRatioStartup(b *testing.B) {
 	name, err := buildDeployed(".", "deployed")
 	if err != nil {
 		b.Fatal(err)

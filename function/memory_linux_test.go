@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/fcsim"
 )
 
@@ -36,13 +37,18 @@ func TestMemory(t *testing.T) {
 		n := (size - len(head) - len(tail)) / len(part)
 		return []byte(head + strings.Repeat(part, n) + tail)
 	}
+	var healthy []ecssim.Instance // which costs more than those that are not there
+	for n := range 5000 {
+		healthy = append(healthy, optedIn(fmt.Sprintf("i-bp1memory%010d", n),
+			ecssim.Guest{Agent: ecssim.AgentAlive}))
+	}
 	for _, row := range []struct {
 		why     string
 		payload []byte
 	}{
 		{"elements that are no alarm, as many as fit into a message",
 			[]byte("[{}" + strings.Repeat(",{}", 64<<10/3-2) + "]")},
-		{"5,000 alarms of as many instances", alarms(5000, alarm)},
+		{"5,000 alarms of as many healthy instances", alarms(5000, alarm)},
 		{"5,001", alarms(5001, alarm)},
 		{"as many alarms as fit", alarms(size/(len(alarm(0))+1)-1, alarm)},
 		{"5,000 alarms about one instance", alarms(5000, func(int) string {
@@ -63,7 +69,7 @@ func TestMemory(t *testing.T) {
 			fill(`{"version":"v1","rawPath":"/","headers":{"a":"b"`, `,"x":"y"`, `},"body":""}`)},
 	} {
 		t.Run(row.why, func(t *testing.T) {
-			s := newSetting(t)
+			s := newSetting(t, healthy...)
 			s.platform.Timeout = 30 * time.Second
 			process := s.start()
 			s.wait(s.send(fcsim.Event{Payload: row.payload}))

@@ -122,7 +122,7 @@ type Invocation struct {
 func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []byte) (any, error) {
 	begun := time.Now()
 	request, isHTTP := events.HTTP(payload)
-	handler, told, done, err := f.handler(invocation)
+	handler, told, done, err := f.handler(invocation, f.config.Policy.Mode == remedy.ModeEnforce)
 	if err != nil { // no credentials, or no ledger: no event can be handled until that is mended
 		if isHTTP {
 			return handle.HTTPNotReady(request, f.config.HTTPToken.Reveal()), nil
@@ -163,7 +163,7 @@ func (f *Function) Explain(
 	rehearse bool,
 ) (
 	[]handle.Explanation, error) {
-	handler, _, done, err := f.handler(invocation)
+	handler, _, done, err := f.handler(invocation, false)
 	if err != nil {
 		return nil, err
 	}
@@ -181,12 +181,16 @@ func (i Invocation) about() handle.Invocation {
 	}
 }
 
-// handler makes what handles one invocation, with its own credentials, and what it tells. The
-// returned func closes what only it used.
-func (f *Function) handler(invocation Invocation) (*handle.Handler, *telling, func(), error) {
+// handler makes what handles one invocation, which may reboot or only looks, with its own
+// credentials, and what it tells. The returned func closes what only it used.
+func (f *Function) handler(invocation Invocation, reboots bool) (
+	*handle.Handler, *telling, func(), error) {
 	cloud, err := OpenCloud(f.config, invocation.Credentials, invocation.Region, f.seams)
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	if reboots {
+		cloud.ExpectReboots()
 	}
 	store, done := f.store, cloud.Close
 	if store == nil {

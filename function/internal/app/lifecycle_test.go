@@ -830,29 +830,3 @@ func TestLastLook(t *testing.T) {
 		})
 	}
 }
-
-// TestStormCostsFewReads: of 5,000 alarms in one event, most of them about instances that may not
-// be restarted, ECS is asked for a hundred at once, and no more than that is read of those.
-func TestStormCostsFewReads(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newSetting(t, nil)
-		var payloads []string
-		for i := range 5000 {
-			id := fmt.Sprintf("i-bp1storm%012d", i)
-			if i%2 == 0 { // the others are not there
-				s.world.Add(ecssim.Instance{ID: id, Tags: map[string]string{"auto-restart": "no"}})
-			}
-			payloads = append(payloads, kernelHang(id, time.Now()))
-		}
-		count := map[string]int{}
-		for _, v := range verdicts(s.deliver(batch(payloads...))) {
-			count[v]++
-		}
-		if count["refused/not-found"] != 2500 || count["refused/not-opted-in"] != 2500 {
-			t.Errorf("they ended %v", count)
-		}
-		if calls := len(s.world.Calls()); calls > 50 {
-			t.Errorf("%d calls of ECS", calls)
-		}
-	})
-}

@@ -70,7 +70,7 @@ func newSetting(t *testing.T, env []string, instances ...ecssim.Instance) *setti
 }
 
 // load is a configuration in mode enforce; env goes on top of that.
-func load(t *testing.T, env []string) config.Config {
+func load(t testing.TB, env []string) config.Config {
 	t.Helper()
 	settings, err := config.Load(
 		append([]string{"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:"}, env...),

@@ -82,6 +82,7 @@ type Client struct {
 	pool *http.Transport
 
 	strangers strangers
+	lane      lane
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -157,6 +158,7 @@ func atOnce(n int, do func(int)) {
 // Close ends every call under way and closes every connection. A later call fails.
 func (c *Client) Close() {
 	c.end()
+	c.closeAhead()
 	c.pool.CloseIdleConnections()
 }
 
@@ -228,6 +230,7 @@ func (c *Client) PlatformEvents(ctx context.Context,
 	if !validID(id) { // without one, ECS would answer with the events of the whole region
 		return unasked[[]remedy.PlatformEvent](c, request, noID)
 	}
+	c.openAhead(region)
 	request.InstanceId = id
 	request.InstanceEventCycleStatus = &[]string{"Executing", "Scheduled", "Inquiring"}
 	request.MaxResults = requests.NewInteger(maxBatch)

@@ -49,14 +49,18 @@ func (g *gate) shut() (sent, refused bool) {
 }
 
 // behind returns what carries one reboot: the base behind the gate, or a connection that is the
-// reboot's own, with the gate at its Write. A pooled connection could have been closed by the other
-// side while the process was frozen, and its EOF would look like that of a reboot that ran.
+// reboot's own, with the gate at its Write, whether it was opened ahead or is opened now. A pooled
+// connection could have been closed by the other side while the process was frozen, and its EOF
+// would look like that of a reboot that ran.
 func (c *Client) behind(g *gate) http.RoundTripper {
 	if c.base != nil {
 		return gatedBase{g, c.base}
 	}
 	gated := func(dial dialer) dialer {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {
+			if conn := c.takeAhead(ctx, address); conn != nil {
+				return gatedConn{conn, g}, nil
+			}
 			conn, err := dial(ctx, network, address)
 			if err != nil {
 				return nil, err

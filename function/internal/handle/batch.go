@@ -117,10 +117,7 @@ func (h *Handler) succeeded(ctx context.Context, invocation Invocation, hangs []
 
 // handleAll takes every hang to its result.
 func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
-	for start := 0; start < len(hangs); start += candidatesAtOnce {
-		some := hangs[start:min(start+candidatesAtOnce, len(hangs))]
-		h.Clock.Each(len(some), func(i int) { some[i].begin(ctx) })
-	}
+	h.beginAll(ctx, hangs)
 	var leaders []*hang
 	byInstance := map[string]*hang{}
 	for _, g := range hangs {
@@ -136,6 +133,41 @@ func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	}
 	slices.SortStableFunc(leaders, func(a, b *hang) int { return a.facts.Compare(&b.facts) })
 	h.open(ctx, leaders)
+}
+
+// beginAll takes every hang through the phase told. An instance's record is read for the first of
+// its alarms and shown to the others: whoever writes says what it has seen, and is refused where
+// that is no longer so.
+func (h *Handler) beginAll(ctx context.Context, hangs []*hang) {
+	type key struct {
+		book     remedy.Book
+		instance string
+	}
+	first := map[key]*hang{}
+	var heads, others []*hang
+	for _, g := range hangs {
+		k := key{g.facts.Book, g.facts.Alarm.Instance}
+		if g.facts.Leads() && first[k] != nil {
+			others = append(others, g)
+			continue
+		}
+		heads = append(heads, g)
+		if g.facts.Leads() {
+			first[k] = g
+		}
+	}
+	h.sideBySide(heads, func(g *hang) { g.begin(ctx) })
+	h.sideBySide(others, func(g *hang) {
+		g.facts.Record = first[key{g.facts.Book, g.facts.Alarm.Instance}].facts.Record
+		g.begin(ctx)
+	})
+}
+
+// sideBySide does something with each of the hangs, candidatesAtOnce at a time.
+func (h *Handler) sideBySide(hangs []*hang, do func(*hang)) {
+	for some := range slices.Chunk(hangs, candidatesAtOnce) {
+		h.Clock.Each(len(some), func(i int) { do(some[i]) })
+	}
 }
 
 // open takes the leaders through the phase opened, group by group, so that once the fleet's limit
@@ -184,8 +216,8 @@ func (g *hang) lead(ctx context.Context) {
 
 // readTogether gives a group its first facts: the fleet's record, the function's sign for those
 // that ask for it, and for those that then ask for ECS the readings that they ask for, in one call
-// for all where ECS has such a call. What an instance itself tells is read first: of most of a
-// crowd it is the answer.
+// for all where ECS has such a call. Next asks step by step for what it needs of one of many, what
+// one call tells of all of them first: of most of a crowd that is the answer.
 func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 	if len(group) == 1 {
 		return // it asks for what it needs
@@ -205,7 +237,7 @@ func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 			g.facts.Sign = signs[book]
 		}
 	}
-	for range 2 {
+	for range 3 {
 		asked := map[question][]*hang{}
 		for _, g := range group {
 			if sources := g.asks(); sources&remedy.SourceLive != 0 {

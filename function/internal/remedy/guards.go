@@ -83,26 +83,38 @@ func (r *ruling) unread(rule Rule, failure Failure, missing Reason, note string)
 	}
 }
 
-// opening is the order of the guards that an alarm passes before an incident opens: the cheap ones
-// first.
-var opening = []struct {
+// guard is a rule and the sources that it needs.
+type guard struct {
 	needs Source
 	rule  func(*ruling)
-}{
+}
+
+// opening is the order of the guards that an alarm passes before an incident opens: the cheap ones
+// first. All that ECS says is read at once.
+var opening = slices.Concat(untilECS, []guard{
+	{sourceGuards, foundRule}}, afterFound, []guard{
+	{SourcePlatform | SourceVitals, platformRule},
+	{SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
+})
+
+// openingOfCrowd is the order for one of many instances of an event: what one call tells of a
+// hundred comes first, and the platform's events, which are a call for each, only where all the
+// rest agrees.
+var openingOfCrowd = slices.Concat(untilECS, []guard{
+	{SourceInstance, foundRule}}, afterFound, []guard{
+	{SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
+	{SourcePlatform | SourceVitals, platformRule},
+})
+
+var untilECS = []guard{
 	{0, alarmRule}, {0, accountRule}, {0, timeRule}, {0, modeRule}, {0, windowRule},
-	{
-		SourceRecord,
-		duplicateRule,
-	}, {SourceRecord, recoveryRule}, {SourceRecord, cooldownRule}, {SourceRecord, budgetRule},
-	{SourceFleet, pauseRule}, {SourceFleet, fleetRule},
-	{
-		SourceInstance | SourceVitals | SourcePlatform,
-		foundRule,
-	}, {SourceInstance, runningRule}, {SourceInstance, lockRule}, {SourceInstance, expiryRule},
-	{
-		SourceInstance,
-		optInRule,
-	}, {SourcePlatform | SourceVitals, platformRule}, {SourceVitals, heartbeatRule}, {SourceVitals, hangRule},
+	{SourceRecord, duplicateRule}, {SourceRecord, recoveryRule}, {SourceRecord, cooldownRule},
+	{SourceRecord, budgetRule}, {SourceFleet, pauseRule}, {SourceFleet, fleetRule},
+}
+
+var afterFound = []guard{
+	{SourceInstance, runningRule}, {SourceInstance, lockRule}, {SourceInstance, expiryRule},
+	{SourceInstance, optInRule},
 }
 
 // live are the guards that are asked again before every attempt of an open incident; whether the

@@ -325,13 +325,12 @@ func (m *machine) judge() Step {
 			return step
 		}
 	}
-	have := f.have()
-	for _, stage := range opening {
-		needs := stage.needs
-		if f.Crowd && needs == sourceGuards {
-			needs = SourceInstance // one call for a hundred; the others are one each, or may become so
-		}
-		if missing := needs &^ have; missing != 0 {
+	have, guards := f.have(), opening
+	if f.Crowd {
+		guards = openingOfCrowd
+	}
+	for _, stage := range guards {
+		if missing := stage.needs &^ have; missing != 0 {
 			if r.reason != "" || r.blind != "" || r.waits && f.Waiter != nil {
 				break
 			}
