@@ -108,6 +108,7 @@ func (b *backtestCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	defer backtest.UseMemory()()
 	bar := newShare(c)
 	defer bar.end()
 	history, skipped, err := b.read(c, bar, assumed, settings.Policy.Metrics)

@@ -203,7 +203,7 @@ func (s *simulated) arrives(id string, firing bool, line []byte) {
 	now := s.clock.now
 	s.tally.delivered(now, id)
 	s.guests.alarmed(id, firing, now)
-	e := &event{replay: s.replay, first: s.alarms, alarms: []alarm{{instance: id}}}
+	e := &event{replay: s.replay, first: s.alarms, alarms: []told{{instance: id}}}
 	e.begun = func(calls int) { s.perIncident = append(s.perIncident, calls) }
 	s.alarms++
 	for retry := 0; ; retry++ {
