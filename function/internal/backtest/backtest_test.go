@@ -580,14 +580,17 @@ func TestPage(t *testing.T) {
 		}
 	}
 	for _, needed := range []string{`content="default-src 'none'; style-src 'sha256-`, "<svg",
-		"Reboots over time", "Refusals over time", "By reason", "By rule", "&lt;script&gt;",
+		"Reboots over time", "Refusals over time", "By reason", "Refusals by rule", "&lt;script&gt;",
 		"prefers-color-scheme: dark", "restarted/recovered", "refused/cooling-down", web,
 		"3 alarms end in another way", "REMEDY_COOLDOWN"} {
 		if !strings.Contains(text, needed) {
 			t.Errorf("the page lacks %q", needed)
 		}
 	}
-	if plots := strings.Count(text, "<figure>"); plots != 2*6 {
+	if plots := strings.Count(text, `role="img"`); plots != 2*3 {
 		t.Errorf("%d plots", plots)
+	}
+	if charts := strings.Count(text, `class="bars"`); charts != 2*3 {
+		t.Errorf("%d charts", charts)
 	}
 }
