@@ -170,6 +170,8 @@ func (b *backtestCommand) simulate(c *console) error {
 		{"ledger calls", fmt.Sprintf("%.1f an alarm; an incident to its end: median %d, p99 %d",
 			figures.LedgerPerAlarm, figures.LedgerPerIncident,
 			backtest.Quantile(r.PerIncident, 0.99))},
+		{"ECS calls an incident", fmt.Sprintf("median %d, p99 %d", figures.ECSPerIncident,
+			backtest.Quantile(r.AskedPerIncident, 0.99))},
 		{"conflicts", backtest.Grouped(r.Conflicts)},
 		{"ECS calls", fmt.Sprintf("%s, %s throttled", backtest.Grouped(r.CloudCalls),
 			backtest.Grouped(r.Throttled))},
@@ -199,6 +201,7 @@ type regionJSON struct {
 	WaitMedian        float64        `json:"waitMedian"`
 	WaitP99           float64        `json:"waitP99"`
 	LedgerPerIncident int            `json:"ledgerCallsPerIncident"`
+	ECSPerIncident    int            `json:"ecsCallsPerIncident"`
 	LedgerCalls       int            `json:"ledgerCalls"`
 	Conflicts         int            `json:"conflicts"`
 	ECSCalls          int            `json:"ecsCalls"`
@@ -221,6 +224,7 @@ func regionFigures(r *backtest.RegionReport) regionJSON {
 		WaitMedian:        backtest.Quantile(r.Waited, 0.5).Seconds(),
 		WaitP99:           backtest.Quantile(r.Waited, 0.99).Seconds(),
 		LedgerPerIncident: backtest.Quantile(r.PerIncident, 0.5), LedgerCalls: r.LedgerCalls,
+		ECSPerIncident: backtest.Quantile(r.AskedPerIncident, 0.5),
 		LedgerPerAlarm: byAlarms / float64(max(1, r.Deliveries)), Conflicts: r.Conflicts,
 		ECSCalls: r.CloudCalls, Throttled: r.Throttled, LongestQueue: r.Queued.Seconds(), FunctionSeconds: r.Busy.Seconds(), CostUSD: cost,
 		MonthUSD: month, Verdicts: r.Counts()}

@@ -376,7 +376,7 @@ th:last-child, td:last-child { padding-right: 0; }
 td small { display: block; color: var(--faint); font-size: 1em; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .whole { white-space: nowrap; }
-.key-of { min-width: 8rem; }
+.key-of { min-width: 8rem; } .alarm { min-width: 18rem; } .counts { width: auto; }
 .scroll { overflow-x: auto; }
 .bars th { font-weight: 400; width: 45%; border: 0; padding: .1rem .6rem .1rem 0; }
 .bars td { border: 0; padding: .1rem .6rem .1rem 0; } .bars .n { width: 1%; }
@@ -492,7 +492,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 </div>{{if gt (len .Reports) 1}}
 <h2>Differences</h2>
 {{if .Different}}<p class="note">{{grouped .Different}} alarms end in another way.</p>
-<div class="scroll" role="region" tabindex="0" aria-label="Differences, counted"><table>
+<div class="scroll" role="region" tabindex="0" aria-label="Differences, counted"><table class="counts">
 <tr><th class="n">alarms</th><th>{{name .Page 0}}</th><th>{{name .Page 1}}</th></tr>` +
 	`{{range .Changes}}
 <tr><td class="n">{{grouped .N}}</td><td class="whole">{{.First}}</td>` +
@@ -504,7 +504,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 <tr><th>time</th><th>instance</th><th>alarm</th><th>{{name .Page 0}}</th>` +
 	`<th>{{name .Page 1}}</th></tr>{{range .Differences}}
 <tr><td class="whole">{{stamp .Time}}</td><td class="whole">{{.Instance}}</td>` +
-	`<td class="key-of">{{.Key}}</td><td class="whole">{{.First}}</td>` +
+	`<td class="alarm">{{.Key}}</td><td class="whole">{{.First}}</td>` +
 	`<td class="whole">{{.Second}}</td></tr>{{end}}
 </table></div>{{else}}<p class="note">Every alarm ends the same under both policies.</p>{{end}}{{end}}
 </body>

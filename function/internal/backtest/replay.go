@@ -187,8 +187,9 @@ type event struct {
 	alarms  []told
 	results int // of its own alarms, so far: what is done for others is reported after them
 
-	calls int             // of the ledger, so far
-	begun func(calls int) // told when its own alarm's incident has ended; nil: nobody asks
+	calls int    // of the ledger, so far
+	asked int    // of ECS, so far
+	begun func() // called when its own alarm's incident has ended; nil: nobody asks
 }
 
 // Unswept implements handle.Reporter: nothing is lost, for the ledger is this process's memory.
@@ -204,7 +205,7 @@ func (e *event) Report(result *remedy.Result) {
 		e.tally.ended(n, code)
 		if e.begun != nil && result.Incident != "" && (result.Verdict == remedy.VerdictRestarted ||
 			result.Verdict == remedy.VerdictFailed) {
-			e.begun(e.calls)
+			e.begun()
 		}
 		if result.Verdict == remedy.VerdictWaiting {
 			e.await(result, n)
