@@ -226,7 +226,8 @@ func regionFigures(r *backtest.RegionReport) regionJSON {
 		LedgerPerIncident: backtest.Quantile(r.PerIncident, 0.5), LedgerCalls: r.LedgerCalls,
 		ECSPerIncident: backtest.Quantile(r.AskedPerIncident, 0.5),
 		LedgerPerAlarm: byAlarms / float64(max(1, r.Deliveries)), Conflicts: r.Conflicts,
-		ECSCalls: r.CloudCalls, Throttled: r.Throttled, LongestQueue: r.Queued.Seconds(), FunctionSeconds: r.Busy.Seconds(), CostUSD: cost,
+		ECSCalls: r.CloudCalls, Throttled: r.Throttled, LongestQueue: r.Queued.Seconds(),
+		FunctionSeconds: r.Busy.Seconds(), CostUSD: cost,
 		MonthUSD: month, Verdicts: r.Counts()}
 }
 

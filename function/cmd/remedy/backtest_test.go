@@ -18,7 +18,8 @@ func TestBacktestProgress(t *testing.T) {
 	for _, args := range [][]string{{"backtest", "-"}, {"backtest", "-", "--json"}} {
 		for _, live := range []bool{true, false} {
 			var out, terminal bytes.Buffer
-			c := &console{in: bytes.NewReader(history.Bytes()), out: &out, err: &terminal, live: live}
+			in := bytes.NewReader(history.Bytes())
+			c := &console{in: in, out: &out, err: &terminal, live: live}
 			if status := run(args, c); status != 0 {
 				t.Fatalf("exit %d: %s", status, terminal.String())
 			}
