@@ -108,6 +108,7 @@ func (b *backtestCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	defer backtest.UseMemory()()
 	bar := newShare(c)
 	defer bar.end()
 	history, skipped, err := b.read(c, bar, assumed, settings.Policy.Metrics)
@@ -169,6 +170,8 @@ func (b *backtestCommand) simulate(c *console) error {
 		{"ledger calls", fmt.Sprintf("%.1f an alarm; an incident to its end: median %d, p99 %d",
 			figures.LedgerPerAlarm, figures.LedgerPerIncident,
 			backtest.Quantile(r.PerIncident, 0.99))},
+		{"ECS calls an incident", fmt.Sprintf("median %d, p99 %d", figures.ECSPerIncident,
+			backtest.Quantile(r.AskedPerIncident, 0.99))},
 		{"conflicts", backtest.Grouped(r.Conflicts)},
 		{"ECS calls", fmt.Sprintf("%s, %s throttled", backtest.Grouped(r.CloudCalls),
 			backtest.Grouped(r.Throttled))},
@@ -198,6 +201,7 @@ type regionJSON struct {
 	WaitMedian        float64        `json:"waitMedian"`
 	WaitP99           float64        `json:"waitP99"`
 	LedgerPerIncident int            `json:"ledgerCallsPerIncident"`
+	ECSPerIncident    int            `json:"ecsCallsPerIncident"`
 	LedgerCalls       int            `json:"ledgerCalls"`
 	Conflicts         int            `json:"conflicts"`
 	ECSCalls          int            `json:"ecsCalls"`
@@ -220,8 +224,10 @@ func regionFigures(r *backtest.RegionReport) regionJSON {
 		WaitMedian:        backtest.Quantile(r.Waited, 0.5).Seconds(),
 		WaitP99:           backtest.Quantile(r.Waited, 0.99).Seconds(),
 		LedgerPerIncident: backtest.Quantile(r.PerIncident, 0.5), LedgerCalls: r.LedgerCalls,
-		LedgerPerAlarm: byAlarms / float64(max(1, r.Deliveries)), Conflicts: r.Conflicts, ECSCalls: r.CloudCalls, Throttled: r.Throttled,
-		LongestQueue: r.Queued.Seconds(), FunctionSeconds: r.Busy.Seconds(), CostUSD: cost,
+		ECSPerIncident: backtest.Quantile(r.AskedPerIncident, 0.5),
+		LedgerPerAlarm: byAlarms / float64(max(1, r.Deliveries)), Conflicts: r.Conflicts,
+		ECSCalls: r.CloudCalls, Throttled: r.Throttled, LongestQueue: r.Queued.Seconds(),
+		FunctionSeconds: r.Busy.Seconds(), CostUSD: cost,
 		MonthUSD: month, Verdicts: r.Counts()}
 }
 
@@ -328,7 +334,7 @@ func replays(history *backtest.History, policies []remedy.Policy, assumed backte
 func (b *backtestCommand) show(c *console, history *backtest.History, reports []*backtest.Report,
 	names []string, assumed backtest.Assumptions) error {
 	if b.JSON {
-		if err := printBacktest(c.out, history, reports); err != nil {
+		if err := printBacktest(c.out, history, reports, names, b.Top); err != nil {
 			return err
 		}
 	}
@@ -336,13 +342,7 @@ func (b *backtestCommand) show(c *console, history *backtest.History, reports []
 	page := backtest.Page{Names: names, Reports: reports, Assumed: suppositions(history, assumed),
 		Top: max(b.Top, 1)}
 	if len(reports) == 2 {
-		err := history.Differences(reports[0], reports[1], func(d backtest.Difference) bool {
-			if page.Different++; len(page.Differences) < onPage {
-				page.Differences = append(page.Differences, d)
-			}
-			return true
-		})
-		if err != nil {
+		if err := page.Compare(history, max(onPage, b.Top)); err != nil {
 			return err
 		}
 	}
@@ -484,6 +484,15 @@ func (b *backtestCommand) printDifferences(p *page, all *backtest.Page) {
 		return
 	}
 	p.text(bold, counted(all.Different, "alarm ends", "alarms end")+" in another way")
+	p.gap()
+	for _, change := range all.Changes[:min(b.Top, len(all.Changes))] {
+		p.print(fmt.Sprintf("  %12s  %s -> %s", backtest.Grouped(change.N), change.First,
+			change.Second))
+	}
+	if rest := len(all.Changes) - b.Top; rest > 0 {
+		p.print(fmt.Sprintf("  %12s  and %s more", "", counted(rest, "way", "ways")))
+	}
+	p.gap()
 	shown := all.Differences[:min(b.Top, len(all.Differences))]
 	for _, d := range shown {
 		at := "no time"
@@ -502,14 +511,19 @@ func waits(all []time.Duration) string {
 	if len(all) == 0 {
 		return ""
 	}
-	var sum, most time.Duration
+	mean, most := waited(all)
+	return fmt.Sprintf(", %v on average and %v at most", mean, most)
+}
+
+// waited is how long alarms waited on average and at most, in whole seconds.
+func waited(all []time.Duration) (mean, most time.Duration) {
+	var sum time.Duration
 	for _, d := range all {
 		sum += d
 		most = max(most, d)
 	}
-	mean := sum / time.Duration(len(all))
-	return fmt.Sprintf(", %v on average and %v at most", mean.Round(time.Second),
-		most.Round(time.Second))
+	mean = sum / time.Duration(max(1, len(all)))
+	return mean.Round(time.Second), most.Round(time.Second)
 }
 
 func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
@@ -531,19 +545,78 @@ type busiestHour struct {
 	Refused int       `json:"refused"`
 }
 
+// policyJSON is what came of the history under one policy, as JSON shows it. Durations are in
+// seconds.
+type policyJSON struct {
+	Name      string         `json:"name"`
+	Mode      string         `json:"mode"`
+	Reboots   int            `json:"reboots"`
+	Forced    int            `json:"forced"`
+	MeanWait  float64        `json:"meanWait"`
+	MostWait  float64        `json:"mostWait"`
+	Verdicts  map[string]int `json:"verdicts"`
+	Busiest   *busiestHour   `json:"busiestHour"`
+	Limits    []limitJSON    `json:"limits"`
+	Instances []loadJSON     `json:"instances"` // those with the most alarms
+}
+
+// limitJSON is a limit that held alarms back.
+type limitJSON struct {
+	Variable string         `json:"variable"`
+	Verdict  remedy.Verdict `json:"verdict"`
+	Reason   remedy.Reason  `json:"reason"`
+	Times    int            `json:"times"`
+	First    time.Time      `json:"first"`
+	Last     time.Time      `json:"last"`
+	Most     int            `json:"mostInAnHour"`
+	MostAt   time.Time      `json:"mostAt"`
+}
+
+// loadJSON is what became of the alarms of an instance.
+type loadJSON struct {
+	Name      string `json:"name"`
+	Alarms    int    `json:"alarms"`
+	Restarted int    `json:"restarted"`
+	Reboots   int    `json:"reboots"`
+	Forced    int    `json:"forced"`
+	Failed    int    `json:"failed"`
+	Refused   int    `json:"refused"`
+}
+
+func policyFigures(name string, r *backtest.Report, top int) policyJSON {
+	p := policyJSON{Name: name, Mode: string(r.Policy.Mode), Reboots: r.Reboots, Forced: r.Forced,
+		Verdicts: r.Counts(), Limits: []limitJSON{}, Instances: []loadJSON{}}
+	mean, most := waited(r.Waited)
+	p.MeanWait, p.MostWait = mean.Seconds(), most.Seconds()
+	if h := r.Busiest; h != nil {
+		p.Busiest = &busiestHour{h.At, h.Alarms, h.Reboots, h.Forced, h.Refused}
+	}
+	for _, l := range r.Limits() {
+		p.Limits = append(p.Limits, limitJSON{l.Variable, l.Verdict.Verdict, l.Reason, l.N, l.First,
+			l.Last, l.Worst, l.WorstAt})
+	}
+	for _, l := range r.Instances[:min(top, len(r.Instances))] {
+		p.Instances = append(p.Instances, loadJSON{l.Name, l.Alarms, l.Restarted, l.Reboots,
+			l.Forced, l.Failed, l.Refused})
+	}
+	return p
+}
+
 // printBacktest prints one document. Its differences are written as they are found: there may be as
 // many as alarms.
-func printBacktest(w io.Writer, history *backtest.History, reports []*backtest.Report) error {
+func printBacktest(w io.Writer, history *backtest.History, reports []*backtest.Report,
+	names []string, top int) error {
 	out := bufio.NewWriter(w)
 	r := reports[0]
-	var busiest *busiestHour
-	if h := r.Busiest; h != nil {
-		busiest = &busiestHour{h.At, h.Alarms, h.Reboots, h.Forced, h.Refused}
+	policies := make([]policyJSON, len(reports))
+	for i := range reports {
+		policies[i] = policyFigures(names[i], reports[i], top)
 	}
 	head, err := json.MarshalIndent(struct {
 		Verdicts map[string]int `json:"verdicts"`
 		Busiest  *busiestHour   `json:"busiestHour"`
-	}{r.Counts(), busiest}, "", "  ")
+		Policies []policyJSON   `json:"policies"`
+	}{policies[0].Verdicts, policies[0].Busiest, policies}, "", "  ")
 	if err != nil {
 		return err
 	}
@@ -577,6 +650,7 @@ func printBacktest(w io.Writer, history *backtest.History, reports []*backtest.R
 type share struct {
 	out   io.Writer // nil: not shown
 	drawn time.Time
+	what  string // was drawn last
 }
 
 // newShare shows the bar on standard error, if that is a terminal.
@@ -588,14 +662,15 @@ func newShare(c *console) *share {
 	return s
 }
 
-// draw says how much is done, ten times a second at most. It fails silently: nothing depends on the
+// draw says how much is done, ten times a second at most, and always how each piece of work begins
+// and ends. It fails silently: nothing depends on the
 // bar.
 func (s *share) draw(what string, done, all int64) {
 	const width = 40
-	if s.out == nil || time.Since(s.drawn) < 100*time.Millisecond {
+	if s.out == nil || what == s.what && done < all && time.Since(s.drawn) < 100*time.Millisecond {
 		return
 	}
-	s.drawn = time.Now()
+	s.drawn, s.what = time.Now(), what
 	if all <= 0 {
 		fmt.Fprintf(s.out, "\r\x1b[K%s, %d KB", what, done>>10)
 		return

@@ -55,7 +55,8 @@ var mayImport = map[string][]string{
 	"function/internal/app": {"*", "!function/internal/backtest", "!function/internal/doctor",
 		"!function/internal/drill", "!function/internal/ecssim", "!function/internal/fcsim",
 		"!function/internal/osssim", "!function/internal/serve"},
-	"function/internal/config": {"function/internal/remedy"},
+	"function/internal/browsertest": {}, // for tests, and nothing else imports it
+	"function/internal/config":      {"function/internal/remedy"},
 	"function/internal/drill": {"events", "function/internal/app", "function/internal/config",
 		"function/internal/ecssim", "function/internal/handle", "function/internal/ledger",
 		"function/internal/remedy", "function/internal/report", "function/internal/timeline"},
@@ -89,7 +90,8 @@ var mayImport = map[string][]string{
 }
 
 // simulators are what no deployed binary holds.
-var simulators = []string{"function/internal/backtest", "function/internal/doctor",
+var simulators = []string{"function/internal/backtest", "function/internal/browsertest",
+	"function/internal/doctor",
 	"function/internal/drill", "function/internal/ecssim", "function/internal/fcsim",
 	"function/internal/osssim", "function/internal/serve"}
 
@@ -130,6 +132,12 @@ func breaches(packages map[string]listed) []string {
 	for name, p := range packages {
 		if name != "function/cmd/remedy" && slices.Contains(p.Imports, module+"/"+backtest) {
 			found = append(found, name+" imports "+backtest+", which is the operator's")
+		}
+	}
+	const browsertest = "function/internal/browsertest"
+	for name, p := range packages {
+		if slices.Contains(p.Imports, module+"/"+browsertest) {
+			found = append(found, name+" imports "+browsertest+", which is for tests")
 		}
 	}
 	for _, dependency := range packages["function"].Deps {
@@ -192,6 +200,7 @@ func TestHouseRulesCanFail(t *testing.T) {
 		{"function", "", "html/template"},
 		{"function", "", module + "/function/internal/backtest"},
 		{"function/internal/app", module + "/function/internal/backtest", ""},
+		{"function/cmd/remedy", module + "/function/internal/browsertest", ""},
 		{"events", "gopkg.in/yaml.v3", ""},
 		{"function/internal/utils", "", ""},
 	} {

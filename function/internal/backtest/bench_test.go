@@ -25,6 +25,7 @@ func BenchmarkReplay(b *testing.B) {
 		b.Fatal(err)
 	}
 	p := policyOf(b)
+	defer UseMemory()()
 	b.ReportAllocs()
 	for b.Loop() {
 		h, err := Read(Input{Files: []string{"-"}, Stdin: bytes.NewReader(history.Bytes()),

@@ -12,6 +12,7 @@
 //	replay.go    a history under one policy
 //	tally.go     what came of it, counted
 //	generate.go  realistic histories, by a seed
+//	memory.go    how much of it the process takes
 //	page.go      a history under one policy or two, as a page
 //	region.go    a whole region with its latencies, limits and storms, simulated
 //

@@ -318,16 +318,16 @@ func (in *Input) decode(line []byte) (one decoded) {
 			return one
 		}
 	}
-	one.d = delivery{payload: payload, unfinished: unfinished}
+	one.d = delivery{unfinished: unfinished}
+	if len(alarms) == 0 {
+		one.d.payload = payload
+	}
 	for i := range alarms {
 		a := &alarms[i]
-		one.d.alarms = append(one.d.alarms, alarm{key: a.Key, instance: a.Instance, time: a.Time,
-			firing: a.State == events.StateFiring || a.State == events.StateInsufficientData,
-			// an alarm that cannot be relied on says nothing about its instance
-			resolved: a.State == events.StateResolved && a.Problem == ""})
-		if audited {
-			one.d.alarms[i].key = key
+		if !audited {
+			key = a.Key
 		}
+		one.d.alarms = append(one.d.alarms, alarm{*a, key})
 		if a.Time.After(one.d.at) {
 			one.d.at = a.Time
 		}

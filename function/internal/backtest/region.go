@@ -63,12 +63,14 @@ type RegionReport struct {
 	// PerIncident are the calls of the ledger that an alarm took whose incident began at once, to
 	// its end, sorted. Most are renewals of its lease.
 	PerIncident []int
-	CloudCalls  int
-	Conflicts   int
-	Throttled   int           // calls of ECS that were refused for their number
-	Queued      time.Duration // the longest that a delivery waited for a function instance
-	Busy        time.Duration // of all function instances together
-	Invocations int
+	// AskedPerIncident are the calls of ECS that such an alarm took, sorted.
+	AskedPerIncident []int
+	CloudCalls       int
+	Conflicts        int
+	Throttled        int           // calls of ECS that were refused for their number
+	Queued           time.Duration // the longest that a delivery waited for a function instance
+	Busy             time.Duration // of all function instances together
+	Invocations      int
 }
 
 // Quantile is the duration that a part of the sorted ones does not exceed; zero where there is
@@ -125,11 +127,12 @@ func Simulate(p remedy.Policy, region Region) *RegionReport {
 	slices.Sort(s.delays)
 	slices.Sort(s.tally.waited)
 	slices.Sort(s.perIncident)
+	slices.Sort(s.asked)
 	return &RegionReport{Report: s.tally.report(p, s.alarms), Region: region,
 		Deliveries: s.deliveries, Incidents: len(s.seen), Delays: s.delays,
 		LedgerCalls: s.ledgerCalls, LedgerOfSweep: s.sweepCalls, CloudCalls: s.cloudCalls,
 		Conflicts: s.conflicts, Throttled: s.throttled, Queued: s.queued, Busy: s.busy,
-		Invocations: s.invocations, PerIncident: s.perIncident}
+		Invocations: s.invocations, PerIncident: s.perIncident, AskedPerIncident: s.asked}
 }
 
 // simulated is a region while it is simulated.
@@ -152,7 +155,7 @@ type simulated struct {
 	deliveries, ledgerCalls, sweepCalls, cloudCalls int
 	conflicts, throttled, invocations               int
 	queued, busy                                    time.Duration
-	perIncident                                     []int
+	perIncident, asked                              []int // of the ledger, of ECS
 }
 
 // storm plans all deliveries.
@@ -203,8 +206,10 @@ func (s *simulated) arrives(id string, firing bool, line []byte) {
 	now := s.clock.now
 	s.tally.delivered(now, id)
 	s.guests.alarmed(id, firing, now)
-	e := &event{replay: s.replay, first: s.alarms, alarms: []alarm{{instance: id}}}
-	e.begun = func(calls int) { s.perIncident = append(s.perIncident, calls) }
+	e := &event{replay: s.replay, first: s.alarms, alarms: []told{{instance: id}}}
+	e.begun = func() {
+		s.perIncident, s.asked = append(s.perIncident, e.calls), append(s.asked, e.asked)
+	}
 	s.alarms++
 	for retry := 0; ; retry++ {
 		s.deliveries++
@@ -325,8 +330,11 @@ const (
 var apiLimits = [4]int{limitDescribe, limitDescribe, limitEvents, limitReboot}
 
 // trip reports whether the call is within the limit.
-func (c *slowCloud) trip(api int) bool {
+func (c *slowCloud) trip(ctx context.Context, api int) bool {
 	c.cloudCalls++
+	if e, _ := ctx.Value(eventKey{}).(*event); e != nil {
+		e.asked++
+	}
 	(*simulated)(c).between(10*time.Millisecond, 40*time.Millisecond)
 	if minute := c.clock.now.Truncate(time.Minute); !minute.Equal(c.minute) {
 		c.minute, c.calls = minute, [4]int{}
@@ -350,7 +358,7 @@ func throttled[T any](now time.Time) remedy.Reading[T] {
 // Machines implements handle.Cloud.
 func (c *slowCloud) Machines(ctx context.Context, region string, ids []string) (
 	all map[string]remedy.Reading[remedy.Instance]) {
-	within := c.trip(apiInstances)
+	within := c.trip(ctx, apiInstances)
 	if within {
 		all = c.guests.Machines(ctx, region, ids)
 	} else {
@@ -370,7 +378,7 @@ func (c *slowCloud) Machines(ctx context.Context, region string, ids []string) (
 // Heartbeats implements handle.Cloud.
 func (c *slowCloud) Heartbeats(ctx context.Context, region string, ids []string) (
 	all map[string]remedy.Reading[remedy.Vitals]) {
-	within := c.trip(apiHeartbeats)
+	within := c.trip(ctx, apiHeartbeats)
 	if within {
 		all = c.guests.Heartbeats(ctx, region, ids)
 	} else {
@@ -390,7 +398,7 @@ func (c *slowCloud) Heartbeats(ctx context.Context, region string, ids []string)
 // PlatformEvents implements handle.Cloud.
 func (c *slowCloud) PlatformEvents(ctx context.Context, region, id string) (
 	reading remedy.Reading[[]remedy.PlatformEvent]) {
-	within := c.trip(apiEvents)
+	within := c.trip(ctx, apiEvents)
 	c.back()
 	if !within {
 		return throttled[[]remedy.PlatformEvent](c.clock.now)
@@ -400,7 +408,7 @@ func (c *slowCloud) PlatformEvents(ctx context.Context, region, id string) (
 
 // Reboot implements handle.Rebooter.
 func (c *slowCloud) Reboot(ctx context.Context, order remedy.Order) remedy.Reply {
-	within := c.trip(apiReboot)
+	within := c.trip(ctx, apiReboot)
 	reply := remedy.Reply{Answer: remedy.AnswerNotExecuted, Code: throttling, Throttled: true}
 	if within {
 		reply = c.guests.Reboot(ctx, order)

@@ -16,9 +16,17 @@ func TestSmallRegion(t *testing.T) {
 		"REMEDY_FLEET_WAITING=20")
 	region := Region{Instances: 2_000, Hung: 60, Outage: 200, Functions: 9, Seed: 7}
 	r := Simulate(p, region)
-	if r.Deliveries < 2*region.Outage+region.Hung || r.Conflicts == 0 || r.Queued == 0 {
+	// An agent that falls silent reports again; what is more than that came twice.
+	if r.Deliveries <= 2*region.Outage+region.Hung || r.Conflicts == 0 || r.Queued == 0 {
 		t.Errorf("%d deliveries, %d conflicts, %v in the queue: no storm", r.Deliveries,
 			r.Conflicts, r.Queued)
+	}
+	if r.Counts()[string(remedy.VerdictRefused)+"/"+string(remedy.ReasonStaleAlarm)] == 0 {
+		t.Errorf("nothing came late: %v", r.Counts())
+	}
+	if Quantile(r.PerIncident, 0) < 5 || Quantile(r.AskedPerIncident, 0) < 3 {
+		t.Errorf("an incident with %d calls of the ledger and %d of ECS", Quantile(r.PerIncident, 0),
+			Quantile(r.AskedPerIncident, 0))
 	}
 	// Incidents begin within two hours of the alarms and the late deliveries after them.
 	if r.Incidents == 0 || r.Incidents > 5*p.FleetHourly {

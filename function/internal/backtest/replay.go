@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"ecs-remedy/events"
 	"ecs-remedy/function/internal/handle"
 	"ecs-remedy/function/internal/remedy"
 )
@@ -44,7 +45,7 @@ func (h *History) Replay(p remedy.Policy, assumed Assumptions, progress func(ala
 	r := newReplay(p, &assumed, h.Account, h.Region)
 	defer r.clock.close()
 	alarms, told := 0, 0
-	err := h.spool.each(func(d *delivery) bool {
+	if err := h.spool.ahead(func(d *delivery) {
 		if d.at.IsZero() {
 			d.at = h.start // it came before any that has a time
 		}
@@ -53,9 +54,7 @@ func (h *History) Replay(p remedy.Policy, assumed Assumptions, progress func(ala
 			told = alarms
 			progress(alarms)
 		}
-		return true
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, err
 	}
 	r.finish()
@@ -96,24 +95,31 @@ func (r *replay) deliver(d *delivery, n int) {
 	now := r.clock.now
 	r.records.forget()
 	r.guests.forget()
-	e := &event{replay: r, first: n, alarms: make([]alarm, len(d.alarms))}
-	copy(e.alarms, d.alarms)
-	for i := range e.alarms {
-		a := &e.alarms[i]
-		r.tally.delivered(now, a.instance)
-		if a.instance != "" && (a.firing || a.resolved) {
-			at := a.time
+	e := &event{replay: r, first: n, alarms: make([]told, len(d.alarms))}
+	alarms := make([]events.Alarm, len(d.alarms))
+	for i := range d.alarms {
+		a := &d.alarms[i]
+		alarms[i], e.alarms[i] = a.Alarm, told{instance: a.Instance, time: a.Time}
+		r.tally.delivered(now, a.Instance)
+		if a.Instance != "" && (a.firing() || a.resolved()) {
+			at := a.Time
 			if at.IsZero() || at.After(now) {
 				at = now
 			}
-			r.guests.alarmed(a.instance, a.firing, at)
+			r.guests.alarmed(a.Instance, a.firing(), at)
 		}
 	}
-	if len(e.alarms) == 0 {
+	if len(alarms) == 0 {
 		r.tally.delivered(now, "")
+		payload := d.payload
+		r.clock.start(func() { r.invoke(e, payload) })
+		return
 	}
-	payload := d.payload
-	r.clock.start(func() { r.invoke(e, payload) })
+	r.clock.start(func() {
+		handler := r.handler
+		handler.Reporter = e
+		handler.HandleAlarms(context.Background(), r.about, alarms)
+	})
 }
 
 // finish lets what is under way come to its end. Every incident and every wait ends by itself; what
@@ -166,16 +172,24 @@ func timerEvent(now time.Time) []byte {
 		now.UTC().Format(time.RFC3339))
 }
 
+// told is an alarm of an event, and whether its result was reported.
+type told struct {
+	instance string
+	time     time.Time
+	reported bool
+}
+
 // event is one invocation, which reports its results. It implements handle.Reporter.
 type event struct {
 	*replay
 	sweep   bool
 	first   int
-	alarms  []alarm
+	alarms  []told
 	results int // of its own alarms, so far: what is done for others is reported after them
 
-	calls int             // of the ledger, so far
-	begun func(calls int) // told when its own alarm's incident has ended; nil: nobody asks
+	calls int    // of the ledger, so far
+	asked int    // of ECS, so far
+	begun func() // called when its own alarm's incident has ended; nil: nobody asks
 }
 
 // Unswept implements handle.Reporter: nothing is lost, for the ledger is this process's memory.
@@ -191,7 +205,7 @@ func (e *event) Report(result *remedy.Result) {
 		e.tally.ended(n, code)
 		if e.begun != nil && result.Incident != "" && (result.Verdict == remedy.VerdictRestarted ||
 			result.Verdict == remedy.VerdictFailed) {
-			e.begun(e.calls)
+			e.begun()
 		}
 		if result.Verdict == remedy.VerdictWaiting {
 			e.await(result, n)

@@ -12,25 +12,34 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"ecs-remedy/events"
 )
 
 // delivery is one event as it will reach the function again.
 type delivery struct {
-	at      time.Time // when it arrives
+	at     time.Time // when it arrives
+	alarms []alarm
+	// payload is kept where it holds no alarms, being malformed: the function is to say so itself.
 	payload []byte
-	alarms  []alarm
 	// unfinished: it is of an audit line after which another result of the same alarm follows.
 	unfinished bool
 }
 
-// alarm is what a report must know of an alarm before it is replayed.
+// alarm is an alarm that was decoded, once, when it was read.
 type alarm struct {
-	key, instance string
-	time          time.Time // zero: it does not say
-	firing        bool
-	resolved      bool
-	reported      bool // within its event, by a replay
+	events.Alarm
+	// key is what it is called in a report: its Key, or what the audit line called it.
+	key string
 }
+
+// firing and resolved are what an alarm says of its instance. One that cannot be relied on does not
+// say that all is well.
+func (a *alarm) firing() bool {
+	return a.State == events.StateFiring || a.State == events.StateInsufficientData
+}
+
+func (a *alarm) resolved() bool { return a.State == events.StateResolved && a.Problem == "" }
 
 // runBytes is how much of a history is sorted at once, in memory.
 const runBytes = 16 << 20
@@ -44,6 +53,8 @@ type spool struct {
 	run  run      // the one that is being filled
 	size int64    // of the file
 	seen uint64   // deliveries so far
+	// audited: there are deliveries that others may make superfluous.
+	audited bool
 
 	limit int // of a run, in bytes; zero: runBytes
 }
@@ -82,6 +93,7 @@ func (s *spool) add(d *delivery) error {
 	e := entry{sec: d.at.Unix(), nsec: int32(d.at.Nanosecond()), unfinished: d.unfinished,
 		n: s.seen, from: len(s.run.bytes)}
 	s.seen++
+	s.audited = s.audited || d.unfinished
 	s.run.bytes = d.append(s.run.bytes, &e)
 	e.to = len(s.run.bytes)
 	s.run.index = append(s.run.index, e)
@@ -171,11 +183,11 @@ func (s *spool) each(do func(*delivery) bool) error {
 	var at time.Time
 	for len(merged) > 0 {
 		r := merged[0]
-		if !r.delivery.at.Equal(at) {
+		if s.audited && !r.delivery.at.Equal(at) {
 			at = r.delivery.at
 			clear(told)
 		}
-		if r.delivery.news(told) && !do(&r.delivery) {
+		if (!s.audited || r.delivery.news(told)) && !do(&r.delivery) {
 			return nil
 		}
 		switch err := r.next(); {
@@ -190,13 +202,47 @@ func (s *spool) each(do func(*delivery) bool) error {
 	return nil
 }
 
+// aheadOf is how many deliveries are read at once while others are replayed.
+const aheadOf = 128
+
+// ahead is each for a caller that takes its time: the next deliveries are read meanwhile.
+func (s *spool) ahead(do func(*delivery)) error {
+	full, empty := make(chan []delivery, 1), make(chan []delivery, 3)
+	for range cap(empty) {
+		empty <- make([]delivery, 0, aheadOf)
+	}
+	failed := make(chan error, 1)
+	go func() {
+		defer close(full)
+		some := <-empty
+		failed <- s.each(func(d *delivery) bool {
+			n, one := len(some), *d
+			some = some[:n+1]
+			one.alarms = append(some[n].alarms[:0], d.alarms...) // in the room of an earlier one
+			if some[n] = one; n+1 == aheadOf {
+				full <- some
+				some = (<-empty)[:0]
+			}
+			return true
+		})
+		full <- some
+	}()
+	for some := range full {
+		for i := range some {
+			do(&some[i])
+		}
+		empty <- some
+	}
+	return <-failed
+}
+
 // news reports whether the delivery is not one that another audit line tells of as well: an alarm
 // that waited, or was asked for again, has more lines than one.
 func (d *delivery) news(told map[[2]string]bool) bool {
 	if len(d.alarms) != 1 {
 		return true
 	}
-	key := [2]string{d.alarms[0].key, d.alarms[0].instance}
+	key := [2]string{d.alarms[0].key, d.alarms[0].Instance}
 	if d.unfinished && told[key] {
 		return false
 	}
@@ -214,7 +260,7 @@ type reader struct {
 	delivery delivery
 }
 
-// next reads the next delivery; io.EOF: there is none.
+// next reads the next delivery; io.EOF: there is none. Within one the end is another error.
 func (r *reader) next() error {
 	if r.memory != nil {
 		if r.at == len(r.memory.index) {
@@ -222,9 +268,18 @@ func (r *reader) next() error {
 		}
 		e := r.memory.index[r.at]
 		r.at++
-		return r.read(bytes.NewReader(r.memory.bytes[e.from:e.to]))
+		_, skip := binary.Uvarint(r.memory.bytes[e.from:e.to])
+		return r.read(r.memory.bytes[e.from+skip : e.to])
 	}
-	return r.read(r.file)
+	size, err := binary.ReadUvarint(r.file)
+	if err != nil {
+		return err
+	}
+	r.buffer = slices.Grow(r.buffer[:0], int(size))[:size]
+	if _, err := io.ReadFull(r.file, r.buffer); err != nil {
+		return io.ErrUnexpectedEOF
+	}
+	return r.read(r.buffer)
 }
 
 // merge is a heap of readers, the one whose delivery comes first on top.
@@ -246,17 +301,26 @@ func (m *merge) Pop() any {
 
 func (m *merge) close() { *m = nil }
 
-// The form of a delivery in a run: its order, its alarms, its payload; numbers are varints, and
-// texts begin with their length. It lives as long as a replay.
+// The form of a delivery in a run: its length, its order, its alarms, the payload that has none.
+// Numbers are varints; the lengths of an alarm's texts come before all of them. It lives as long as
+// a replay.
 
 const (
 	flagUnfinished = 1 << iota
-	flagFiring
-	flagResolved
 	flagTimeless
+	flagWeak
+	flagRenamed // its key is another one in reports
 )
 
+// texts are all texts of an alarm, in the order in which a run has them.
+func (a *alarm) texts() [16]*string {
+	return [...]*string{(*string)(&a.Format), &a.Name, &a.Rule, (*string)(&a.State), &a.Level,
+		&a.Key, &a.Account, &a.Region, &a.Instance, &a.Product, &a.Event, &a.EventStatus,
+		&a.Metric, &a.RawState, (*string)(&a.Problem), &a.Note}
+}
+
 func (d *delivery) append(b []byte, e *entry) []byte {
+	from := len(b)
 	b = binary.AppendVarint(b, e.sec)
 	b = binary.AppendUvarint(b, uint64(e.nsec))
 	b = binary.AppendUvarint(b, e.n)
@@ -267,94 +331,143 @@ func (d *delivery) append(b []byte, e *entry) []byte {
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, uint64(len(d.alarms)))
 	for i := range d.alarms {
-		a := &d.alarms[i]
-		flags := byte(0)
-		if a.firing {
-			flags |= flagFiring
-		}
-		if a.resolved {
-			flags |= flagResolved
-		}
-		if a.time.IsZero() {
-			flags |= flagTimeless
-		}
-		b = append(b, flags)
-		b = binary.AppendVarint(b, a.time.Unix())
-		b = binary.AppendUvarint(b, uint64(a.time.Nanosecond()))
-		b = appendText(b, a.key)
-		b = appendText(b, a.instance)
+		b = d.alarms[i].append(b)
 	}
-	b = binary.AppendUvarint(b, uint64(len(d.payload)))
-	return append(b, d.payload...)
+	b = append(b, d.payload...)
+	// The length goes before what it is the length of.
+	var size [binary.MaxVarintLen64]byte
+	return slices.Insert(b, from, size[:binary.PutUvarint(size[:], uint64(len(b)-from))]...)
 }
 
-func appendText(b []byte, text string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+func (a *alarm) append(b []byte) []byte {
+	flags := byte(0)
+	if a.Time.IsZero() {
+		flags |= flagTimeless
+	}
+	if a.Weak {
+		flags |= flagWeak
+	}
+	if a.key != a.Key {
+		flags |= flagRenamed
+	}
+	b = append(b, flags)
+	b = binary.AppendVarint(b, a.Time.Unix())
+	b = binary.AppendUvarint(b, uint64(a.Time.Nanosecond()))
+	texts := a.texts()
+	for _, text := range texts {
+		b = binary.AppendUvarint(b, uint64(len(*text)))
+	}
+	if flags&flagRenamed != 0 {
+		b = binary.AppendUvarint(b, uint64(len(a.key)))
+	}
+	for _, text := range texts {
+		b = append(b, *text...)
+	}
+	if flags&flagRenamed != 0 {
+		b = append(b, a.key...)
+	}
+	return b
 }
 
-// source is what a delivery is read from.
-type source interface {
-	io.Reader
-	io.ByteReader
+// errTorn is of a temporary file that does not hold what was written to it.
+var errTorn = errors.New("it does not hold what was written to it")
+
+// parser reads what append wrote. After its end, everything is zero and torn is set.
+type parser struct {
+	left []byte
+	torn bool
 }
 
-// read reads a delivery. io.EOF: there is none; within one the end is another error.
-func (r *reader) read(in source) error {
-	var failed error
-	number := func() uint64 {
-		n, err := binary.ReadUvarint(in)
-		failed = cmp.Or(failed, err)
-		return n
+func (p *parser) number() uint64 {
+	n, size := binary.Uvarint(p.left)
+	return p.read(size, n)
+}
+
+func (p *parser) signed() int64 {
+	n, size := binary.Varint(p.left)
+	return int64(p.read(size, uint64(n)))
+}
+
+func (p *parser) read(size int, n uint64) uint64 {
+	if size <= 0 {
+		p.torn, p.left = true, nil
+		return 0
 	}
-	signed := func() int64 {
-		n, err := binary.ReadVarint(in)
-		failed = cmp.Or(failed, err)
-		return n
+	p.left = p.left[size:]
+	return n
+}
+
+func (p *parser) flags() byte {
+	if len(p.left) == 0 {
+		p.torn = true
+		return 0
 	}
-	flags := func() byte {
-		b, err := in.ReadByte()
-		failed = cmp.Or(failed, err)
-		return b
+	b := p.left[0]
+	p.left = p.left[1:]
+	return b
+}
+
+// text takes so many bytes.
+func (p *parser) text(size uint64) []byte {
+	if uint64(len(p.left)) < size {
+		p.torn, p.left = true, nil
+		return nil
 	}
-	text := func() string {
-		n := number()
-		if failed != nil {
-			return ""
-		}
-		r.buffer = slices.Grow(r.buffer[:0], int(n))[:n]
-		_, err := io.ReadFull(in, r.buffer)
-		failed = cmp.Or(failed, err)
-		return string(r.buffer)
-	}
+	b := p.left[:size]
+	p.left = p.left[size:]
+	return b
+}
+
+// read reads a delivery.
+func (r *reader) read(b []byte) error {
+	p := parser{left: b}
 	d := &r.delivery
-	r.order.sec = signed()
-	if failed != nil {
-		return failed
-	}
-	r.order.nsec, r.order.n = int32(number()), number()
+	r.order.sec, r.order.nsec, r.order.n = p.signed(), int32(p.number()), p.number()
 	d.at = time.Unix(r.order.sec, int64(r.order.nsec)).UTC()
-	d.unfinished = flags()&flagUnfinished != 0
+	d.unfinished = p.flags()&flagUnfinished != 0
 	r.order.unfinished = d.unfinished
 	d.alarms = d.alarms[:0]
-	for n := number(); n > 0 && failed == nil; n-- {
-		var a alarm
-		f, sec := flags(), signed()
-		nsec := number()
-		if f&flagTimeless == 0 {
-			a.time = time.Unix(sec, int64(nsec)).UTC()
-		}
-		a.firing, a.resolved = f&flagFiring != 0, f&flagResolved != 0
-		a.key, a.instance = text(), text()
-		d.alarms = append(d.alarms, a)
+	for n := p.number(); n > 0 && !p.torn; n-- {
+		d.alarms = append(d.alarms, p.alarm())
 	}
-	n := number()
-	if failed == nil {
-		// A payload of its own: an invocation may go on while the next delivery is read.
-		d.payload = make([]byte, n)
-		_, failed = io.ReadFull(in, d.payload)
+	d.payload = nil
+	if len(p.left) > 0 {
+		d.payload = bytes.Clone(p.left) // an invocation may go on while the next one is read
 	}
-	if errors.Is(failed, io.EOF) {
-		return io.ErrUnexpectedEOF
+	if p.torn {
+		return errTorn
 	}
-	return failed
+	return nil
+}
+
+// alarm reads an alarm, whose texts are parts of one.
+func (p *parser) alarm() (a alarm) {
+	flags := p.flags()
+	sec, nsec := p.signed(), p.number()
+	if flags&flagTimeless == 0 {
+		a.Time = time.Unix(sec, int64(nsec)).UTC()
+	}
+	a.Weak = flags&flagWeak != 0
+	texts := a.texts()
+	all := texts[:]
+	if flags&flagRenamed != 0 {
+		all = append(all, &a.key)
+	}
+	var sizes [len(texts) + 1]uint64
+	sum := uint64(0)
+	for i := range all {
+		sizes[i] = p.number()
+		sum += sizes[i]
+	}
+	text := string(p.text(sum))
+	if p.torn {
+		return alarm{}
+	}
+	for i, size := range sizes[:len(all)] {
+		*all[i], text = text[:size], text[size:]
+	}
+	if flags&flagRenamed == 0 {
+		a.key = a.Key
+	}
+	return a
 }

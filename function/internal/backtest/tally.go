@@ -3,6 +3,7 @@ package backtest
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"ecs-remedy/function/internal/remedy"
@@ -79,6 +80,7 @@ func (c *counted) of(name string) *Load {
 	if len(c.names) >= c.most {
 		return &c.others
 	}
+	name = strings.Clone(name) // it is a part of all texts of an alarm
 	load := &Load{Name: name}
 	c.names[name] = load
 	return load
@@ -378,7 +380,7 @@ func (h *History) Differences(first, second *Report, each func(Difference) bool)
 			if len(d.alarms) > 0 {
 				about = d.alarms[i]
 			}
-			if !each(Difference{about.key, about.instance, about.time, a.String(), b.String()}) {
+			if !each(Difference{about.key, about.Instance, about.Time, a.String(), b.String()}) {
 				return false
 			}
 		}

@@ -199,6 +199,16 @@ func (h *Handler) Handle(
 		results := unread(h.Reporter, remedy.VerdictMalformed, remedy.ReasonMalformed, err)
 		return Response{Results: results}, &Malformed{Cause: err, Results: results}
 	}
+	return h.HandleAlarms(ctx, invocation, alarms)
+}
+
+// HandleAlarms is Handle for an event whose payload has been decoded: a backtest reads millions of
+// them, and decodes each once.
+func (h *Handler) HandleAlarms(
+	ctx context.Context,
+	invocation Invocation,
+	alarms []events.Alarm,
+) (Response, error) {
 	var hangs []*hang
 	sweeps := isTimer(alarms)
 	if sweeps {
