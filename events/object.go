@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // object is a JSON object or a form, reduced to the fields that this package knows. Unknown fields
@@ -38,8 +39,9 @@ const (
 	severalValues = "is a list of several values"
 )
 
-// known holds every field that is read anywhere, by its name and by its name in lower case.
-var known = func() map[string]string {
+// known holds every field that is read anywhere, by its name and by its name in lower case. It is
+// made with the first payload, for a process that starts waits for nothing that it can make later.
+var known = sync.OnceValue(func() map[string]string {
 	names := strings.Fields(`
 		alert alertName alertState alertStatus aliyunaccountid aliyunregionid arn attrs body content
 		curLevel data dedupId dimensions ecsInstanceId eventContentMap eventId eventName
@@ -55,13 +57,14 @@ var known = func() map[string]string {
 		m[name], m[strings.ToLower(name)] = name, name
 	}
 	return m
-}()
+})
 
 // knownName returns the known field that key spells, in whatever case.
 func knownName(key string) (string, bool) {
-	name, ok := known[key]
+	names := known()
+	name, ok := names[key]
 	if !ok {
-		name, ok = known[strings.ToLower(key)]
+		name, ok = names[strings.ToLower(key)]
 	}
 	return name, ok
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -369,52 +368,4 @@ func TestDebug(t *testing.T) {
 			process.Stderr(),
 		)
 	}
-}
-
-// BenchmarkRatioStartup is how long the function takes from exec to its first poll, and the ratio to a
-// handler that does nothing.
-func BenchmarkRatioStartup(b *testing.B) {
-	name, err := buildDeployed(".", "deployed")
-	if err != nil {
-		b.Fatal(err)
-	}
-	source := filepath.Join(b.TempDir(), "main.go")
-	if err := os.WriteFile(source, []byte(`package main
-
-import "github.com/aliyun/fc-runtime-go-sdk/fc"
-
-func main() { fc.Start(func() error { return nil }) }
-`), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	empty, err := buildDeployed(source, "empty")
-	if err != nil {
-		b.Fatal(err)
-	}
-	p := fcsim.New(account, region)
-	start := func(name string) time.Duration {
-		process, err := p.Start(name, "REMEDY_MODE=enforce", "REMEDY_LEDGER=redis://127.0.0.1:1")
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer process.Kill()
-		took, err := process.Ready(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		return took
-	}
-	var ours, theirs []time.Duration
-	for b.Loop() {
-		ours = append(ours, start(name))
-		theirs = append(theirs, start(empty))
-	}
-	median := func(all []time.Duration) float64 {
-		slices.Sort(all)
-		return float64(all[len(all)/2].Microseconds()) / 1000
-	}
-	b.ReportMetric(0, "ns/op") // the two below tell more
-	b.ReportMetric(median(ours), "ours-ms")
-	b.ReportMetric(median(theirs), "empty-ms")
-	b.ReportMetric(median(ours)/median(theirs), "ratio")
 }

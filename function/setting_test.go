@@ -78,9 +78,11 @@ var detecting = sync.OnceValues(func() (string, error) {
 	return binary()
 })
 
-// buildDeployed builds a package or a file with the options that the deployed binary is built with.
-func buildDeployed(source, name string) (string, error) {
-	return build(source, name, append(os.Environ(), "CGO_ENABLED=0"), "-trimpath", "-ldflags=-s -w")
+// buildDeployed builds a package or a file with the options that the deployed binary is built with,
+// and more ones.
+func buildDeployed(source, name string, more ...string) (string, error) {
+	return build(source, name, append(os.Environ(), "CGO_ENABLED=0"),
+		append([]string{"-trimpath", "-ldflags=-s -w"}, more...)...)
 }
 
 func build(source, name string, env []string, options ...string) (string, error) {

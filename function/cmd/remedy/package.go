@@ -169,8 +169,9 @@ func build(root string, c *console) ([]byte, error) {
 	if version := revision(root); version != "" {
 		flags += " -X ecs-remedy/function/internal/app.stamped=" + version
 	}
-	compile := exec.Command(tool, "build", "-trimpath", "-buildvcs=false", "-ldflags="+flags,
-		"-o", output, "./function")
+	// Without HTTP/2, which nothing that the function calls needs, it is smaller and starts sooner.
+	compile := exec.Command(tool, "build", "-trimpath", "-buildvcs=false",
+		"-tags=nethttpomithttp2", "-ldflags="+flags, "-o", output, "./function")
 	compile.Dir = root
 	compile.Stdout, compile.Stderr = c.err, c.err
 	// The last entry of a name counts. The operator's own GOFLAGS and workspace would change the

@@ -36,7 +36,6 @@ type Function struct {
 	seams  Seams
 	out    io.Writer
 	store  ledger.Store // nil where every invocation opens its own, with its own credentials
-	words  *report.Words
 	tally  notify.Tally
 	sender *notify.Sender // nil: nobody is told
 }
@@ -53,7 +52,7 @@ func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
 	if seams.Name == nil {
 		seams.Name = rand.Text
 	}
-	f := &Function{config: c, seams: seams, out: out, store: seams.Store, words: report.In(c.Lang)}
+	f := &Function{config: c, seams: seams, out: out, store: seams.Store}
 	if f.store == nil && c.Ledger.Kind != config.LedgerTablestore {
 		store, err := OpenStore(c, ecs.Credentials{})
 		if err != nil {
@@ -128,7 +127,7 @@ func (f *Function) Invoke(ctx context.Context, invocation Invocation, payload []
 			return handle.HTTPNotReady(request, f.config.HTTPToken.Reveal()), nil
 		}
 		return handle.NotReady(
-			f.words.Reporter(f.out, invocation.RequestID, Version()),
+			report.In(f.config.Lang).Reporter(f.out, invocation.RequestID, Version()),
 			payload,
 			err,
 		)
@@ -203,8 +202,9 @@ func (f *Function) handler(invocation Invocation, reboots bool) (
 			store.Close() // nothing is lost with it: every write was answered before
 		}
 	}
-	told := &telling{Reporter: f.words.Reporter(f.out, invocation.RequestID, Version()), f: f,
-		requestID: invocation.RequestID, words: f.words, console: cloud,
+	words := report.In(f.config.Lang) // made with the first invocation, for they are many
+	told := &telling{Reporter: words.Reporter(f.out, invocation.RequestID, Version()), f: f,
+		requestID: invocation.RequestID, words: words, console: cloud,
 		exhibits: map[string][]report.Exhibit{}, missing: map[string][]string{},
 		kept: map[string]map[remedy.EvidenceStage]bool{}, news: make(chan struct{}, 1)}
 	closeRest := done
@@ -224,7 +224,7 @@ func (f *Function) handler(invocation Invocation, reboots bool) (
 		closeRest()
 	}
 	if f.sender != nil {
-		told.notifier, err = newNotifier(f.config, f.words, store, &f.tally, f.sender)
+		told.notifier, err = newNotifier(f.config, words, store, &f.tally, f.sender)
 		if err != nil {
 			told.Untold(fmt.Errorf("nobody is told: %w", err))
 		}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 	"github.com/aliyun/alibaba-cloud-sdk-go/services/ecs"
@@ -79,13 +80,14 @@ func plain(s string) bool {
 }
 
 // endpoints is the SDK's table of regions whose public endpoint is not ecs.REGION.aliyuncs.com. The
-// SDK makes it on first use, without a lock; made here, it is only read from then on.
-var endpoints = ecs.GetEndpointMap()
+// SDK makes it on first use, without a lock; made here, before any client of the SDK, it is only
+// read from then on.
+var endpoints = sync.OnceValue(ecs.GetEndpointMap)
 
 // domain returns the host to call for a region, or the trouble with its name, of which nothing was
 // sent.
 func (c *Client) domain(region string) (string, *trouble) {
-	switch host, listed := endpoints[region]; {
+	switch host, listed := endpoints()[region]; {
 	case !validRegion(region):
 		return "", &trouble{code: badRegion,
 			text: "not the name of a region, so nothing was asked: it would name a host"}

@@ -58,7 +58,7 @@ func Probe(ctx context.Context, store Store) (time.Duration, error) {
 func (r *Redis) Clock(ctx context.Context) (time.Time, error) {
 	var at time.Time
 	err := r.ask(ctx, func(ctx context.Context) (err error) {
-		at, err = r.client.Time(ctx).Result()
+		at, err = r.client().Time(ctx).Result()
 		return err
 	})
 	if err != nil {

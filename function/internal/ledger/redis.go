@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -56,7 +57,7 @@ var (
 // A revision is the server's time in microseconds, and at least one more than the last: so it is
 // still greater when the key had expired and is written anew. It fits Lua's doubles until the year
 // 2255. TIME before a write needs the replication of effects, the default since Redis 5.
-var redisSwap = redis.NewScript(`
+const redisSwap = `
 local stored = redis.call('HMGET', KEYS[1], 'revision', 'writer')
 local revision = stored[1] or '0'
 if stored[2] == ARGV[3] then return revision end
@@ -67,7 +68,7 @@ revision = string.format('%.0f', following)
 redis.call('HSET', KEYS[1], 'revision', revision, 'writer', ARGV[3], 'value', ARGV[2])
 if ARGV[4] == '' then redis.call('PERSIST', KEYS[1])
 else redis.call('PEXPIREAT', KEYS[1], ARGV[4]) end
-return revision`)
+return revision`
 
 // redisNotConnected is an error from before there was a connection that a request could go out on.
 type redisNotConnected struct{ error }
@@ -88,8 +89,9 @@ func (n redisNotConnected) Unwrap() error { return n.error }
 // The protocol sends each with its length in front, and the script is always the same text: none of
 // them can end its place. What SCAN gives is looked at again.
 type Redis struct {
-	client *redis.Client
-	name   string // the ledger in messages
+	client func() *redis.Client // made with the first call, for which start-up need not wait
+	swap   func() *redis.Script // redisSwap
+	name   string               // the ledger in messages
 	host   string
 	tls    *tls.Config // nil: without
 	secret []string
@@ -143,7 +145,8 @@ func OpenRedis(address string, limit time.Duration) (*Redis, error) {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	logging.Disable()
-	r.client = redis.NewClient(options)
+	r.client = sync.OnceValue(func() *redis.Client { return redis.NewClient(options) })
+	r.swap = sync.OnceValue(func() *redis.Script { return redis.NewScript(redisSwap) })
 	for _, secret := range []string{password, u.User.Username()} {
 		if secret != "" {
 			r.secret = append(r.secret, secret, "…")
@@ -243,7 +246,7 @@ func (r *Redis) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 	}
 	var fields []any
 	err := r.ask(ctx, func(ctx context.Context) (err error) {
-		fields, err = r.client.HMGet(ctx, redisPrefix+key, "value", "revision").Result()
+		fields, err = r.client().HMGet(ctx, redisPrefix+key, "value", "revision").Result()
 		return err
 	})
 	if err != nil {
@@ -278,7 +281,7 @@ func (r *Redis) Put(ctx context.Context, key string, value []byte,
 	var answer string
 	err = r.ask(ctx, func(ctx context.Context) (err error) {
 		sent++
-		answer, err = redisSwap.Run(ctx, r.client, []string{redisPrefix + key}, expected, value,
+		answer, err = r.swap().Run(ctx, r.client(), []string{redisPrefix + key}, expected, value,
 			writer, expiry).Text()
 		if redisNotSent(err) {
 			sent--
@@ -314,7 +317,7 @@ func (r *Redis) List(ctx context.Context, prefix string, each func(key string) e
 		var keys []string
 		var next uint64
 		err := r.ask(ctx, func(ctx context.Context) (err error) {
-			keys, next, err = r.client.Scan(ctx, cursor, pattern, redisPage).Result()
+			keys, next, err = r.client().Scan(ctx, cursor, pattern, redisPage).Result()
 			return err
 		})
 		if err != nil {
@@ -343,7 +346,7 @@ func (r *Redis) List(ctx context.Context, prefix string, each func(key string) e
 var redisLiterally = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
 // Close implements Store.
-func (r *Redis) Close() error { return r.client.Close() }
+func (r *Redis) Close() error { return r.client().Close() }
 
 // MaxMemoryPolicy returns the server's maxmemory-policy. Only "noeviction" is safe: when memory
 // runs short, an "allkeys-" policy can drop an open incident, and a "volatile-" one the ended
@@ -352,7 +355,7 @@ func (r *Redis) Close() error { return r.client.Close() }
 func (r *Redis) MaxMemoryPolicy(ctx context.Context) (string, error) {
 	var info string
 	err := r.ask(ctx, func(ctx context.Context) (err error) {
-		info, err = r.client.Info(ctx, "memory").Result()
+		info, err = r.client().Info(ctx, "memory").Result()
 		return err
 	})
 	if err != nil {

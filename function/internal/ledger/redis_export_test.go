@@ -10,4 +10,4 @@ import (
 func (r *Redis) Trust(pool *x509.CertPool) { r.tls.RootCAs = pool }
 
 // AddHook lets a test into what the client's library does.
-func (r *Redis) AddHook(hook redis.Hook) { r.client.AddHook(hook) }
+func (r *Redis) AddHook(hook redis.Hook) { r.client().AddHook(hook) }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 
 	"ecs-remedy/function/internal/remedy"
 )
@@ -29,7 +30,10 @@ const (
 	mostResult = 1 << 20
 )
 
-var exhibitName = regexp.MustCompile(`^([1-3])-(screenshot\.(?:jpg|png)|console\.txt)$`)
+// exhibitName is compiled when it is first needed, so that start-up does not pay for it.
+var exhibitName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([1-3])-(screenshot\.(?:jpg|png)|console\.txt)$`)
+})
 
 // Gather takes a story's evidence from the shelf, together with what is missing and why: it never
 // fails. The findings of the result that lies there become the story's, if it has none. Marks says
@@ -56,7 +60,7 @@ func (w *Words) Gather(ctx context.Context, shelf Shelf, marks func(log string) 
 			w.adopt(s, get(name, mostResult))
 			continue
 		}
-		part := exhibitName.FindStringSubmatch(name)
+		part := exhibitName().FindStringSubmatch(name)
 		if part == nil {
 			continue
 		}

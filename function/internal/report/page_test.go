@@ -143,7 +143,7 @@ func TestReach(t *testing.T) {
 func TestTicks(t *testing.T) {
 	for _, all := range []time.Duration{time.Second, 5 * time.Second, time.Minute, 11 * time.Minute,
 		time.Hour, 5 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
-		p := &painter{w: &english, scale: scale{morning, morning.Add(all)}}
+		p := &painter{w: english(), scale: scale{morning, morning.Add(all)}}
 		p.ticks()
 		if n := len(p.d.Ticks); n < 2 || n > 6 {
 			t.Errorf("%v: %d ticks", all, n)

@@ -37,16 +37,16 @@ func TestPhrases(t *testing.T) {
 		{"mode ", "mode "}, // a value is never empty
 		{strings.Repeat("; ", 1000), strings.Repeat("；", 1000)},
 	} {
-		if got := chinese.phrase(row.text); got != row.want {
+		if got := chinese().phrase(row.text); got != row.want {
 			t.Errorf("%q: %q, want %q", row.text, got, row.want)
 		}
-		if got := english.phrase(row.text); got != row.text {
+		if got := english().phrase(row.text); got != row.text {
 			t.Errorf("%q in English: %q", row.text, got)
 		}
 	}
 	r := &remedy.Result{Verdict: remedy.VerdictFailed, Reason: remedy.ReasonNotRecovered,
 		InstanceID: "i-1", Why: "the forced reboot did not restart it either"}
-	if said := chinese.Detail(r); !strings.Contains(said, "（强制重启也没有使实例重启）") {
+	if said := chinese().Detail(r); !strings.Contains(said, "（强制重启也没有使实例重启）") {
 		t.Error(said)
 	}
 }
@@ -97,7 +97,7 @@ func TestPhrasesAreWhole(t *testing.T) {
 				if !sentence.MatchString(text) {
 					continue
 				}
-				if found++; !chineseSigns.MatchString(chinese.phrase(text)) {
+				if found++; !chineseSigns.MatchString(chinese().phrase(text)) {
 					t.Errorf("%s: no words for %q", files.Position(call.Pos()), text)
 				}
 			}

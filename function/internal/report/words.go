@@ -74,9 +74,9 @@ const (
 // In returns the words of a language; English for one that there are no words for.
 func In(lang string) *Words {
 	if lang == LangChinese {
-		return &chinese
+		return chinese()
 	}
-	return &english
+	return english()
 }
 
 // Detail is the result in one sentence: what happened to which instance, and what it rests on.
@@ -140,8 +140,8 @@ func match(form, text string) (values []string, fits bool) {
 // sentence is a result's detail in these words. A result that was read back has lost what its
 // verdict rests on but for the Detail that it came with; that is shown as it is.
 func (w *Words) sentence(r *remedy.Result) string {
-	known := r.Why != "" || r.Detail == "" || r.Detail == english.Detail(r) ||
-		r.Detail == chinese.Detail(r)
+	known := r.Why != "" || r.Detail == "" || r.Detail == english().Detail(r) ||
+		r.Detail == chinese().Detail(r)
 	if known {
 		return w.Detail(r)
 	}

@@ -1,18 +1,22 @@
 package report
 
 import (
+	"sync"
 	"time"
 
 	"ecs-remedy/function/internal/remedy"
 )
 
-// english are the words of REMEDY_LANG=en.
-var english = Words{
-	Lang: "en", zone: time.UTC, stop: ".", aside: " ({text})", and: " and ",
-	tried: " after {what}", subject: "this event", called: "{id}", yes: "yes", no: "no",
-	space: " ", semicolon: "; ", units: [4]string{"d", "h", "min", "s"},
+// english are the words of REMEDY_LANG=en. Those of each language are made when they are first
+// needed, so that start-up pays for neither.
+var english = sync.OnceValue(func() *Words {
+	w := &Words{
+		Lang: "en", zone: time.UTC, stop: ".", aside: " ({text})", and: " and ",
+		tried: " after {what}", subject: "this event", called: "{id}", yes: "yes", no: "no",
+		space: " ", semicolon: "; ", units: [4]string{"d", "h", "min", "s"},
+	}
 
-	details: map[remedy.Verdict]string{
+	w.details = map[remedy.Verdict]string{
 		remedy.VerdictRestarted: "{subject} was restarted and recovered{tried}",
 		remedy.VerdictObserved: "{subject} would have been restarted (observe mode: nothing was " +
 			"sent)",
@@ -25,8 +29,8 @@ var english = Words{
 			"again: {because}",
 		remedy.VerdictMalformed: "this payload cannot be understood",
 		VerdictOpen:             "{subject} is being looked after{tried}",
-	},
-	headlines: map[remedy.Verdict]string{
+	}
+	w.headlines = map[remedy.Verdict]string{
 		remedy.VerdictRestarted: "{subject} was restarted",
 		remedy.VerdictObserved:  "{subject} would have been restarted",
 		remedy.VerdictWaiting:   "{subject} waits for its turn",
@@ -36,8 +40,8 @@ var english = Words{
 		remedy.VerdictPending:   "{subject} is not finished",
 		remedy.VerdictMalformed: "An event that cannot be understood",
 		VerdictOpen:             "{subject} is being looked after",
-	},
-	verdicts: map[remedy.Verdict]string{
+	}
+	w.verdicts = map[remedy.Verdict]string{
 		remedy.VerdictRestarted: "restarted",
 		remedy.VerdictObserved:  "observed",
 		remedy.VerdictWaiting:   "waiting",
@@ -47,15 +51,15 @@ var english = Words{
 		remedy.VerdictPending:   "pending",
 		remedy.VerdictMalformed: "malformed",
 		VerdictOpen:             "open",
-	},
-	counts: [4]count{
+	}
+	w.counts = [4]count{
 		{"{n} graceful reboot", "{n} graceful reboots"},
 		{"{n} forced reboot", "{n} forced reboots"},
 		{"{n} call that ECS did not execute", "{n} calls that ECS did not execute"},
 		{"{n} call that ECS rejected", "{n} calls that ECS rejected"},
-	},
+	}
 
-	reasons: map[remedy.Verdict]map[remedy.Reason]reason{
+	w.reasons = map[remedy.Verdict]map[remedy.Reason]reason{
 		VerdictOpen: {ReasonOpen: {"its incident is still open",
 			"Nothing yet: the function goes on by itself. To stop it, run remedy pause; to end " +
 				"this incident by hand, remedy close."}},
@@ -201,9 +205,9 @@ var english = Words{
 		remedy.VerdictMalformed: {remedy.ReasonMalformed: {"the payload cannot be understood",
 			"Find out who sent it. The function's dead letter, where one is set, keeps the " +
 				"payload."}},
-	},
+	}
 
-	rules: map[remedy.Rule]string{
+	w.rules = map[remedy.Rule]string{
 		remedy.RuleAlarmRule:    "Alarm rule",
 		remedy.RuleAlarmLevel:   "Alarm level",
 		remedy.RuleAccount:      "Account",
@@ -227,8 +231,8 @@ var english = Words{
 		remedy.RuleHang:         "Second signal",
 		remedy.RuleForce:        "Force",
 		RuleEvidence:            "Evidence",
-	},
-	outcomes: map[remedy.Outcome]string{
+	}
+	w.outcomes = map[remedy.Outcome]string{
 		remedy.OutcomeClaimed:     "claimed, no answer yet",
 		remedy.OutcomeAccepted:    "accepted, being watched",
 		remedy.OutcomeUnknown:     "answer not known, being watched",
@@ -237,27 +241,27 @@ var english = Words{
 		remedy.OutcomeUnconfirmed: "unconfirmed",
 		remedy.OutcomeRejected:    "rejected by ECS",
 		remedy.OutcomeNotExecuted: "not executed",
-	},
-	statuses: map[string]string{"Pending": "Pending", "Running": "Running", "Starting": "Starting",
-		"Stopping": "Stopping", "Stopped": "Stopped"},
-	states: map[string]string{"firing": "firing", "resolved": "resolved",
-		"insufficient-data": "insufficient-data", "unknown": "unknown"},
-	failures: map[remedy.Failure]string{
+	}
+	w.statuses = map[string]string{"Pending": "Pending", "Running": "Running",
+		"Starting": "Starting", "Stopping": "Stopping", "Stopped": "Stopped"}
+	w.states = map[string]string{"firing": "firing", "resolved": "resolved",
+		"insufficient-data": "insufficient-data", "unknown": "unknown"}
+	w.failures = map[remedy.Failure]string{
 		remedy.FailureUnavailable: "unavailable",
 		remedy.FailureForbidden:   "forbidden",
 		remedy.FailureMissing:     "missing",
 		remedy.FailureUnreadable:  "unreadable",
-	},
-	marks: map[MarkKind]string{
+	}
+	w.marks = map[MarkKind]string{
 		MarkPanic:       "kernel panic",
 		MarkLockup:      "CPU lockup",
 		MarkHungTask:    "hung task",
 		MarkOutOfMemory: "out of memory",
 		MarkIOError:     "I/O error",
 		MarkReadOnly:    "file system read-only",
-	},
+	}
 
-	told: chat{
+	w.told = chat{
 		titles: map[string]string{
 			"failed":    "A human is needed: {subject}",
 			"restarted": "Restarted: {subject}",
@@ -269,9 +273,9 @@ var english = Words{
 		queued: "{n} further alarms began to wait",
 		last: "There were {n} further refusals since the last message, of which {subject} was " +
 			"the last: {meaning}",
-	},
+	}
 
-	events: story{
+	w.events = story{
 		alarm: "alarm", rules: "rules", rehearsal: "rehearsal", queue: "waits",
 		attempt: "attempt {n}", look: "saw", wait: "wait", sweep: "pending", takeover: "taken up",
 		resolved: "resolved", idle: "done",
@@ -313,9 +317,9 @@ var english = Words{
 		looksAgain: "looks again at {time}",
 
 		all: "all {n}", more: "{n} more", asBefore: "asked again: as before",
-	},
+	}
 
-	labels: labels{
+	w.labels = labels{
 		Colon: ": ", Comma: ", ",
 
 		Todo: "What to do", Instance: "Instance", Region: "Region", Reason: "Reason", More: "More",
@@ -396,5 +400,6 @@ var english = Words{
 		RequestID: "ECS request id, attempt {n}", Version: "Version of the code",
 		Number: "No.", How: "How", Sent: "At", Outcome: "Outcome", Code: "Code",
 		Footer: "Written by ecs-remedy at {time}.",
-	},
-}
+	}
+	return w
+})

@@ -51,7 +51,7 @@ var placeholder = regexp.MustCompile(`\{[a-z]*\}`)
 
 // TestNoLanguageLacksAKey: both have every text, none is empty, and each puts in the same values.
 func TestNoLanguageLacksAKey(t *testing.T) {
-	en, zh := texts(&english), texts(&chinese)
+	en, zh := texts(english()), texts(chinese())
 	if len(en) < 300 {
 		t.Fatalf("only %d texts", len(en))
 	}
@@ -84,7 +84,7 @@ func TestNoLanguageLacksAKey(t *testing.T) {
 // between them; and none is left in English.
 func TestChineseIsChinese(t *testing.T) {
 	mark := regexp.MustCompile(`\p{Han}[,;:?!()]|[,;?!]\p{Han}`)
-	for place, text := range texts(&chinese) {
+	for place, text := range texts(chinese()) {
 		if place == ".Lang" || strings.HasPrefix(place, ".zone") || len([]rune(text)) < 2 {
 			continue
 		}
@@ -139,7 +139,7 @@ func declared(t *testing.T, name string) []string {
 
 // TestEveryConstantIsWorded: whatever the code can say, both languages have words for.
 func TestEveryConstantIsWorded(t *testing.T) {
-	for _, w := range []*Words{&english, &chinese} {
+	for _, w := range []*Words{english(), chinese()} {
 		for _, value := range declared(t, "Verdict") {
 			v := remedy.Verdict(value)
 			if w.details[v] == "" || w.headlines[v] == "" || w.verdicts[v] == "" {
@@ -226,7 +226,7 @@ func TestDuration(t *testing.T) {
 		26 * time.Hour:                          {"1 d 2 h", "1 天 2 小时"},
 		-70 * time.Second:                       {"−1 min 10 s", "−1 分 10 秒"},
 	} {
-		for i, w := range []*Words{&english, &chinese} {
+		for i, w := range []*Words{english(), chinese()} {
 			if got := w.Duration(d); got != want[i] {
 				t.Errorf("%s: %v is %q, want %q", w.Lang, d, got, want[i])
 			}
@@ -325,7 +325,7 @@ func TestEveryEntryIsWorded(t *testing.T) {
 			timeline.Entry{Kind: timeline.KindLook, At: at, Look: &timeline.Look{Failed: failed,
 				Until: at, Looks: 1, Heart: heart, HeartFailed: failed}})
 	}
-	for _, w := range []*Words{&english, &chinese} {
+	for _, w := range []*Words{english(), chinese()} {
 		for _, e := range all {
 			said := w.Entry(&e, w.Clock)
 			if said.Label == "" || len(said.Lines) != 1 || said.Lines[0] == "" ||

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"sync"
 	"time"
 
 	"ecs-remedy/function/internal/remedy"
@@ -8,12 +9,14 @@ import (
 
 // chinese are the words of REMEDY_LANG=zh: Simplified Chinese, in the terms of the platform's own
 // documentation.
-var chinese = Words{
-	Lang: "zh-CN", zone: time.FixedZone("UTC+8", 8*60*60), stop: "。", aside: "（{text}）",
-	and: "、", tried: "经 {what}后", subject: "本次事件", called: "{id} ", yes: "是", no: "否",
-	space: " ", semicolon: "；", units: [4]string{"天", "小时", "分", "秒"},
+var chinese = sync.OnceValue(func() *Words {
+	w := &Words{
+		Lang: "zh-CN", zone: time.FixedZone("UTC+8", 8*60*60), stop: "。", aside: "（{text}）",
+		and: "、", tried: "经 {what}后", subject: "本次事件", called: "{id} ", yes: "是", no: "否",
+		space: " ", semicolon: "；", units: [4]string{"天", "小时", "分", "秒"},
+	}
 
-	details: map[remedy.Verdict]string{
+	w.details = map[remedy.Verdict]string{
 		remedy.VerdictRestarted: "{subject}{tried}已重启并恢复正常",
 		remedy.VerdictObserved:  "{subject}本应被重启（观察模式，未发送任何请求）",
 		remedy.VerdictWaiting:   "{subject}正在排队，轮到时会再给出结果：{because}",
@@ -23,8 +26,8 @@ var chinese = Words{
 		remedy.VerdictPending:   "{subject}尚未处理完，需要重新投递该事件：{because}",
 		remedy.VerdictMalformed: "无法解析该事件的内容",
 		VerdictOpen:             "{subject}{tried}仍在处理中",
-	},
-	headlines: map[remedy.Verdict]string{
+	}
+	w.headlines = map[remedy.Verdict]string{
 		remedy.VerdictRestarted: "{subject}已重启",
 		remedy.VerdictObserved:  "{subject}本应被重启",
 		remedy.VerdictWaiting:   "{subject}正在排队",
@@ -34,8 +37,8 @@ var chinese = Words{
 		remedy.VerdictPending:   "{subject}尚未处理完",
 		remedy.VerdictMalformed: "无法解析的事件",
 		VerdictOpen:             "{subject}正在处理",
-	},
-	verdicts: map[remedy.Verdict]string{
+	}
+	w.verdicts = map[remedy.Verdict]string{
 		remedy.VerdictRestarted: "已重启",
 		remedy.VerdictObserved:  "仅观察",
 		remedy.VerdictWaiting:   "排队中",
@@ -45,15 +48,15 @@ var chinese = Words{
 		remedy.VerdictPending:   "待继续",
 		remedy.VerdictMalformed: "无法解析",
 		VerdictOpen:             "处理中",
-	},
-	counts: [4]count{
+	}
+	w.counts = [4]count{
 		{"{n} 次正常重启", "{n} 次正常重启"},
 		{"{n} 次强制重启", "{n} 次强制重启"},
 		{"{n} 次 ECS 未执行的调用", "{n} 次 ECS 未执行的调用"},
 		{"{n} 次被 ECS 拒绝的调用", "{n} 次被 ECS 拒绝的调用"},
-	},
+	}
 
-	reasons: map[remedy.Verdict]map[remedy.Reason]reason{
+	w.reasons = map[remedy.Verdict]map[remedy.Reason]reason{
 		VerdictOpen: {ReasonOpen: {"该故障仍在处理中",
 			"暂时无需操作，函数会自动继续处理。如需全部停止，请运行 remedy " +
 				"pause；如需手动结束本次故障，请运行 remedy close。"}},
@@ -176,9 +179,9 @@ var chinese = Words{
 		},
 		remedy.VerdictMalformed: {remedy.ReasonMalformed: {"无法解析该事件的内容",
 			"请查明是谁发送的；如果函数配置了死信队列，其中保留了原始内容。"}},
-	},
+	}
 
-	rules: map[remedy.Rule]string{
+	w.rules = map[remedy.Rule]string{
 		remedy.RuleAlarmRule:    "报警规则",
 		remedy.RuleAlarmLevel:   "报警级别",
 		remedy.RuleAccount:      "账号",
@@ -202,8 +205,8 @@ var chinese = Words{
 		remedy.RuleHang:         "佐证",
 		remedy.RuleForce:        "强制重启",
 		RuleEvidence:            "现场证据",
-	},
-	outcomes: map[remedy.Outcome]string{
+	}
+	w.outcomes = map[remedy.Outcome]string{
 		remedy.OutcomeClaimed:     "已登记，尚无应答",
 		remedy.OutcomeAccepted:    "已接受，观察中",
 		remedy.OutcomeUnknown:     "应答不明，观察中",
@@ -212,27 +215,27 @@ var chinese = Words{
 		remedy.OutcomeUnconfirmed: "无法确认",
 		remedy.OutcomeRejected:    "被 ECS 拒绝",
 		remedy.OutcomeNotExecuted: "未执行",
-	},
-	statuses: map[string]string{"Pending": "创建中", "Running": "运行中", "Starting": "启动中",
-		"Stopping": "停止中", "Stopped": "已停止"},
-	states: map[string]string{"firing": "告警中", "resolved": "已恢复",
-		"insufficient-data": "无数据", "unknown": "未知"},
-	failures: map[remedy.Failure]string{
+	}
+	w.statuses = map[string]string{"Pending": "创建中", "Running": "运行中", "Starting": "启动中",
+		"Stopping": "停止中", "Stopped": "已停止"}
+	w.states = map[string]string{"firing": "告警中", "resolved": "已恢复",
+		"insufficient-data": "无数据", "unknown": "未知"}
+	w.failures = map[remedy.Failure]string{
 		remedy.FailureUnavailable: "无法访问",
 		remedy.FailureForbidden:   "没有权限",
 		remedy.FailureMissing:     "没有返回",
 		remedy.FailureUnreadable:  "无法解析",
-	},
-	marks: map[MarkKind]string{
+	}
+	w.marks = map[MarkKind]string{
 		MarkPanic:       "内核崩溃",
 		MarkLockup:      "CPU 死锁",
 		MarkHungTask:    "任务挂起",
 		MarkOutOfMemory: "内存不足",
 		MarkIOError:     "I/O 错误",
 		MarkReadOnly:    "文件系统只读",
-	},
+	}
 
-	told: chat{
+	w.told = chat{
 		titles: map[string]string{
 			"failed":    "需要人工处理：{subject}",
 			"restarted": "已重启：{subject}",
@@ -243,9 +246,9 @@ var chinese = Words{
 		ever:   "因同样原因未重启的告警还有 {n} 条",
 		queued: "另有 {n} 条告警开始排队",
 		last:   "自上次通知以来，又有 {n} 条告警未触发重启，最近一条是 {subject}：{meaning}",
-	},
+	}
 
-	events: story{
+	w.events = story{
 		alarm: "告警", rules: "检查", rehearsal: "预检", queue: "排队", attempt: "第 {n} 次",
 		look: "观察", wait: "等待", sweep: "待继续", takeover: "接手", resolved: "已恢复", idle: "完成",
 
@@ -283,9 +286,9 @@ var chinese = Words{
 		looksAgain: "{time} 再次查看",
 
 		all: "全部 {n} 项", more: "其余 {n} 项", asBefore: "再次检查，结果不变",
-	},
+	}
 
-	labels: labels{
+	w.labels = labels{
 		Colon: "：", Comma: "，",
 
 		Todo: "处理建议", Instance: "实例", Region: "地域", Reason: "原因", More: "更多",
@@ -361,9 +364,9 @@ var chinese = Words{
 		RequestID: "第 {n} 次尝试的 ECS 请求 ID", Version: "代码版本",
 		Number: "序号", How: "方式", Sent: "时间", Outcome: "结果", Code: "错误码",
 		Footer: "由 ecs-remedy 生成于 {time}。",
-	},
+	}
 
-	phrases: [][2]string{
+	w.phrases = [][2]string{
 		{"it is {}, and it is not certain that our attempt {} began that",
 			"实例状态为 {1}，不能确定是第 {2} 次重启造成的"},
 		{"it is {} at the end of attempt {}", "第 {2} 次重启结束时，实例状态为 {1}"},
@@ -525,5 +528,6 @@ var chinese = Words{
 		{"it was opened and never claimed", "已登记，但从未发送重启"},
 		{"by an operator", "由运维人员操作"},
 		{"it is {}", "实例状态为 {1}"},
-	},
-}
+	}
+	return w
+})
