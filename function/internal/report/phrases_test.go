@@ -115,7 +115,7 @@ func TestEvidencePhrasesAreWhole(t *testing.T) {
 	found := 0
 	check := func(e ast.Expr) {
 		if text := sample(e); strings.Contains(text, " ") {
-			if found++; !regexp.MustCompile(`\p{Han}`).MatchString(chinese.phrase(text)) {
+			if found++; !regexp.MustCompile(`\p{Han}`).MatchString(chinese().phrase(text)) {
 				t.Errorf("%s: no words for %q", files.Position(e.Pos()), text)
 			}
 		}
