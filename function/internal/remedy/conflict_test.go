@@ -92,17 +92,79 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
-// Out of time nobody rests: the end of an alarm that waited has been told, and is told again.
+// Out of time nobody rests: the answer was reported, and is no other for that. What is left to do,
+// the sweep does.
 func TestConflictOutOfTime(t *testing.T) {
-	c := its(func(c *candidate) { c.Instance.Value.Tags = nil })
-	step := c.ask()
-	c.told.Decided(&step)
-	c.told.Told(&step)
-	c.told.StopAt, c.told.Conflicts = c.Now, 2
-	c.told.Written = Written{At: c.Now, Wrote: WroteConflict, Fleet: true}
-	c.told.Fleet = Reading[Fleet]{}
-	c.told.Ask(c.Now)
-	if step = Next(c.Policy, c.told); step.Do != DoAnswer || step.Result != nil {
-		t.Errorf("%+v", step)
+	for _, why := range []string{"an alarm that waited", "an incident that has ended"} {
+		c := its()
+		if c.told = c.Facts; why != "an alarm that waited" {
+			c.told.Waiter = nil
+			c.told.Seen.Ending = &Incident{ID: IncidentID(InstanceID, c.Now), EndedAt: c.Now}
+		}
+		c.told.Reported, c.told.StopAt, c.told.Conflicts = true, c.Now, 2
+		c.told.Written = Written{At: c.Now, Wrote: WroteConflict, Fleet: true}
+		c.told.Fleet = Reading[Fleet]{}
+		step := Next(c.Policy, c.told)
+		if step.Do != DoAnswer || step.Result != nil {
+			t.Errorf("%s: %+v", why, step)
+		}
+	}
+}
+
+// TestAlong: what goes into one write with others' changes is decided on the record as they leave
+// it, and what is no change of that record then does not go along.
+func TestAlong(t *testing.T) {
+	other := func(c *candidate, n int) *Incident {
+		id := "i-other-" + string(rune('a'+n))
+		return &Incident{ID: IncidentID(id, c.Now), Instance: id, OpenedAt: c.Now}
+	}
+	for _, row := range []struct {
+		why    string
+		others int           // incidents of other instances that the write begins
+		paused bool          // by the write
+		late   time.Duration // by how much the clock has moved on
+		goes   bool
+	}{
+		{"nobody else's change limits it", 0, false, 0, true},
+		{"one slot is left", 2, false, 0, true},
+		{"the others take the last slot", 3, false, 0, false},
+		{"a pause comes first", 0, true, 0, false},
+		{"its readings are still good", 0, false, Armed().CallLimit(), true},
+		{"its readings are too old by then", 0, false, Armed().CallLimit() + 1, false},
+		{"the clock was set back: its readings are of the future", 0, false, -1, false},
+	} {
+		c := opens()
+		c.FleetConcurrent, c.FleetHourly = 3, 20
+		c.told = c.Facts
+		c.told.Record, c.told.Fleet = Reading[Record]{}, Reading[Fleet]{}
+		var step Step
+		for n := 0; step.Write.Fleet == nil; n++ {
+			if c.told.Ask(c.Now); n == 50 {
+				t.Fatal("it never reserves")
+			}
+			if step = Next(c.Policy, c.told); step.Write.Fleet == nil {
+				c.do(&step)
+			}
+		}
+		left := c.Fleet.Value
+		for n := range row.others {
+			left = left.reserved(other(c, n), &c.Policy, c.Now)
+		}
+		if row.paused {
+			left = left.WithPause(time.Time{}, "now", c.Now)
+		}
+		now := c.Now.Add(row.late)
+		facts, step, goes := c.told.Along(c.Policy, now, left)
+		if goes != row.goes {
+			t.Errorf("%s: it goes along: %v, and does %+v", row.why, goes, step)
+			continue
+		}
+		if !goes {
+			continue
+		}
+		fleet := step.Write.Fleet
+		if len(fleet.Open) != row.others+1 || fleet.Revision != left.Revision || !facts.Now.Equal(now) {
+			t.Errorf("%s: it writes %+v", row.why, fleet)
+		}
 	}
 }

@@ -443,12 +443,34 @@ var mutants = []mutant{
 	{"also when the answer was reported", "no round without a pause", "waiting.go",
 		"case !f.Fleet.Read() && f.Conflicts > 1 && !m.rested():", "case false:",
 		"^TestConflicts$"},
-	{"if there is time for that", "no event is asked for again", "waiting.go",
+	{"if there is time for that", "one alarm has one result", "waiting.go",
 		"if step := m.rest(m.stepBack()); step.Do == DoWait {",
 		"if step := m.rest(m.stepBack()); true {", "^TestConflictOutOfTime$"},
 	{"every failed write has its own rest", "no round without a pause", "protocol.go",
 		"return m.seen.RestUntil.After(m.f.Written.At) && !m.f.Now.Before(m.seen.RestUntil)",
 		"return !m.f.Now.Before(m.seen.RestUntil)", "^TestClaimNotStored$"},
+
+	// One write with several changes.
+	{"what goes along is decided on what the others leave", lawtest.S6, "facts.go",
+		`	f.Fleet = Reading[Fleet]{At: now, Value: left}
+	step := Next(p, f)
+`,
+		`	step := Next(p, f)
+`,
+		"^TestAlong$"},
+	{"and on what is still good then", lawtest.S4, "facts.go",
+		`	f.Ask(now)
+	f.Fleet = Reading[Fleet]{At: now, Value: left}
+`,
+		`	f.Fleet = Reading[Fleet]{At: now, Value: left}
+`,
+		"^TestAlong$"},
+	{"what is no change of that record has to wait", "what is not stored is no fact", "facts.go",
+		"return f, step, step.Do == DoWrite && step.Write.Fleet != nil", "return f, step, true",
+		"^TestAlong$"},
+	{"also another write", "what is not stored is no fact", "facts.go",
+		"return f, step, step.Do == DoWrite && step.Write.Fleet != nil",
+		"return f, step, step.Do == DoWrite", "^TestAlong$"},
 
 	// What the ledger loses.
 	{"an opening that was voided is no loss", lawtest.Liveness, "protocol.go",
