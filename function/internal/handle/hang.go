@@ -90,7 +90,7 @@ func (g *hang) read(ctx context.Context, sources remedy.Source, evidence remedy.
 		}
 	}
 	want(remedy.SourceRecord, func() { f.Record = g.readRecord(ctx, f.Book, id) })
-	want(remedy.SourceFleet, func() { f.Fleet = g.readFleet(ctx, f.Book) })
+	want(remedy.SourceFleet, func() { f.Fleet = g.sharedFleet(ctx) })
 	want(remedy.SourceSign, func() { f.Sign = g.readSign(ctx, f.Book) })
 	want(remedy.SourceInstance, func() { f.Instance = g.Cloud.Machines(ctx, region, ids)[id] })
 	want(remedy.SourceVitals, func() { f.Vitals = g.Cloud.Heartbeats(ctx, region, ids)[id] })

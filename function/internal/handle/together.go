@@ -13,7 +13,8 @@ import (
 // a write of it is on its way wait for that, and go into the next one, each decided by Next on the
 // record as the one before it leaves it. So one write is as good as all of theirs, one after the
 // other and nobody else in between: it is done for all of them, or for none. Nothing is decided
-// here, and what this process has written itself nobody in it has to learn from a conflict.
+// here, and what this process has written itself nobody in it has to learn from a conflict. Readings
+// they share in the same way: who wants one while another is on its way shares the next.
 //
 // The zero Together is ready. It is safe for concurrent use.
 type Together struct {
@@ -26,9 +27,17 @@ type line struct {
 	mu      sync.Mutex
 	busy    bool      // it is somebody's turn
 	waiting []*change // for their turn, in the order in which they came
-	// newest is what this process has last written or read in its turn; zero: somebody else has
-	// written since, or may have.
+	// newest is what this process has last written, or read since; zero: somebody else has written
+	// since, or may have.
 	newest remedy.Reading[remedy.Fleet]
+	// reading is on its way, and nextReading is for those who have come since; nil: none.
+	reading, nextReading *shared
+}
+
+// shared is one reading of the record, for one hang or several; it is there when done is closed.
+type shared struct {
+	done  chan struct{}
+	fleet remedy.Reading[remedy.Fleet]
 }
 
 // change is what one hang wants to do to the record.
@@ -79,6 +88,81 @@ func (g *hang) writeFleet(ctx context.Context, step *remedy.Step) {
 	if c.upToDate(ctx, l, waited) {
 		c.write(ctx, l)
 	}
+}
+
+// sharedFleet reads the fleet's record, alone or with others of this process.
+func (g *hang) sharedFleet(ctx context.Context) remedy.Reading[remedy.Fleet] {
+	if g.Together == nil {
+		return g.readFleet(ctx, g.facts.Book)
+	}
+	return g.Together.line(g.facts.Book).read(ctx, g)
+}
+
+// read reads the record, after it was asked for, and once for all who ask while another reading is
+// on its way. A failure is shared with nobody: it may be that of one who had no more time.
+func (l *line) read(ctx context.Context, g *hang) remedy.Reading[remedy.Fleet] {
+	l.mu.Lock()
+	before, r := l.reading, &shared{done: make(chan struct{})}
+	first := true
+	switch {
+	case before == nil:
+		l.reading = r
+	case l.nextReading == nil:
+		l.nextReading = r
+	default:
+		first, r = false, l.nextReading
+	}
+	l.mu.Unlock()
+	limit := time.NewTimer(g.Policy.CallLimit())
+	defer limit.Stop()
+	until := func(done <-chan struct{}) {
+		select {
+		case <-done:
+		case <-ctx.Done():
+		case <-limit.C:
+		}
+	}
+	if !first {
+		if until(r.done); r.there() {
+			return r.fleet
+		}
+		return g.readFleet(ctx, g.facts.Book)
+	}
+	defer l.hasRead(r)
+	if before != nil {
+		until(before.done)
+		l.mu.Lock()
+		l.reading = r
+		if l.nextReading == r {
+			l.nextReading = nil // who asks from now on asks for another
+		}
+		l.mu.Unlock()
+	}
+	r.fleet = g.readFleet(ctx, g.facts.Book)
+	return r.fleet
+}
+
+// there reports whether the reading has come, and is one.
+func (r *shared) there() bool {
+	select {
+	case <-r.done:
+		return r.fleet.OK()
+	default:
+		return false
+	}
+}
+
+// hasRead gives a reading to those who share it.
+func (l *line) hasRead(r *shared) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reading == r {
+		l.reading = nil
+	}
+	if r.fleet.OK() && r.fleet.Value.Revision > l.newest.Value.Revision {
+		l.newest = r.fleet
+	}
+	close(r.done)
 }
 
 // enter reports whether the change has to wait.
@@ -153,11 +237,7 @@ func (c *change) upToDate(ctx context.Context, l *line, waited bool) bool {
 	case newer:
 		f.Fleet = newest
 	case waited && !newest.OK():
-		if f.Fleet = g.readFleet(ctx, f.Book); f.Fleet.OK() {
-			l.mu.Lock()
-			l.newest = f.Fleet
-			l.mu.Unlock()
-		}
+		f.Fleet = l.read(ctx, g)
 	case !waited:
 		return true
 	}
