@@ -38,6 +38,8 @@ type Function struct {
 	store  ledger.Store // nil where every invocation opens its own, with its own credentials
 	tally  notify.Tally
 	sender *notify.Sender // nil: nobody is told
+
+	together handle.Together // of all its invocations
 }
 
 // New wires a function that writes its audit lines to out. The error names what could not be
@@ -233,7 +235,7 @@ func (f *Function) handler(invocation Invocation, reboots bool) (
 	handler := &handle.Handler{
 		Policy: f.config.Policy, Reserve: f.config.Reserve, Clock: f.seams.Clock,
 		Ledger: book, Signs: book, Version: Version(), Cloud: cloud, Rebooter: cloud,
-		Reporter: told, Watcher: f.seams.Watcher,
+		Reporter: told, Watcher: f.seams.Watcher, Together: &f.together,
 		Name: f.seams.Name, HTTPToken: f.config.HTTPToken.Reveal(),
 	}
 	if told.store != nil {

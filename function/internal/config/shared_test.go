@@ -1,7 +1,9 @@
 package config
 
 import (
+	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,54 @@ func TestFleetFitsTheSmallestStore(t *testing.T) {
 		takes := row.concurrent*fleetSlot + row.hourly*fleetBegun + row.waiting*fleetAwaiting
 		if left := fleetBudget - takes; left < 0 || left >= row.each {
 			t.Errorf("%s: its largest value leaves %d bytes beside the defaults", row.why, left)
+		}
+	}
+}
+
+// TestFleetCosts: nothing in the fleet's record takes more bytes than the limits count for it, with
+// the longest ids that an alarm may name.
+func TestFleetCosts(t *testing.T) {
+	at := time.Date(2026, 11, 23, 8, 0, 0, 123456789, time.UTC)
+	instance := "i-" + strings.Repeat("z", 40) // see events: no id is longer, and no region
+	incident := remedy.IncidentID(instance, at)
+	waiter := remedy.Waiter{Instance: instance, Region: strings.Repeat("r", 40), Since: at,
+		Alarm: remedy.WaitingAlarm{AlarmRef: remedy.AlarmRef{Key: "k", Time: at}}}
+	text, err := json.Marshal(waiter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiter.Alarm.Name = strings.Repeat("n", remedy.WaiterSize-len(text))
+	size := func(fleet remedy.Fleet) int {
+		store := stores.NewMem()
+		defaults, err := Load(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := stores.New(store, defaults.Policy, time.Now).Write(t.Context(),
+			remedy.BookEnforce, "", remedy.Write{Fleet: &fleet})
+		value, _, err := store.Get(t.Context(), "fleet")
+		if err != nil || written.Wrote != remedy.WroteDone {
+			t.Fatal(written, err)
+		}
+		return len(value)
+	}
+	const many = 100
+	for _, row := range []struct {
+		why    string
+		all    remedy.Fleet
+		counts int
+	}{
+		{"an incident under way, whose alarm waited", remedy.Fleet{Open: slices.Repeat(
+			[]remedy.Slot{{Incident: incident, Instance: instance, Region: waiter.Region,
+				OpenedAt: at, LeaseUntil: at, Waiter: &waiter}}, many)}, fleetSlot},
+		{"a beginning", remedy.Fleet{Begun: slices.Repeat([]remedy.Begun{{At: at,
+			Instance: instance, Incident: incident}}, many)}, fleetBegun},
+		{"an alarm that waits", remedy.Fleet{Waiting: slices.Repeat([]remedy.Waiter{waiter},
+			many)}, fleetAwaiting},
+	} {
+		takes := float64(size(row.all)-size(remedy.Fleet{})) / many
+		if takes > float64(row.counts) || takes < float64(row.counts)/2 {
+			t.Errorf("%s takes %.1f bytes, and %d are counted", row.why, takes, row.counts)
 		}
 	}
 }

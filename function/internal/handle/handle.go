@@ -13,7 +13,7 @@
 //		case DoRead:                          // every source of step.Sources, in parallel
 //			facts.Record = ledger.Record(…)   // and so on
 //		case DoWrite:                         // one record, at its revision
-//			facts.Wrote(step.Write, ledger.Write(…, step.Write))
+//			facts.Wrote(step.Write, ledger.Write(…, step.Write)) // of the fleet's: see Together
 //		case DoSend:                          // RebootInstance, whose claim was just written
 //			facts.Replied(step.Order, rebooter.Reboot(…, step.Order))
 //		case DoWait:
@@ -31,8 +31,8 @@
 // added here would escape the search.
 //
 // hang.go is the loop of one alarm, batch.go takes the alarms of one event through it side by side,
-// http.go answers an HTTP trigger, explain.go goes only as far as reading goes, and this file is
-// the way in and out.
+// together.go lets them share writes of the fleet's record, http.go answers an HTTP trigger,
+// explain.go goes only as far as reading goes, and this file is the way in and out.
 package handle
 
 import (
@@ -124,6 +124,9 @@ type Handler struct {
 	Reporter Reporter
 	Watcher  Watcher       // nil: nobody watches
 	Name     func() string // a new name for an owner of incidents, never used before
+	// Together is shared by all handlers of a process over one ledger; nil: every change of the
+	// fleet's record is a write of its own.
+	Together *Together
 
 	HTTPToken  string        // secret of the HTTP trigger; empty: HTTP requests are refused
 	WriteLimit time.Duration // of a last write when the time is over; zero: Policy.CallLimit

@@ -45,10 +45,11 @@ func (g *hang) run(ctx context.Context, over phase) {
 		if over != nil && over(&step) {
 			return
 		}
-		g.facts.Decided(&step)
-		if g.Watcher != nil {
-			g.Watcher.Decided(&g.facts, &step)
+		if step.Do == remedy.DoWrite && step.Write.Fleet != nil {
+			g.writeFleet(ctx, &step)
+			continue
 		}
+		g.decided(&step)
 		switch step.Do {
 		case remedy.DoRead:
 			g.read(ctx, step.Sources, step.Evidence)
@@ -70,6 +71,14 @@ func (g *hang) run(ctx context.Context, over phase) {
 	}
 }
 
+// decided keeps what Next made of what it saw, before the step is taken.
+func (g *hang) decided(step *remedy.Step) {
+	g.facts.Decided(step)
+	if g.Watcher != nil {
+		g.Watcher.Decided(&g.facts, step)
+	}
+}
+
 // read reads the sources that Next asked for, all at once.
 func (g *hang) read(ctx context.Context, sources remedy.Source, evidence remedy.EvidenceOrder) {
 	f := &g.facts
@@ -82,7 +91,7 @@ func (g *hang) read(ctx context.Context, sources remedy.Source, evidence remedy.
 		}
 	}
 	want(remedy.SourceRecord, func() { f.Record = g.readRecord(ctx, f.Book, id) })
-	want(remedy.SourceFleet, func() { f.Fleet = g.readFleet(ctx, f.Book) })
+	want(remedy.SourceFleet, func() { f.Fleet = g.sharedFleet(ctx) })
 	want(remedy.SourceSign, func() { f.Sign = g.readSign(ctx, f.Book) })
 	want(remedy.SourceInstance, func() { f.Instance = g.Cloud.Machines(ctx, region, ids)[id] })
 	want(remedy.SourceVitals, func() { f.Vitals = g.Cloud.Heartbeats(ctx, region, ids)[id] })
@@ -111,13 +120,18 @@ func (g *hang) keep(ctx context.Context, order remedy.EvidenceOrder) (
 // write puts one record into the ledger. It is not cut short where the invocation's time is over:
 // what is written down then must not be lost.
 func (g *hang) write(ctx context.Context, write remedy.Write) remedy.Written {
-	limit := g.Policy.CallLimit()
-	if g.WriteLimit != 0 {
-		limit = min(limit, g.WriteLimit)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.writeLimit())
 	defer cancel()
 	return g.Ledger.Write(ctx, g.facts.Book, g.facts.Alarm.Instance, write)
+}
+
+// writeLimit is how long a write may take.
+func (h *Handler) writeLimit() time.Duration {
+	limit := h.Policy.CallLimit()
+	if h.WriteLimit != 0 {
+		limit = min(limit, h.WriteLimit)
+	}
+	return limit
 }
 
 func (h *Handler) readRecord(ctx context.Context, book remedy.Book, instance string) (

@@ -83,14 +83,19 @@ func signKey(book remedy.Book) string { return string(book) + "function" }
 // errUnreadable marks a record that is there and cannot be understood: trying again gives the same.
 var errUnreadable = errors.New("unreadable")
 
-// decode reads a stored form; both have their version in the same place.
-func decode(key string, value []byte, into any) error {
-	var form struct {
-		Version int `json:"version"`
-	}
+// decode reads a stored form; all have their version in the same place. What can be read is read in
+// one go: of a large fleet's record that is most of what a call costs us.
+func decode(key string, value []byte, into any, found *int) error {
 	foreign := "record %s is %w, and was not written by this program: look at it, and remove it: %w"
-	if err := json.Unmarshal(value, &form); err != nil {
-		return fmt.Errorf(foreign, key, errUnreadable, err)
+	malformed := json.Unmarshal(value, into)
+	form := struct {
+		Version int `json:"version"`
+	}{*found}
+	if malformed != nil { // perhaps another version has other types
+		form.Version = 0
+		if err := json.Unmarshal(value, &form); err != nil {
+			return fmt.Errorf(foreign, key, errUnreadable, err)
+		}
 	}
 	if form.Version == 0 {
 		return fmt.Errorf(foreign, key, errUnreadable, errors.New("it has no version"))
@@ -99,8 +104,8 @@ func decode(key string, value []byte, into any) error {
 		return fmt.Errorf("record %s is %w: it has version %d, and this program knows %d: "+
 			"run the version that wrote it", key, errUnreadable, form.Version, version)
 	}
-	if err := json.Unmarshal(value, into); err != nil {
-		return fmt.Errorf(foreign, key, errUnreadable, err)
+	if malformed != nil {
+		return fmt.Errorf(foreign, key, errUnreadable, malformed)
 	}
 	return nil
 }
@@ -113,7 +118,7 @@ func (l *Ledger) getRecord(ctx context.Context, book remedy.Book, instance strin
 		return remedy.Record{}, err
 	}
 	var s storedRecord
-	if err := decode(key, value, &s); err != nil {
+	if err := decode(key, value, &s, &s.Version); err != nil {
 		return remedy.Record{}, err
 	}
 	if wrong := wrongRecord(&s, instance); wrong != "" {
@@ -130,7 +135,7 @@ func (l *Ledger) getFleet(ctx context.Context, book remedy.Book) (remedy.Fleet, 
 		return remedy.Fleet{}, err
 	}
 	var s storedFleet
-	if err := decode(key, value, &s); err != nil {
+	if err := decode(key, value, &s, &s.Version); err != nil {
 		return remedy.Fleet{}, err
 	}
 	if wrong := wrongFleet(&s); wrong != "" {
@@ -148,7 +153,7 @@ func (l *Ledger) getSign(ctx context.Context, book remedy.Book) (remedy.Sign, er
 		return remedy.Sign{}, err
 	}
 	var s storedSign
-	if err := decode(key, value, &s); err != nil {
+	if err := decode(key, value, &s, &s.Version); err != nil {
 		return remedy.Sign{}, err
 	}
 	return remedy.Sign{Mode: s.Mode, Version: s.Code, At: s.At, Open: s.Open, Waiting: s.Waiting,

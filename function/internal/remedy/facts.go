@@ -282,6 +282,16 @@ func (f *Facts) Wrote(write Write, w Written) {
 	}
 }
 
+// Along is for a change of the fleet's record that goes into one write with others', after them:
+// Next is asked again, on the record as they leave it. False: it would do something else there, and
+// that has to wait for the answer to the write, for nothing of it is stored yet.
+func (f Facts) Along(p Policy, now time.Time, left Fleet) (Facts, Step, bool) {
+	f.Ask(now)
+	f.Fleet = Reading[Fleet]{At: now, Value: left}
+	step := Next(p, f)
+	return f, step, step.Do == DoWrite && step.Write.Fleet != nil
+}
+
 // Told notes that the answer was reported, if it was one for good. What must come after it is asked
 // for then.
 func (f *Facts) Told(step *Step) {

@@ -433,11 +433,52 @@ var mutants = []mutant{
 		return m.rest(m.p.retryAfter())
 `,
 		"", "^TestClaimNotStored$"},
+	{"and after more than one conflict in a row, before it reads again",
+		"no round without a pause", "protocol.go",
+		"case m.f.Conflicts > 1 && !m.rested():", "case false:", "^TestConflicts$"},
 	{"but not after the first", "a conflict costs no time", "protocol.go",
-		"case f.Conflicts > 1:", "case f.Conflicts > 0:", "^TestClaimNotStored$"},
+		"case m.f.Conflicts > 1 && !m.rested():", "case m.f.Conflicts > 0 && !m.rested():",
+		"^TestClaimNotStored$"},
+	{"and once for each", "no round without an end", "protocol.go",
+		"case m.f.Conflicts > 1 && !m.rested():", "case m.f.Conflicts > 1:", "^TestConflicts$"},
+	{"the rest grows", "a crowd gets through", "protocol.go",
+		"<< min(m.f.Conflicts-2, 3)", "<< 0", "^TestConflicts$"},
+	{"to a limit", "a crowd gets through", "protocol.go",
+		"<< min(m.f.Conflicts-2, 3)", "<< (m.f.Conflicts - 2)", "^TestConflicts$"},
+	{"two rest for different times", "a crowd gets through", "protocol.go",
+		"io.WriteString(h, m.f.Owner+strconv.Itoa(m.f.Conflicts))",
+		"io.WriteString(h, strconv.Itoa(m.f.Conflicts))", "^TestConflicts$"},
+	{"also when the answer was reported", "no round without a pause", "waiting.go",
+		"case !f.Fleet.Read() && f.Conflicts > 1 && !m.rested():", "case false:",
+		"^TestConflicts$"},
+	{"if there is time for that", "one alarm has one result", "waiting.go",
+		"if step := m.rest(m.stepBack()); step.Do == DoWait {",
+		"if step := m.rest(m.stepBack()); true {", "^TestConflictOutOfTime$"},
 	{"every failed write has its own rest", "no round without a pause", "protocol.go",
 		"return m.seen.RestUntil.After(m.f.Written.At) && !m.f.Now.Before(m.seen.RestUntil)",
 		"return !m.f.Now.Before(m.seen.RestUntil)", "^TestClaimNotStored$"},
+
+	// One write with several changes.
+	{"what goes along is decided on what the others leave", lawtest.S6, "facts.go",
+		`	f.Fleet = Reading[Fleet]{At: now, Value: left}
+	step := Next(p, f)
+`,
+		`	step := Next(p, f)
+`,
+		"^TestAlong$"},
+	{"and on what is still good then", lawtest.S4, "facts.go",
+		`	f.Ask(now)
+	f.Fleet = Reading[Fleet]{At: now, Value: left}
+`,
+		`	f.Fleet = Reading[Fleet]{At: now, Value: left}
+`,
+		"^TestAlong$"},
+	{"what is no change of that record has to wait", "what is not stored is no fact", "facts.go",
+		"return f, step, step.Do == DoWrite && step.Write.Fleet != nil", "return f, step, true",
+		"^TestAlong$"},
+	{"also another write", "what is not stored is no fact", "facts.go",
+		"return f, step, step.Do == DoWrite && step.Write.Fleet != nil",
+		"return f, step, step.Do == DoWrite", "^TestAlong$"},
 
 	// What the ledger loses.
 	{"an opening that was voided is no loss", lawtest.Liveness, "protocol.go",
@@ -712,11 +753,7 @@ var mutants = []mutant{
 
 	// Waits and the invocation's time.
 	{"nothing is read when the time is over", "out of time, it releases", "protocol.go",
-		`	if m.f.passed(m.f.StopAt) {
-		return m.outOfTime()
-	}
-	return Step{Do: DoRead`,
-		"\treturn Step{Do: DoRead", "^TestOpening$/^no_time_left$"},
+		"case m.f.passed(m.f.StopAt):", "case false:", "^TestOpening$/^no_time_left$"},
 	{"no wait goes beyond the invocation's time", "out of time, it releases", "protocol.go",
 		"if !f.StopAt.IsZero() && until.After(f.StopAt) {", "if false {",
 		"^TestOpenIncident$/^a_moment_to_take_over$"},

@@ -395,10 +395,15 @@ func (m *machine) pendingOutOfTime() Step {
 // outOfTime is the answer when the invocation's time is nearly over.
 var outOfTime = answer(VerdictPending, ReasonOutOfTime, "the invocation's time is nearly over")
 
-// read asks for sources, unless the time for that is over.
+// read asks for sources, unless the time for that is over. After more than one conflict in a row a
+// writer steps back for a moment that grows, and reads then: what it had read before the rest would
+// be old after it, and the next conflict certain.
 func (m *machine) read(sources Source) Step {
-	if m.f.passed(m.f.StopAt) {
+	switch {
+	case m.f.passed(m.f.StopAt):
 		return m.outOfTime()
+	case m.f.Conflicts > 1 && !m.rested():
+		return m.rest(m.stepBack())
 	}
 	return Step{Do: DoRead, Sources: sources}
 }
@@ -419,8 +424,7 @@ func (m *machine) wait(until time.Time) Step {
 }
 
 // write puts a record into the ledger. After a write whose fate is not known nothing is written for
-// a while, and after more than one conflict in a row a writer steps back for a moment that grows:
-// both would otherwise go round without a pause.
+// a while: it would otherwise go round without a pause.
 func (m *machine) write(w Write) Step {
 	f := m.f
 	switch {
@@ -429,8 +433,6 @@ func (m *machine) write(w Write) Step {
 		return answer(VerdictPending, ReasonDependencyUnavailable, "the ledger: "+f.Written.Note)
 	case f.Written.Wrote == WroteUnknown:
 		return m.rest(m.p.retryAfter())
-	case f.Conflicts > 1:
-		return m.rest(m.stepBack())
 	}
 	return Step{Do: DoWrite, Write: w}
 }
@@ -448,10 +450,11 @@ func (m *machine) rest(d time.Duration) Step {
 	return step
 }
 
-// stepBack is how long a writer steps back after conflicts: up to 10 ms after the second in a row,
-// doubling to a second. Two writers step back for different times, for their names differ.
+// stepBack is how long a writer steps back after conflicts: up to 80 ms after the second in a row,
+// doubling to 640 ms. Two writers step back for different times, for their names differ. With less
+// a crowd asks more often than it gets through, with more the last of it waits for nothing.
 func (m *machine) stepBack() time.Duration {
-	most := 10 * time.Millisecond << min(m.f.Conflicts-2, 7)
+	most := 80 * time.Millisecond << min(m.f.Conflicts-2, 3)
 	h := fnv.New32a()
 	io.WriteString(h, m.f.Owner+strconv.Itoa(m.f.Conflicts))
 	return most/8 + time.Duration(float64(most-most/8)*float64(h.Sum32())/(1<<32))

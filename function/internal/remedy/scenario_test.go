@@ -125,7 +125,7 @@ func (s *scenario) do(words []string) error {
 		}
 		s.x, x.w.log = x, s.w.log
 		s.w = &x.w
-	case "move", "freeze", "somebody", "lose", "timer", "time", "end":
+	case "move", "together", "along", "freeze", "somebody", "lose", "timer", "time", "end":
 		if s.x == nil {
 			return fmt.Errorf("it goes with search")
 		}

@@ -53,6 +53,9 @@ type searched struct {
 //
 //	move NAME [FAULT]   the process's next effect; a fault is one of a read (down), of a write (lost:
 //	                    done, and the answer is lost; void: not done, no answer) or of a send
+//	together NAME OTHER [newest] [FAULT]   the change of the fleet's record that it is about to make,
+//	                    and the other's, in one write; it may know the newest record by then
+//	along NAME CHANGE   its change, in one write with one of another instance: take or free
 //	crash NAME          it dies
 //	freeze NAME [11s]   it stands still for so long, or for two leases, with what it was about to do
 //	somebody CHANGE     see changes
@@ -63,20 +66,38 @@ type searched struct {
 func (x *searched) command(line string) error {
 	words := strings.Fields(line)
 	name := strings.Join(words[1:], " ")
-	named := func() *process {
+	named := func(n int) *process {
 		for i := range x.p {
-			if len(words) > 1 && x.p[i].facts.Owner == words[1] {
+			if len(words) > n && x.p[i].facts.Owner == words[n] {
 				return &x.p[i]
 			}
 		}
 		return nil
 	}
-	switch p := named(); words[0] {
-	case "move", "crash", "freeze":
+	switch p := named(1); words[0] {
+	case "move", "crash", "freeze", "together", "along":
 		if p == nil || p.done {
 			return fmt.Errorf("%s: no such process is alive", line)
 		}
 		switch words[0] {
+		case "together":
+			other, rest := named(2), words[3:]
+			if other == nil || !p.changesFleet() || !other.changesFleet() {
+				return fmt.Errorf("%s: they do not both change the fleet's record", line)
+			}
+			newest := len(rest) > 0 && rest[0] == "newest"
+			if newest {
+				rest = rest[1:]
+			}
+			x.w.together(p, other, newest, strings.Join(rest, " "))
+		case "along":
+			change := map[string]func(*world){
+				"take": func(w *world) { w.take() }, "free": (*world).free,
+			}[strings.Join(words[2:], " ")]
+			if change == nil || !p.changesFleet() {
+				return fmt.Errorf("%s: nothing goes along", line)
+			}
+			x.w.withAnother(p, change)
 		case "move":
 			x.w.move(p, strings.Join(words[2:], " "))
 		case "crash":
@@ -231,6 +252,7 @@ func (s *search) next(x *searched, visit func(*searched)) {
 		visit(y)
 	}
 	alive, runnable := 0, 0
+	s.joined(x, to)
 	for i := range x.p {
 		p := &x.p[i]
 		if p.done {
@@ -282,6 +304,33 @@ func (s *search) next(x *searched, visit func(*searched)) {
 		to(nil, "end")
 	case alive > 0 && runnable == 0:
 		to(nil, "time")
+	}
+}
+
+// joined makes every state that follows where changes of the fleet's record go together.
+func (s *search) joined(x *searched, to func(spend func(*budget), command string)) {
+	can := func(p *process) bool { return p.changesFleet() && !p.wake.After(x.w.now) }
+	for i := range x.p {
+		p, other := &x.p[i], &x.p[1-i]
+		if !can(p) {
+			continue
+		}
+		if x.changes > 0 && x.queue {
+			to(func(b *budget) { b.changes-- }, "along "+p.facts.Owner+" take")
+			to(func(b *budget) { b.changes-- }, "along "+p.facts.Owner+" free")
+		}
+		if !can(other) {
+			continue
+		}
+		both := "together " + p.facts.Owner + " " + other.facts.Owner
+		to(nil, both)
+		if p.step.Write.Fleet.Revision != x.w.fleet.Revision {
+			to(nil, both+" newest")
+		}
+		if x.faults > 0 {
+			to(func(b *budget) { b.faults-- }, both+" "+faultLost)
+			to(func(b *budget) { b.faults-- }, both+" "+faultVoid)
+		}
 	}
 }
 

@@ -362,6 +362,11 @@ func (m *machine) afterwards() Step {
 	switch {
 	case f.Waiter == nil && ended == nil:
 		return Step{}
+	case !f.Fleet.Read() && f.Conflicts > 1 && !m.rested():
+		if step := m.rest(m.stepBack()); step.Do == DoWait {
+			return step
+		}
+		return Step{}
 	case !f.Fleet.Read():
 		return Step{Do: DoRead, Sources: SourceFleet} // whatever the time: it is the last thing
 	case !f.Fleet.OK():

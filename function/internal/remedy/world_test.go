@@ -503,6 +503,70 @@ func (w *world) write(p *process, write Write, fault string) Written {
 	return Written{At: w.now, Wrote: WroteDone, Revision: w.revision}
 }
 
+// changesFleet reports whether the process is about to write the fleet's record.
+func (p *process) changesFleet() bool {
+	return !p.done && p.ready && p.step.Do == DoWrite && p.step.Write.Fleet != nil
+}
+
+// together is one write of the fleet's record with the changes of two processes in it, as package
+// handle makes it of those that run within one: the second is decided on what the first leaves. To
+// the store it is one write, and to the laws it is two with nobody in between. With newest, the
+// first is decided once more before, on what the store holds.
+func (w *world) together(first, second *process, newest bool, fault string) {
+	if newest {
+		first.facts.Fleet = answered(w, SourceFleet, w.fleet, "")
+		if w.decide(first); !first.changesFleet() {
+			return
+		}
+	}
+	one := first.step.Write
+	facts, step, goes := second.facts.Along(w.policy, w.now, *one.Fleet)
+	first.ready = false
+	w.endless(first)
+	before := w.revision
+	written := w.write(first, one, fault)
+	if goes {
+		w.endless(second)
+		second.facts, second.step, second.ready = facts, step, false
+		if second.facts.Alarm.State == events.StateResolved {
+			second.queue = w.fleet.Waiting
+		}
+		second.facts.Decided(&step)
+		one = step.Write
+		if stored := w.revision > before; stored {
+			one.Fleet.Revision = w.revision
+			if after := w.write(second, one, ""); written.Wrote == WroteDone {
+				written = after
+			}
+		}
+		second.facts.Wrote(one, written)
+	}
+	first.facts.Wrote(one, written)
+	w.decide(first)
+	if goes {
+		w.decide(second)
+	}
+}
+
+// withAnother is one write of the fleet's record with a change of another instance's in it, and
+// after it the process's, if that still wants it then.
+func (w *world) withAnother(p *process, change func(*world)) {
+	before := w.fleet.Revision
+	change(w)
+	left := w.fleet
+	left.Revision = before // nothing of it is stored when the process is asked
+	facts, step, goes := p.facts.Along(w.policy, w.now, left)
+	if !goes {
+		return
+	}
+	w.endless(p)
+	p.facts, p.step, p.ready = facts, step, false
+	p.facts.Decided(&step)
+	step.Write.Fleet.Revision = w.fleet.Revision
+	p.facts.Wrote(step.Write, w.write(p, step.Write, ""))
+	w.decide(p)
+}
+
 // wrote logs what a write of the instance's record means.
 func (w *world) wrote(record *Record) {
 	if w.log == nil {

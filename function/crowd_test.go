@@ -1,0 +1,189 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ecs-remedy/function/internal/ecssim"
+	"ecs-remedy/function/internal/fcsim"
+	"ecs-remedy/function/internal/remedy"
+)
+
+var crowds = flag.Bool("crowds", false, "measure crowds of real processes over a Redis 5 ms away")
+
+// TestCrowds: real processes, a real Redis that is 5 ms away, and as many hangs at one moment as
+// the row says; nothing limits how many may be restarted. It prints what they took, and checks only
+// what depends on no time: no event is asked for again, every incident ends well, and the laws. In
+// virtual time, with a limit on the commands, package app has it.
+//
+// It runs with -crowds only, and by itself: it has use for the whole machine.
+func TestCrowds(t *testing.T) {
+	if !*crowds {
+		t.Skip("it takes minutes, and measures: -crowds runs it")
+	}
+	server := redisServer(t, "")
+	for n, row := range []struct {
+		why              string
+		processes, every int
+		batch            bool
+	}{
+		{"a process each", 100, 1, false},
+		{"in eight processes", 8, 75, false},
+		{"in one event", 1, 600, true},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			realCrowd(t, server, n, row.processes, row.every, row.batch)
+		})
+	}
+}
+
+func realCrowd(t *testing.T, server string, db, processes, every int, inOne bool) {
+	all := processes * every
+	s := newSetting(t)
+	s.platform.Concurrency = every
+	var commands atomic.Int64
+	ledger := startDelay(t, server, 5*time.Millisecond, func(request []byte) {
+		commands.Add(int64(bytes.Count(request, []byte("ecs-remedy/"))))
+	})
+	s.env = append(s.env, fmt.Sprintf("REMEDY_LEDGER=redis://%s/%d", ledger, db),
+		"REMEDY_LEASE=60s", "REMEDY_POLL=5s", "REMEDY_ATTEMPT_TIMEOUT=5m",
+		fmt.Sprintf("REMEDY_FLEET_CONCURRENT=%d", all), fmt.Sprintf("REMEDY_FLEET_HOURLY=%d", all),
+		"REMEDY_FLEET_WAITING=0")
+	settings, book := s.ledgerOf(time.Now)
+	ids := make([]string, all)
+	for n := range ids {
+		ids[n] = fmt.Sprintf("i-bp1crowd%010d", n)
+		s.world.Add(optedIn(ids[n], ecssim.Guest{}))
+	}
+	started := make([]*fcsim.Process, processes)
+	for n := range started {
+		started[n] = s.start()
+	}
+	for _, process := range started {
+		s.until("the start of every process", process.Polled)
+	}
+	s.invoke(timer) // it creates the fleet's record
+	commands.Store(0)
+	begin := time.Now()
+	var payloads [][]byte
+	for _, id := range ids {
+		payloads = append(payloads, []byte(kernelHang(id, begin)))
+	}
+	if inOne {
+		elements := make([]json.RawMessage, all)
+		for n, payload := range payloads {
+			elements[n] = payload
+		}
+		payload, err := json.Marshal(elements)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payloads = [][]byte{payload}
+	}
+	sent := make([]*fcsim.Invocation, len(payloads))
+	for n, payload := range payloads {
+		sent[n] = s.send(fcsim.Event{Payload: payload})
+	}
+	count := map[string]int{}
+	for _, i := range sent {
+		answer := s.wait(i)
+		if answer.Error != nil {
+			t.Errorf("an event ended in an error: %+v", *answer.Error)
+			continue
+		}
+		for _, result := range s.decode(answer.Body) {
+			count[result.Verdict+"/"+result.Reason]++
+		}
+	}
+	took, asked := time.Since(begin), commands.Load()
+	var opened, rebooted time.Duration
+	for _, id := range ids {
+		record := book.Record(t.Context(), id)
+		if !record.OK() || len(record.Value.Recent) == 0 {
+			t.Errorf("no incident of %s: %s", id, record.Note)
+			continue
+		}
+		opened = max(opened, record.Value.Recent[0].OpenedAt.Sub(begin))
+		if calls := s.world.Reboots(id); len(calls) > 0 {
+			rebooted = max(rebooted, calls[0].At.Sub(begin))
+		}
+	}
+	t.Logf("%d alarms, %d processes: the last incident opened after %v, the last first reboot "+
+		"after %v; %.1f commands of the ledger an incident; %v in all; they ended %v", all,
+		processes, opened.Round(time.Millisecond), rebooted.Round(time.Millisecond),
+		float64(asked)/float64(all), took.Round(time.Millisecond), count)
+	if ended := count[string(remedy.VerdictRestarted)+"/"+string(remedy.ReasonRecovered)]; ended != all {
+		t.Errorf("%d of %d were restarted", ended, all)
+	}
+	h := s.historyOf(settings.Policy, book, ids)
+	h.lawful()
+}
+
+// startDelay passes TCP connections on, what the clients say by so much later. It returns its
+// address; see sees every request.
+func startDelay(t *testing.T, server string, by time.Duration, see func(request []byte)) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	type piece struct {
+		due  time.Time
+		text []byte
+	}
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			upstream, err := net.Dial("tcp", server)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			pieces := make(chan piece, 64)
+			go func() { // from the client: what it says is due later
+				defer close(pieces)
+				for {
+					b := make([]byte, 64<<10)
+					n, err := client.Read(b)
+					if err != nil {
+						return
+					}
+					see(b[:n])
+					pieces <- piece{time.Now().Add(by), b[:n]}
+				}
+			}()
+			go func() {
+				defer upstream.Close()
+				for p := range pieces {
+					<-time.After(time.Until(p.due))
+					if _, err := upstream.Write(p.text); err != nil {
+						client.Close()
+					}
+				}
+			}()
+			go func() {
+				defer client.Close()
+				b := make([]byte, 64<<10)
+				for {
+					n, err := upstream.Read(b)
+					if err != nil {
+						return
+					}
+					if _, err := client.Write(b[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
