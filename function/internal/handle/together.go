@@ -242,7 +242,7 @@ func (c *change) upToDate(ctx context.Context, l *line, waited bool) bool {
 		return true
 	}
 	f.Ask(g.Clock.Now())
-	step := remedy.Next(g.Policy, *f)
+	step := remedy.Next(&g.Policy, f)
 	c.step = &step
 	return step.Do == remedy.DoWrite && step.Write.Fleet != nil
 }
@@ -258,7 +258,7 @@ func (c *change) write(ctx context.Context, l *line) {
 	var along []*change
 	l.mu.Lock()
 	l.waiting = slices.DeleteFunc(l.waiting, func(d *change) bool {
-		facts, step, goes := d.hang.facts.Along(g.Policy, now, all.fleet)
+		facts, step, goes := d.hang.facts.Along(&g.Policy, now, all.fleet)
 		if goes {
 			d.facts, d.step, d.along = facts, &step, all
 			all.fleet = *step.Write.Fleet

@@ -12,7 +12,7 @@ func TestConflicts(t *testing.T) {
 	reaches := func(c *candidate, is func(*Step) bool) Step {
 		for range 50 {
 			c.told.Ask(c.Now)
-			step := Next(c.Policy, c.told)
+			step := Next(&c.Policy, &c.told)
 			if is(&step) {
 				return step
 			}
@@ -54,7 +54,7 @@ func TestConflicts(t *testing.T) {
 				c.told.Decided(&step)
 				c.told.Wrote(step.Write, Written{At: c.Now, Wrote: WroteConflict})
 				c.told.Ask(c.Now)
-				step = Next(c.Policy, c.told)
+				step = Next(&c.Policy, &c.told)
 				if waits := step.Do == DoWait; waits != (conflicts > 1) {
 					t.Fatalf("%s: after conflict %d it waits: %v", row.why, conflicts, waits)
 				}
@@ -62,14 +62,14 @@ func TestConflicts(t *testing.T) {
 					rests[n] = append(rests[n], step.Until.Sub(c.Now))
 					c.do(&step)
 					c.told.Ask(c.Now)
-					step = Next(c.Policy, c.told)
+					step = Next(&c.Policy, &c.told)
 				}
 				if step.Do != DoRead || !step.Sources.Has(row.source) {
 					t.Fatalf("%s: after conflict %d it does not read: %+v", row.why, conflicts, step)
 				}
 				c.do(&step)
 				c.told.Ask(c.Now)
-				if step = Next(c.Policy, c.told); !row.writes(&step) {
+				if step = Next(&c.Policy, &c.told); !row.writes(&step) {
 					t.Fatalf("%s: after conflict %d it does not write: %+v", row.why, conflicts, step)
 				}
 			}
@@ -104,7 +104,7 @@ func TestConflictOutOfTime(t *testing.T) {
 		c.told.Reported, c.told.StopAt, c.told.Conflicts = true, c.Now, 2
 		c.told.Written = Written{At: c.Now, Wrote: WroteConflict, Fleet: true}
 		c.told.Fleet = Reading[Fleet]{}
-		step := Next(c.Policy, c.told)
+		step := Next(&c.Policy, &c.told)
 		if step.Do != DoAnswer || step.Result != nil {
 			t.Errorf("%s: %+v", why, step)
 		}
@@ -142,7 +142,7 @@ func TestAlong(t *testing.T) {
 			if c.told.Ask(c.Now); n == 50 {
 				t.Fatal("it never reserves")
 			}
-			if step = Next(c.Policy, c.told); step.Write.Fleet == nil {
+			if step = Next(&c.Policy, &c.told); step.Write.Fleet == nil {
 				c.do(&step)
 			}
 		}
@@ -154,7 +154,7 @@ func TestAlong(t *testing.T) {
 			left = left.WithPause(time.Time{}, "now", c.Now)
 		}
 		now := c.Now.Add(row.late)
-		facts, step, goes := c.told.Along(c.Policy, now, left)
+		facts, step, goes := c.told.Along(&c.Policy, now, left)
 		if goes != row.goes {
 			t.Errorf("%s: it goes along: %v, and does %+v", row.why, goes, step)
 			continue

@@ -285,10 +285,10 @@ func (f *Facts) Wrote(write Write, w Written) {
 // Along is for a change of the fleet's record that goes into one write with others', after them:
 // Next is asked again, on the record as they leave it. False: it would do something else there, and
 // that has to wait for the answer to the write, for nothing of it is stored yet.
-func (f Facts) Along(p Policy, now time.Time, left Fleet) (Facts, Step, bool) {
+func (f Facts) Along(p *Policy, now time.Time, left Fleet) (Facts, Step, bool) {
 	f.Ask(now)
 	f.Fleet = Reading[Fleet]{At: now, Value: left}
-	step := Next(p, f)
+	step := Next(p, &f)
 	return f, step, step.Do == DoWrite && step.Write.Fleet != nil
 }
 

@@ -461,9 +461,9 @@ var mutants = []mutant{
 	// One write with several changes.
 	{"what goes along is decided on what the others leave", lawtest.S6, "facts.go",
 		`	f.Fleet = Reading[Fleet]{At: now, Value: left}
-	step := Next(p, f)
+	step := Next(p, &f)
 `,
-		`	step := Next(p, f)
+		`	step := Next(p, &f)
 `,
 		"^TestAlong$"},
 	{"and on what is still good then", lawtest.S4, "facts.go",

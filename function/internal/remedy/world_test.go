@@ -520,7 +520,7 @@ func (w *world) together(first, second *process, newest bool, fault string) {
 		}
 	}
 	one := first.step.Write
-	facts, step, goes := second.facts.Along(w.policy, w.now, *one.Fleet)
+	facts, step, goes := second.facts.Along(&w.policy, w.now, *one.Fleet)
 	first.ready = false
 	w.endless(first)
 	before := w.revision
@@ -555,7 +555,7 @@ func (w *world) withAnother(p *process, change func(*world)) {
 	change(w)
 	left := w.fleet
 	left.Revision = before // nothing of it is stored when the process is asked
-	facts, step, goes := p.facts.Along(w.policy, w.now, left)
+	facts, step, goes := p.facts.Along(&w.policy, w.now, left)
 	if !goes {
 		return
 	}
