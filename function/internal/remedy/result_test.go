@@ -131,7 +131,6 @@ func TestRegion(t *testing.T) {
 // before its first claim, the answer names none.
 func TestUntoldOpening(t *testing.T) {
 	c := opens()
-	c.told = c.Facts
 	opening := c.ask()
 	c.do(&opening)
 	c.told.StopAt = c.Now
