@@ -990,9 +990,9 @@ var mutants = []mutant{
 `,
 		"^TestLadderStep$/^throttled,_early$"},
 	{"the wait doubles", "the backoff", "ladder.go",
-		"wait = min(2*wait, longest)", "", "^TestBackoff$"},
+		"wait = min(2*wait, longest)", "wait = min(wait, longest)", "^TestBackoff$"},
 	{"to a minute", "the backoff", "ladder.go",
-		"wait = min(2*wait, longest)", "wait *= 2", "^TestBackoff$"},
+		"wait = min(2*wait, longest)", "wait = min(2*wait, 2*longest)", "^TestBackoff$"},
 	{"an alarm is refused only if nothing can have reached the instance",
 		"the contract: refused", "ladder.go",
 		`		if m.incident.Attempts[i].sent() {

@@ -64,7 +64,6 @@ func TestNotAsWeLeftIt(t *testing.T) {
 // TestSlotNotGivenBack: where nobody knows whether a slot was given back, nothing waits for that:
 // the sweep looks after it. After a conflict it is tried again.
 func TestSlotNotGivenBack(t *testing.T) {
-	const ended = "ledger fleet machine heartbeat"
 	slot := Slot{Incident: IncidentID(InstanceID, Start), Instance: InstanceID,
 		Region: "cn-hangzhou", OpenedAt: Start}
 	over := func(c *candidate) { // its incident has ended, and its alarm is another's
