@@ -34,6 +34,9 @@ type mutant struct {
 	killer string // what fails, as -run takes it
 }
 
+// mutating: the mutants are run, each against the test that its row names.
+var mutating = os.Getenv("ECS_REMEDY_MUTANTS") != ""
+
 // TestMutants checks the table, and with ECS_REMEDY_MUTANTS=1 in the environment that every mutant
 // is killed. All of them are built into one test binary, by the build's overlay: beside each
 // function that a mutant changes stands the changed copy, and the function calls that if the
@@ -43,7 +46,7 @@ func TestMutants(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	if os.Getenv("ECS_REMEDY_MUTANTS") == "" {
+	if !mutating {
 		t.Logf("the texts of %d mutants are in their places; ECS_REMEDY_MUTANTS=1 runs them",
 			len(mutants))
 		return
