@@ -63,6 +63,10 @@ func TestEvidenceBeforeTheFirstAttempt(t *testing.T) {
 			c.Evidence.Value.Kept = c.Evidence.Value.Kept[1:]
 			c.Evidence.Value.Missing = []string{"no screenshot: Throttling"}
 		}, 1, 3 * time.Second, "kept 1-console.txt; no screenshot: Throttling"},
+		{"all is missing, and each says why", func(c *candidate) {
+			c.Evidence.Value.Kept = nil
+			c.Evidence.Value.Missing = []string{"no screenshot: Throttling", "no console: Throttling"}
+		}, 1, 3 * time.Second, "no screenshot: Throttling; no console: Throttling"},
 		{"nothing came of it", func(c *candidate) {
 			c.Evidence.Failure, c.Evidence.Note = FailureUnavailable, "no answer in time"
 		}, 1, 3 * time.Second, "nothing was kept: unavailable no answer in time"},
@@ -221,6 +225,9 @@ func TestEvidenceAfterTheEnd(t *testing.T) {
 	refused.last().Reason, refused.last().Code = ReasonDiskError, "DiskError"
 	spent := incident(2, isFailed)
 	spent.MaxAttempts = 3
+	lost := opens() // a slot whose incident the ledger does not know
+	lost.Fleet.Value.Open = []Slot{{Incident: IncidentID(InstanceID, Start), Instance: InstanceID,
+		Region: "cn-hangzhou", OpenedAt: Start}}
 	for _, row := range []struct {
 		why  string
 		c    *candidate
@@ -229,6 +236,7 @@ func TestEvidenceAfterTheEnd(t *testing.T) {
 	}{
 		{"nothing helped", spent, VerdictFailed, true},
 		{"ECS refused", refused, VerdictRefused, false},
+		{"nothing is known to have been sent", lost, VerdictFailed, false},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			c := row.c

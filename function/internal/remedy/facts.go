@@ -313,15 +313,13 @@ func (f *Facts) Waited() { f.forget(f.Seen.WaitUntil) }
 func (f *Facts) Interrupted(now time.Time) { f.StopAt = now }
 
 // InstanceRegion is where the alarm's instance lives; an alarm that does not say is about the
-// region we run in.
+// region we run in, and a sweep looks after no slot of another one.
 func (f *Facts) InstanceRegion() string {
 	switch {
 	case f.Record.OK() && f.Record.Value.Open != nil:
 		return f.Record.Value.Open.Region
 	case f.Alarm.Region != "":
 		return f.Alarm.Region
-	case f.Swept && f.Slot.Region != "":
-		return f.Slot.Region
 	}
 	return f.Region
 }

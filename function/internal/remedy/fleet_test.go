@@ -355,6 +355,10 @@ func TestFleetFull(t *testing.T) {
 			"1 of 2 under way, 3 of 3 within the hour"},
 		{"an hour old it counts no longer, even where nothing was written since", 1, 0, 3,
 			time.Hour, "", "1 of 2 under way, 2 of 3 within the hour"},
+		{"one as late as a clock that is ahead may write it", 1, 0, 3, -2 * time.Minute,
+			ReasonFleetHourly, "1 of 2 under way, 3 of 3 within the hour"},
+		{"no clock of ours wrote it", 1, 0, 3, -2*time.Minute - 1, "",
+			"1 of 2 under way, 2 of 3 within the hour"},
 		{"both: nobody waits for a breaker", 2, 0, 3, 0, ReasonFleetHourly,
 			"2 of 2 under way, 3 of 3 within the hour"},
 	} {

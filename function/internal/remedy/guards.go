@@ -534,13 +534,10 @@ func hangRule(r *ruling) {
 
 // quoted is text from outside, marked as such and kept short.
 func quoted(s string) string {
-	if len(s) > 80 {
-		s = s[:80]
-	}
-	return strconv.Quote(s)
+	return strconv.Quote(s[:min(len(s), 80)])
 }
 
-// short is a duration to the second: "14m59s". Less than a second is given to the millisecond.
+// short is a duration to the second: "14m59s". Less than ten seconds are given to the millisecond.
 func short(d time.Duration) string {
 	if d.Abs() < 10*time.Second {
 		return d.Round(time.Millisecond).String()

@@ -497,6 +497,12 @@ func TestOpening(t *testing.T) {
 			VerdictIgnored, ReasonNotRestartable, nothing, "the name alone is not enough"},
 		{"agent running", event("CloudMonitor", "Agent_Status_Running", "running"), VerdictIgnored,
 			ReasonNotRestartable, nothing, "good news that does not say resolved"},
+		{"agent running, resolved", all(event("CloudMonitor", "Agent_Status_Running", "running"),
+			state(events.StateResolved)), VerdictIgnored, ReasonResolved, noECS,
+			"an incident of the agent that stopped would want to know"},
+		{"disk no longer stalled", all(event("ECS", "Disk:Stalled", "Executed"),
+			state(events.StateResolved)), VerdictIgnored, ReasonResolved, nothing,
+			"no incident can be waiting for it"},
 		{"guest crashed", event("ECS", "Instance:InstanceFailure.Reboot", "Executing"),
 			VerdictIgnored, ReasonNotRestartable, nothing, "the platform reboots it"},
 		{"disk stalled", event("ECS", "Disk:Stalled", "Executing"), VerdictIgnored,
@@ -1010,6 +1016,10 @@ func TestWindow(t *testing.T) {
 		{night, "2026-11-24T06:00:00Z", false, "its end is exclusive"},
 		{night, "2026-11-23T05:00:00Z", false, "Monday morning belongs to Sunday's night"},
 		{night, "2026-11-24T22:00:00Z", false, "Tuesday night is not in it"},
+		{on(time.Monday, 8*60, 8*60), "2026-11-23T08:00:00Z", true,
+			"one that ends when it began ends a day later"},
+		{on(time.Monday, 8*60, 8*60), "2026-11-24T07:59:59Z", true, "its last second"},
+		{on(time.Monday, 8*60, 8*60), "2026-11-24T08:00:00Z", false, "its end"},
 		{on(time.Monday, 0, 1440), "2026-11-23T00:00:00Z", true, "a whole day, its first second"},
 		{on(time.Monday, 0, 1440), "2026-11-23T23:59:59Z", true, "its last"},
 		{on(time.Monday, 0, 1440), "2026-11-24T00:00:00Z", false, "the next day"},
@@ -1269,6 +1279,9 @@ func TestFindings(t *testing.T) {
 		}, every, "security-lock other-lock opt-in", "each has its own cure"},
 		{"refused by the alarm", func(c *candidate) { c.Mode, c.Alarm.Account = ModeOff, "" },
 			early, "account mode", "what costs nothing more is asked, and nothing else"},
+		{"it waits already", func(c *candidate) {
+			c.Fleet.Value.Waiting = []Waiter{c.Facts.waiter()}
+		}, early, "", "how it stands with the fleet is said when the alarm itself was looked at"},
 	}
 	for _, test := range tests {
 		c := opens()

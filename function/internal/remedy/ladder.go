@@ -39,13 +39,11 @@ func (m *machine) ladder() Step {
 		quoted(string(a.Answer)))
 }
 
-// counted is the last attempt before a (all: nil) that counts: not one that ECS provably did not
-// execute.
-func (m *machine) counted(a *Attempt) *Attempt {
+// counted is the last attempt that counts: not one that ECS provably did not execute; nil: none.
+func (m *machine) counted() *Attempt {
 	for i := len(m.incident.Attempts) - 1; i >= 0; i-- {
-		c := &m.incident.Attempts[i]
-		if c != a && c.Answer != AnswerNotExecuted && (a == nil || c.N < a.N) {
-			return c
+		if a := &m.incident.Attempts[i]; a.Answer != AnswerNotExecuted {
+			return a
 		}
 	}
 	return nil
@@ -89,7 +87,7 @@ func (m *machine) climb() Step {
 // barred says why no further attempt may be claimed, whatever the instance looks like; empty: one
 // may.
 func (m *machine) barred() (Reason, string) {
-	p, f, previous := m.p, m.f, m.counted(nil)
+	p, f, previous := m.p, m.f, m.counted()
 	all := 0
 	for i := range m.incident.Attempts {
 		if m.incident.Attempts[i].Answer != AnswerNotExecuted {
@@ -162,7 +160,7 @@ func (m *machine) recovered() (Step, bool) {
 // mayReboot asks the live guards again. It reports whether the instance is on its way by our own
 // doing, so that nothing is sent and the watch goes on.
 func (m *machine) mayReboot(r *ruling) (moving bool) {
-	f, previous := m.f, m.counted(nil)
+	f, previous := m.f, m.counted()
 	foundRule(r)
 	if f.Instance.OK() {
 		status := f.Instance.Value.Status
@@ -201,14 +199,14 @@ func (m *machine) mayReboot(r *ruling) (moving bool) {
 // stuck reports whether the last attempt that counts failed and left the instance Stopping: the
 // next one may be sent in that state.
 func (m *machine) stuck() bool {
-	previous := m.counted(nil)
+	previous := m.counted()
 	return previous != nil && previous.Fate == FateFailed && previous.Stuck
 }
 
 // rung chooses between a graceful attempt and a forced one, and claims it. Before that the pause is
 // looked for once more, and that the incident has its slot.
 func (m *machine) rung(r *ruling) Step {
-	f, previous := m.f, m.counted(nil)
+	f, previous := m.f, m.counted()
 	if unwatched := previous != nil && previous.Fate == FateUnconfirmed && !previous.watched(m.p); unwatched {
 		if state, _ := f.pulse(m.p); state != pulseSilent {
 			return m.fail(ReasonUnconfirmed, "nobody watched attempt "+strconv.Itoa(previous.N)+
@@ -256,7 +254,7 @@ func (m *machine) rung(r *ruling) Step {
 // the account was throttled (ECS counts calls by the clock's minutes), and otherwise after
 // REMEDY_POLL, doubling to a minute.
 func (m *machine) backoff() time.Time {
-	row, wait := 0, m.p.Poll
+	row, wait, longest := 0, m.p.Poll, max(time.Minute, m.p.Poll)
 	var last *Attempt
 	for i := len(m.incident.Attempts) - 1; i >= 0; i-- {
 		if m.incident.Attempts[i].Answer != AnswerNotExecuted {
@@ -272,10 +270,10 @@ func (m *machine) backoff() time.Time {
 	if last.Throttled {
 		return last.AnsweredAt.Truncate(time.Minute).Add(time.Minute)
 	}
-	for ; row > 1 && wait < time.Minute; row-- {
-		wait *= 2
+	for range row - 1 {
+		wait = min(2*wait, longest)
 	}
-	return last.AnsweredAt.Add(min(wait, max(time.Minute, m.p.Poll)))
+	return last.AnsweredAt.Add(wait)
 }
 
 func (m *machine) restarted(why string) Step {
@@ -299,7 +297,7 @@ func (m *machine) end(reason Reason, why string) Step {
 
 // giveUp settles for want of anything left to try, and says what is known of the last attempt.
 func (m *machine) giveUp(why string) Step {
-	switch last := m.counted(nil); {
+	switch last := m.counted(); {
 	case last != nil && last.Fate == FateUnconfirmed:
 		return m.fail(ReasonUnconfirmed, why)
 	case last != nil && last.Stuck:

@@ -330,7 +330,11 @@ func (m *machine) judge() Step {
 		guards = openingOfCrowd
 	}
 	for _, stage := range guards {
-		if missing := stage.needs &^ have; missing != 0 {
+		needs := stage.needs
+		if needs == SourceFleet && f.Fleet.OK() && f.Fleet.Value.Revision == 0 {
+			needs |= SourceSign // there is none: was there ever one?
+		}
+		if missing := needs &^ have; missing != 0 {
 			if r.reason != "" || r.blind != "" || r.waits && f.Waiter != nil {
 				break
 			}
@@ -340,10 +344,6 @@ func (m *machine) judge() Step {
 			if step, waits := m.alreadyWaits(); waits {
 				return step.with(r.findings)
 			}
-		}
-		if stage.needs == SourceFleet && f.Fleet.OK() && f.Fleet.Value.Revision == 0 &&
-			!f.Sign.Read() {
-			return m.read(SourceSign).with(r.findings)
 		}
 		stage.rule(&r)
 	}
@@ -429,8 +429,6 @@ func (m *machine) leftSlot() (Step, bool) {
 	case slot.Waiter != nil && !ended.Void():
 		return answer(VerdictRefused, ReasonInProgress, "the end of "+ended.ID+
 			" has yet to be told"), true
-	case f.Written.Wrote == WroteUnknown && f.Written.Fleet:
-		return Step{}, false // the sweep tries again
 	}
 	return m.write(Write{Fleet: ptr(f.Fleet.Value.freed(ended, f.Now))}), true
 }

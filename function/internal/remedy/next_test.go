@@ -54,6 +54,40 @@ func TestReadBeforeATakeOver(t *testing.T) {
 	}
 }
 
+// TestKnownFleet: what another alarm of the same event has learned of the fleet costs an alarm
+// nothing that is answered before that matters.
+func TestKnownFleet(t *testing.T) {
+	aged := func(c *candidate) { c.Alarm.Time = c.Now.Add(-time.Hour) }
+	waits := func(c *candidate) { c.Fleet.Value.Waiting = []Waiter{c.Facts.waiter()} }
+	bare := func(c *candidate) { c.Fleet.Value = Fleet{} }
+	for _, row := range []struct {
+		why     string
+		change  func(*candidate)
+		do      Do
+		sources Source
+		reason  Reason
+	}{
+		{"too old: refused for that", aged, DoAnswer, 0, ReasonStaleAlarm},
+		{"too old, and it waits", all(aged, waits), DoAnswer, 0, ReasonStaleAlarm},
+		{"it waits", waits, DoAnswer, 0, ReasonFleetConcurrent},
+		{"too old, and the fleet's record may be lost", all(aged, bare), DoAnswer, 0,
+			ReasonStaleAlarm},
+		{"the fleet's record may be lost", bare, DoRead, SourceSign, ""},
+		{"nothing is wrong so far", no, DoRead, sourceGuards, ""},
+	} {
+		c := opens()
+		row.change(c)
+		c.told = c.Facts
+		c.told.Sign = Reading[Sign]{}
+		c.told.forgetLive()
+		step := c.next()
+		if step.Do != row.do || step.Sources != row.sources || step.Reason != row.reason {
+			t.Errorf("%s: %d of %b, %s %s: %s", row.why, step.Do, step.Sources, step.Verdict,
+				step.Reason, step.Why)
+		}
+	}
+}
+
 // BenchmarkNext measures the two answers that matter: an opening with every guard, and a look at an
 // instance that is watched.
 func BenchmarkNext(b *testing.B) {

@@ -97,7 +97,7 @@ func (r Record) settled(ended *Incident, p *Policy) Record {
 	r.Recent = slices.DeleteFunc(r.Recent, func(i Incident) bool {
 		return now.Sub(i.EndedAt) >= p.Retention()
 	})
-	keys := make(map[string]time.Time, len(r.Keys)+1)
+	keys := map[string]time.Time{}
 	for key, at := range r.Keys {
 		if now.Sub(at) < p.KeyRetention() {
 			keys[key] = at

@@ -416,6 +416,11 @@ func TestLadderStep(t *testing.T) {
 			ReasonUnconfirmed, isUnconfirmed, "none is left"},
 		{"fifth of five, worked late", incident(4, isUnconfirmed), startTime("2026-11-23T08:31Z"),
 			toWait, "", "", standing{AnswerUnknown, FateWorked}, "read once more"},
+		{"fifth of five, Starting", incident(4, isFailed), status("Starting"), toWait, "", "",
+			isFailed, "our own doing: nothing more is claimed, and the watch goes on"},
+		{"one of one, not known to be accepted, Starting", incident(0, isUnconfirmed),
+			all(status("Starting"), func(c *candidate) { c.MaxAttempts = 1 }), toSettle,
+			VerdictFailed, ReasonUnconfirmed, isUnconfirmed, "not known to be our doing"},
 		{"forced and failed", incident(2, isFailed), force, toSettle, VerdictFailed,
 			ReasonNotRecovered, isFailed, "a human"},
 		{"forced and failed, worked late", incident(2, isFailed),
@@ -635,26 +640,57 @@ func TestStaleReadings(t *testing.T) {
 // TestStaleOpening: before the first claim the third round in which reading took too long takes the
 // opening back, and asks for the event again.
 func TestStaleOpening(t *testing.T) {
-	c := opens()
-	c.Instance.At = c.Now.Add(-10*time.Second - 1)
-	step := c.ask()
-	if c.comesTo(&step) != toOpen {
-		t.Fatalf("%s, want that it opens: no claim rests on these readings", c.comesTo(&step))
-	}
-	step = c.after(step)
-	for round := 1; round < 3; round++ {
-		if do := c.comesTo(&step); do != toWait || !step.Until.Equal(c.Now.Add(c.Poll)) {
-			t.Fatalf("round %d: %s until %v, want one REMEDY_POLL", round, do, step.Until)
+	for _, poll := range []time.Duration{5 * time.Second, 30 * time.Second} {
+		// With the longer one, a third of the lease is over before: no opening's lease is renewed.
+		c := opens()
+		c.Poll = poll
+		c.Instance.At = c.Now.Add(-10*time.Second - 1)
+		step := c.ask()
+		if c.comesTo(&step) != toOpen {
+			t.Fatalf("%s, want that it opens: no claim rests on these readings", c.comesTo(&step))
 		}
 		step = c.after(step)
+		for round := 1; round < 3; round++ {
+			if do := c.comesTo(&step); do != toWait || !step.Until.Equal(c.Now.Add(poll)) {
+				t.Fatalf("round %d: %s until %v at %v, want one REMEDY_POLL", round, do, step.Until,
+					c.Now)
+			}
+			step = c.after(step)
+		}
+		if do := c.comesTo(&step); do != toAnswer || step.Verdict != VerdictPending ||
+			step.Reason != ReasonDependencyUnavailable {
+			t.Errorf("the third round: %s, %s %s, want that the event is asked for again", do,
+				step.Verdict, step.Reason)
+		}
+		if c.Record.Value.Open != nil || len(c.Fleet.Value.Open) != 0 ||
+			len(c.Record.Value.Keys) != 0 {
+			t.Errorf("it leaves %+v and %+v, want nothing spent", c.Record.Value, c.Fleet.Value)
+		}
 	}
-	if do := c.comesTo(&step); do != toAnswer || step.Verdict != VerdictPending ||
-		step.Reason != ReasonDependencyUnavailable {
-		t.Errorf("the third round: %s, %s %s, want that the event is asked for again", do,
-			step.Verdict, step.Reason)
-	}
-	if c.Record.Value.Open != nil || len(c.Fleet.Value.Open) != 0 || len(c.Record.Value.Keys) != 0 {
-		t.Errorf("it leaves %+v and %+v, want nothing spent", c.Record.Value, c.Fleet.Value)
+}
+
+// TestStartsLate: an attempt that was given up on, and whose instance is read Starting after all: it
+// restarted when it is back, though its StartTime is the same.
+func TestStartsLate(t *testing.T) {
+	for _, row := range []struct {
+		why  string
+		from *candidate
+	}{
+		{"another attempt is left", incident(0, isFailed)},
+		{"none is left", incident(4, isFailed)},
+	} {
+		c := row.from
+		c.Instance.Value.Status = "Starting"
+		step := c.ask()
+		if c.comesTo(&step) != toWait {
+			t.Fatalf("%s: %+v", row.why, step)
+		}
+		c.Instance.Value.Status = "Running"
+		step = c.after(step)
+		attempts := step.Incident.Attempts
+		if last := attempts[len(attempts)-1]; c.comesTo(&step) != toWait || last.Fate != FateWorked {
+			t.Errorf("%s: %s, and the attempt is %+v", row.why, c.comesTo(&step), last)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -102,21 +103,11 @@ func (w *Waiter) is(a *events.Alarm) bool {
 	return w.Instance == a.Instance && w.Alarm.Key == a.Key && w.Alarm.Time.Equal(a.Time)
 }
 
-// Compare orders alarms as they get their slots: by their times, then by how long they have waited.
+// Compare orders alarms as they get their slots: by their times, then by how long they have waited,
+// and those of one event by their instances.
 func (w Waiter) Compare(other Waiter) int {
-	if c := w.Alarm.Time.Compare(other.Alarm.Time); c != 0 {
-		return c
-	}
-	if c := w.Since.Compare(other.Since); c != 0 {
-		return c
-	}
-	switch {
-	case w.Instance < other.Instance:
-		return -1
-	case w.Instance > other.Instance:
-		return 1
-	}
-	return 0
+	return cmp.Or(w.Alarm.Time.Compare(other.Alarm.Time), w.Since.Compare(other.Since),
+		cmp.Compare(w.Instance, other.Instance))
 }
 
 // leased reports whether somebody judges the alarm now, as far as the lease tells. A lease that

@@ -45,6 +45,8 @@ func TestQueueChanges(t *testing.T) {
 	one.Since = now // it was delivered late
 	tie := waiterAt("i-0", -20)
 	tie.Since = tie.Since.Add(time.Nanosecond)
+	twin := tie
+	twin.Instance = "i-9"
 	leased := one
 	leased.By, leased.LeaseUntil = "me", now.Add(p.Lease)
 	over := one
@@ -70,6 +72,13 @@ func TestQueueChanges(t *testing.T) {
 			three}},
 			func(fl Fleet) Fleet { return fl.waited(two, local) },
 			Fleet{Waiting: []Waiter{two, tie, three}}},
+		{"of two of one event the one whose instance comes first", Fleet{Waiting: []Waiter{twin,
+			three}},
+			func(fl Fleet) Fleet { return fl.waited(tie, local) },
+			Fleet{Waiting: []Waiter{tie, twin, three}}},
+		{"whichever of them came first", Fleet{Waiting: []Waiter{tie, three}},
+			func(fl Fleet) Fleet { return fl.waited(twin, local) },
+			Fleet{Waiting: []Waiter{tie, twin, three}}},
 		{"an instance waits once", Fleet{Waiting: []Waiter{one}}, func(fl Fleet) Fleet {
 			again := waiterAt("i-1", 5)
 			again.Alarm.Key = "another"
@@ -145,6 +154,12 @@ func TestWaiterSize(t *testing.T) {
 			a.Rule, a.Key = "putNewAlarm_user_"+long(36, "f"), long(36, "f")+"|1700000000000"
 			a.Name = long(80, "机")
 		}, true, false},
+		{"a name that fits to the byte", func(a *events.Alarm) { a.Name = long(461, "x") }, true,
+			false},
+		{"and one byte more", func(a *events.Alarm) { a.Name = long(462, "x") }, true, true},
+		{"a time that JSON has no word for", func(a *events.Alarm) {
+			a.Time = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+		}, false, true},
 		{"a name of 512 bytes", func(a *events.Alarm) { a.Name = long(512, "x") }, true, true},
 		{"a name in which every byte takes six", func(a *events.Alarm) { a.Name = long(512, "<") },
 			true, true},
@@ -377,6 +392,51 @@ func TestWaits(t *testing.T) {
 				t.Errorf("it waits as %+v: %s", w, step.Why)
 			}
 		})
+	}
+}
+
+// TestBeginsToWait: the write that puts an alarm into the queue says so; what delays or prevents it
+// does not.
+func TestBeginsToWait(t *testing.T) {
+	c := opens()
+	busy(3)(c)
+	step := c.first(t)
+	for ; step.Do != DoWrite; step = c.one(step) {
+		if step.Waits() || step.Do == DoAnswer {
+			t.Fatalf("before it waits: %+v", step)
+		}
+	}
+	if want := "number 1; 3 of 3 under way, 0 of 20 within the hour, 1 of 50 waiting"; !step.Waits() ||
+		step.Reason != ReasonFleetConcurrent || step.Why != want || len(step.Write.Fleet.Waiting) != 1 {
+		t.Errorf("it begins to wait: %+v, want %q", step, want)
+	}
+	c.told.Decided(&step)
+	c.told.Wrote(step.Write, Written{At: c.Now, Wrote: WroteUnknown, Note: "no answer"})
+	for step = c.next(); step.Do == DoRead; step = c.one(step) {
+	}
+	if step.Waits() || step.Verdict != VerdictPending || step.Reason != ReasonDependencyUnavailable {
+		t.Errorf("whether it waits is not known: %+v", step)
+	}
+}
+
+// TestNotBehindItself: an alarm is not before itself.
+func TestNotBehindItself(t *testing.T) {
+	c := opens()
+	w := c.Facts.waiter()
+	for _, row := range []struct {
+		why   string
+		since time.Duration
+		want  bool
+	}{
+		{"itself", 0, true},
+		{"itself, waiting since before", -1, false},
+	} {
+		before := w
+		before.Since = w.Since.Add(row.since)
+		fl := Fleet{Waiting: []Waiter{before}}
+		if got := fl.admits(&w, &c.Policy, c.Now); got != row.want {
+			t.Errorf("%s: admitted %v", row.why, got)
+		}
 	}
 }
 
