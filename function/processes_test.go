@@ -353,8 +353,8 @@ func manyProcesses(t *testing.T, address string, seed int64) (happened bool) {
 type frozen struct {
 	why     string
 	guards  int  // it is frozen while the answer to the nth reading of guards is on its way
-	claim   bool // or that to its first claim
-	connect bool // or that to its first words to ECS after the claim
+	claim   int  // or that to its nth claim
+	half    bool // and the connection that its next reboot is to have is half open by then
 	reboot  bool // or that to its first reboot
 	waiting bool // or while it waits after its first reboot
 	sent    int  // its reboots before that
@@ -367,8 +367,9 @@ func TestFrozenOwner(t *testing.T) {
 	for _, row := range []frozen{
 		{why: "before its first claim: its readings are on their way", guards: 1},
 		{why: "before its second claim: its readings are on their way", guards: 2, sent: 1},
-		{why: "between its claim and its reboot: the ledger's answer is on its way", claim: true},
-		{why: "between its claim and its reboot: it is connecting to ECS", connect: true},
+		{why: "between its claim and its reboot: the ledger's answer is on its way", claim: 1},
+		{why: "between its claim and its reboot: it is still connecting to ECS", claim: 2,
+			half: true, sent: 1},
 		{why: "after its reboot: ECS's answer is on its way", reboot: true, sent: 1},
 		{why: "while it waits", waiting: true, sent: 1},
 	} {
@@ -401,7 +402,7 @@ func (row frozen) happens(t *testing.T) bool {
 	p := newPoint()
 	var claimed, guarded atomic.Int32
 	toLedger := startProxy(t, server, func(l *link, request []byte) {
-		if claims(request) && claimed.Add(1) == 1 && row.claim {
+		if claims(request) && int(claimed.Add(1)) == row.claim {
 			l.hold(p)
 		}
 	})
@@ -412,14 +413,15 @@ func (row frozen) happens(t *testing.T) bool {
 		}
 	})
 	certificate, ecs := secureECS(t, s.world)
+	half := newPoint()
 	toSecureECS := startProxy(t, ecs, func(l *link, _ []byte) {
-		if l.requests == 1 &&
-			claimed.Load() > 0 { // nothing but the reboot connects anew after a claim
-			l.hold(p)
+		// After the first reboot nothing connects anew but the next one, ahead of its claim.
+		if l.requests == 1 && len(s.world.Reboots(instance)) > 0 {
+			l.hold(half)
 		}
 	})
 	endpoint := "REMEDY_ECS_ENDPOINT=http://" + toECS.address
-	if row.connect {
+	if row.half {
 		endpoint = "REMEDY_ECS_ENDPOINT=https://" + toSecureECS.address
 	}
 	owner := s.start(
@@ -449,6 +451,7 @@ func (row frozen) happens(t *testing.T) bool {
 		case <-p.arrived:
 		case <-answered:
 			close(p.released)
+			close(half.released)
 			return false
 		case <-time.After(patience):
 			t.Fatalf("the point was never reached\n%s", s.platform.Output())
@@ -459,6 +462,14 @@ func (row frozen) happens(t *testing.T) bool {
 	}
 	since := time.Now()
 	close(p.released)
+	close(half.released)
+	if row.half {
+		select {
+		case <-half.arrived:
+		default:
+			t.Error("nothing was connecting")
+		}
+	}
 	if got := len(s.world.Reboots(instance)); got != row.sent {
 		t.Errorf("%d reboots before it was frozen, want %d", got, row.sent)
 	}
