@@ -219,3 +219,47 @@ func TestTogetherInItsOwnTime(t *testing.T) {
 		})
 	}
 }
+
+// TestTogetherInHaste: an HTTP request has little time for its last write, and nobody who has more
+// goes along with that: a slow store is no answer for them.
+func TestTogetherInHaste(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token, "REMEDY_FLEET_CONCURRENT=1"})
+		ids := s.many(4)
+		s.deliver(sweepEvent)
+		first := s.inBackground(s.function, delivery(0), kernelHang(ids[0], time.Now()))
+		<-time.After(time.Second) // it has the slot
+		f := &fleetWrites{s: s}
+		f.befall = func(ctx context.Context, write int) error {
+			limit := time.After(time.Second) // too long for the request, and for nobody else
+			if write == 1 {
+				limit = time.After(100 * time.Millisecond) // the others come while this is written
+			}
+			select {
+			case <-ctx.Done():
+			case <-limit:
+			}
+			return ctx.Err()
+		}
+		f.hook()
+		second := s.inBackground(s.function, delivery(0), kernelHang(ids[1], time.Now()))
+		<-time.After(10 * time.Millisecond)
+		request := make(chan any, 1)
+		go func() {
+			answer, err := s.function.Invoke(t.Context(), delivery(0), []byte(httpEvent(
+				kernelHang(ids[2], time.Now()), nil, map[string]string{"token": token})))
+			if err != nil {
+				t.Error(err)
+			}
+			request <- answer
+		}()
+		<-time.After(10 * time.Millisecond)
+		third := s.inBackground(s.function, delivery(0), kernelHang(ids[3], time.Now()))
+		expect(t, second(), "waiting/fleet-concurrent")
+		expect(t, third(), "waiting/fleet-concurrent")
+		if answer, ok := (<-request).(handle.HTTPResponse); !ok || answer.StatusCode != 503 {
+			t.Errorf("the request was answered %+v", answer)
+		}
+		expect(t, first(), "restarted/recovered")
+	})
+}
