@@ -204,8 +204,9 @@ func (c *change) hasTurn(l *line) bool {
 	}
 	l.mu.Unlock()
 	switch {
-	case at >= 0: // late, and nothing was done: the record is read again
-		c.hang.facts.Fleet = remedy.Reading[remedy.Fleet]{}
+	case at >= 0: // late: nothing of it was stored, and somebody else writes
+		c.hang.facts.Wrote(c.step.Write, remedy.Written{At: c.hang.Clock.Now(),
+			Wrote: remedy.WroteConflict, Note: "others of this process write the record"})
 	case along == nil:
 		return true
 	case late:
