@@ -227,21 +227,24 @@ func TestTogetherInHaste(t *testing.T) {
 		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token, "REMEDY_FLEET_CONCURRENT=1"})
 		ids := s.many(4)
 		s.deliver(sweepEvent)
-		first := s.inBackground(s.function, delivery(0), kernelHang(ids[0], time.Now()))
-		<-time.After(time.Second) // it has the slot
 		f := &fleetWrites{s: s}
 		f.befall = func(ctx context.Context, write int) error {
-			limit := time.After(time.Second) // too long for the request, and for nobody else
-			if write == 1 {
-				limit = time.After(100 * time.Millisecond) // the others come while this is written
+			took := time.Second // too long for the request, and for nobody else
+			switch write {
+			case 1:
+				took = 0 // the first gets the slot
+			case 2:
+				took = 100 * time.Millisecond // the others come while this is written
 			}
 			select {
 			case <-ctx.Done():
-			case <-limit:
+			case <-time.After(took):
 			}
 			return ctx.Err()
 		}
 		f.hook()
+		first := s.inBackground(s.function, delivery(0), kernelHang(ids[0], time.Now()))
+		<-time.After(time.Second)
 		second := s.inBackground(s.function, delivery(0), kernelHang(ids[1], time.Now()))
 		<-time.After(10 * time.Millisecond)
 		request := make(chan any, 1)

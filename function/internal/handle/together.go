@@ -288,9 +288,9 @@ func (l *line) gather(g *hang, all *joint) (along []*change) {
 	return along
 }
 
-// joins makes the change one of g's write, and reports whether it is one there. It is none where its
-// hang has more time for a write than g, whose haste would be no answer for it; nor where deciding
-// on it panics, which is for its own turn to meet.
+// joins makes the change one of g's write, and reports whether it is one there. It is none where
+// its hang has more time for a write than g, whose haste would be no answer for it; nor where
+// deciding on it panics, which is for its own turn to meet.
 func (c *change) joins(g *hang, all *joint, now time.Time) (goes bool) {
 	defer func() {
 		if recover() != nil {

@@ -12,8 +12,12 @@ import (
 // noon is a clock at which it is always noon.
 type noon struct{}
 
-func (noon) Now() time.Time                             { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+func (noon) Now() time.Time {
+	return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+}
+
 func (noon) Sleep(context.Context, time.Duration) error { return nil }
+
 func (noon) Each(n int, do func(int)) {
 	for i := range n {
 		do(i)
