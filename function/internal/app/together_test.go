@@ -110,6 +110,14 @@ func TestTogether(t *testing.T) {
 				}
 				return nil
 			}, map[string]int{restarted: 10}, 7},
+		{"an operator pauses before the second: what is in it does not begin", nil,
+			func(f *fleetWrites, ctx context.Context, n int) error {
+				if n == 2 {
+					_, err := f.s.plain(time.Now).Pause(ctx, time.Time{}, "now")
+					return err
+				}
+				return nil
+			}, map[string]int{restarted: 1, "refused/paused": 9}, 1},
 		{"it is not known whether the second was stored", nil,
 			func(f *fleetWrites, _ context.Context, n int) error {
 				f.mu.Lock()
