@@ -110,6 +110,14 @@ func TestTogether(t *testing.T) {
 				}
 				return nil
 			}, map[string]int{restarted: 10}, 7},
+		{"an operator pauses before the second: what is in it does not begin", nil,
+			func(f *fleetWrites, ctx context.Context, n int) error {
+				if n == 2 {
+					_, err := f.s.plain(time.Now).Pause(ctx, time.Time{}, "now")
+					return err
+				}
+				return nil
+			}, map[string]int{restarted: 1, "refused/paused": 9}, 1},
 		{"it is not known whether the second was stored", nil,
 			func(f *fleetWrites, _ context.Context, n int) error {
 				f.mu.Lock()
@@ -218,4 +226,51 @@ func TestTogetherInItsOwnTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTogetherInHaste: an HTTP request has little time for its last write, and nobody who has more
+// goes along with that: a slow store is no answer for them.
+func TestTogetherInHaste(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSetting(t, []string{"REMEDY_HTTP_TOKEN=" + token, "REMEDY_FLEET_CONCURRENT=1"})
+		ids := s.many(4)
+		s.deliver(sweepEvent)
+		f := &fleetWrites{s: s}
+		f.befall = func(ctx context.Context, write int) error {
+			took := time.Second // too long for the request, and for nobody else
+			switch write {
+			case 1:
+				took = 0 // the first gets the slot
+			case 2:
+				took = 100 * time.Millisecond // the others come while this is written
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(took):
+			}
+			return ctx.Err()
+		}
+		f.hook()
+		first := s.inBackground(s.function, delivery(0), kernelHang(ids[0], time.Now()))
+		<-time.After(time.Second)
+		second := s.inBackground(s.function, delivery(0), kernelHang(ids[1], time.Now()))
+		<-time.After(10 * time.Millisecond)
+		request := make(chan any, 1)
+		go func() {
+			answer, err := s.function.Invoke(t.Context(), delivery(0), []byte(httpEvent(
+				kernelHang(ids[2], time.Now()), nil, map[string]string{"token": token})))
+			if err != nil {
+				t.Error(err)
+			}
+			request <- answer
+		}()
+		<-time.After(10 * time.Millisecond)
+		third := s.inBackground(s.function, delivery(0), kernelHang(ids[3], time.Now()))
+		expect(t, second(), "waiting/fleet-concurrent")
+		expect(t, third(), "waiting/fleet-concurrent")
+		if answer, ok := (<-request).(handle.HTTPResponse); !ok || answer.StatusCode != 503 {
+			t.Errorf("the request was answered %+v", answer)
+		}
+		expect(t, first(), "restarted/recovered")
+	})
 }

@@ -204,8 +204,9 @@ func (c *change) hasTurn(l *line) bool {
 	}
 	l.mu.Unlock()
 	switch {
-	case at >= 0: // late, and nothing was done: the record is read again
-		c.hang.facts.Fleet = remedy.Reading[remedy.Fleet]{}
+	case at >= 0: // late: nothing of it was stored, and somebody else writes
+		c.hang.facts.Wrote(c.step.Write, remedy.Written{At: c.hang.Clock.Now(),
+			Wrote: remedy.WroteConflict, Note: "others of this process write the record"})
 	case along == nil:
 		return true
 	case late:
@@ -252,21 +253,8 @@ func (c *change) upToDate(ctx context.Context, l *line, waited bool) bool {
 func (c *change) write(ctx context.Context, l *line) {
 	g := c.hang
 	g.decided(c.step)
-	now := g.Clock.Now()
-	all := &joint{fleet: *c.step.Write.Fleet, written: remedy.Written{At: now,
-		Wrote: remedy.WroteUnknown, Note: "the write that it went along with was broken off"}}
-	var along []*change
-	l.mu.Lock()
-	l.waiting = slices.DeleteFunc(l.waiting, func(d *change) bool {
-		facts, step, goes := d.hang.facts.Along(&g.Policy, now, all.fleet)
-		if goes {
-			d.facts, d.step, d.along = facts, &step, all
-			all.fleet = *step.Write.Fleet
-			along = append(along, d)
-		}
-		return goes
-	})
-	l.mu.Unlock()
+	all := &joint{fleet: *c.step.Write.Fleet}
+	along := l.gather(g, all)
 	defer func() { // whatever the store does
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -281,4 +269,41 @@ func (c *change) write(ctx context.Context, l *line) {
 	}()
 	all.written = g.write(ctx, remedy.Write{Fleet: &all.fleet})
 	g.facts.Wrote(remedy.Write{Fleet: &all.fleet}, all.written)
+}
+
+// gather takes those who go along with g's write out of the line.
+func (l *line) gather(g *hang, all *joint) (along []*change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := g.Clock.Now() // nothing that they know is newer
+	all.written = remedy.Written{At: now, Wrote: remedy.WroteUnknown,
+		Note: "the write that it went along with was broken off"}
+	l.waiting = slices.DeleteFunc(l.waiting, func(d *change) bool {
+		goes := d.joins(g, all, now)
+		if goes {
+			along = append(along, d)
+		}
+		return goes
+	})
+	return along
+}
+
+// joins makes the change one of g's write, and reports whether it is one there. It is none where
+// its hang has more time for a write than g, whose haste would be no answer for it; nor where
+// deciding on it panics, which is for its own turn to meet.
+func (c *change) joins(g *hang, all *joint, now time.Time) (goes bool) {
+	defer func() {
+		if recover() != nil {
+			goes = false
+		}
+	}()
+	if c.hang.writeLimit() > g.writeLimit() {
+		return false
+	}
+	facts, step, goes := c.hang.facts.Along(&g.Policy, now, all.fleet)
+	if goes {
+		c.facts, c.step, c.along = facts, &step, all
+		all.fleet = *step.Write.Fleet
+	}
+	return goes
 }

@@ -168,3 +168,27 @@ func TestAlong(t *testing.T) {
 		}
 	}
 }
+
+// TestRestAfterTheClockWentBack: a rest is over after its time, though the write that it follows is
+// of the future by a clock that was set back since.
+func TestRestAfterTheClockWentBack(t *testing.T) {
+	for _, wrote := range []Wrote{WroteConflict, WroteUnknown} {
+		c := its(func(c *candidate) { c.Instance.Value.Tags = nil })
+		step := c.ask()
+		c.told.Decided(&step)
+		c.told.Told(&step)
+		c.told.Conflicts = 1
+		c.told.Wrote(Write{Fleet: &Fleet{}}, Written{At: c.Now, Wrote: wrote})
+		c.Now = c.Now.Add(-time.Hour)
+		rests := 0
+		for step = (Step{}); step.Do != DoWrite && rests < 10; c.do(&step) {
+			c.told.Ask(c.Now)
+			if step = Next(&c.Policy, &c.told); step.Do == DoWait {
+				rests++
+			}
+		}
+		if rests != 1 {
+			t.Errorf("%s: it rests %d times, and then: %+v", wrote, rests, step)
+		}
+	}
+}

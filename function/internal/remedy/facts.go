@@ -237,7 +237,8 @@ type Order struct {
 // readings.
 
 // Ask sets the time of the next decision. Where our clock was set back, what was read and written
-// before is from the future, and would look newer than what comes: it is forgotten.
+// before is from the future, and would look newer than what comes: it is forgotten. A write has its
+// answer no later than now, or nobody would ever have rested since.
 func (f *Facts) Ask(now time.Time) {
 	f.Now = now
 	ahead := func(at time.Time) bool { return at.After(now) }
@@ -249,6 +250,9 @@ func (f *Facts) Ask(now time.Time) {
 	}
 	if ahead(f.Instance.At) || ahead(f.Vitals.At) || ahead(f.Platform.At) || ahead(f.Rehearsal.At) {
 		f.forgetLive()
+	}
+	if ahead(f.Written.At) {
+		f.Written.At = now
 	}
 }
 

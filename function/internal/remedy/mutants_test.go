@@ -460,6 +460,8 @@ var mutants = []mutant{
 	{"every failed write has its own rest", "no round without a pause", "protocol.go",
 		"return m.seen.RestUntil.After(m.f.Written.At) && !m.f.Now.Before(m.seen.RestUntil)",
 		"return !m.f.Now.Before(m.seen.RestUntil)", "^TestClaimNotStored$"},
+	{"and is over after its time, though the clock went back", lawtest.Liveness, "facts.go",
+		"if ahead(f.Written.At) {", "if false {", "^TestRestAfterTheClockWentBack$"},
 
 	// One write with several changes.
 	{"what goes along is decided on what the others leave", lawtest.S6, "facts.go",
