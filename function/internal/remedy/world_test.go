@@ -724,9 +724,9 @@ func (w *world) crowd() {
 }
 
 // take is an incident of another instance that gets a slot, if one is free; it reports whether one
-// was.
+// was. Where the fleet's record was lost, nothing begins.
 func (w *world) take() bool {
-	if full, _ := w.fleet.Full(w.policy, w.now); full != "" {
+	if full, _ := w.fleet.Full(w.policy, w.now); full != "" || w.slotless {
 		return false
 	}
 	name := fmt.Sprintf("i-other-%d", w.revision)
