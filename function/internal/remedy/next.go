@@ -243,7 +243,7 @@ func (m *machine) resolve(open *Incident) Step {
 	}
 	ignored := answer(VerdictIgnored, ReasonResolved, "state "+a.RawState)
 	switch {
-	case open != nil:
+	case open != nil && len(open.Attempts) > 0: // beside an opening, another alarm may still wait
 		return ignored
 	case !f.Fleet.Read():
 		return m.read(SourceFleet)
