@@ -124,7 +124,8 @@ func realCrowd(t *testing.T, server string, db, processes, every int, inOne bool
 		"after %v; %.1f commands of the ledger an incident; %v in all; they ended %v", all,
 		processes, opened.Round(time.Millisecond), rebooted.Round(time.Millisecond),
 		float64(asked)/float64(all), took.Round(time.Millisecond), count)
-	if ended := count[string(remedy.VerdictRestarted)+"/"+string(remedy.ReasonRecovered)]; ended != all {
+	well := string(remedy.VerdictRestarted) + "/" + string(remedy.ReasonRecovered)
+	if ended := count[well]; ended != all {
 		t.Errorf("%d of %d were restarted", ended, all)
 	}
 	h := s.historyOf(settings.Policy, book, ids)

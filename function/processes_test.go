@@ -51,7 +51,8 @@ func TestManyProcesses(t *testing.T) {
 	for n := range rounds {
 		t.Run(fmt.Sprintf("seed %d", seed+n), func(t *testing.T) {
 			t.Parallel()
-			for try := 1; !manyProcesses(t, fmt.Sprintf("redis://%s/%d", server, n), seed+n); try++ {
+			ledger := fmt.Sprintf("redis://%s/%d", server, n)
+			for try := 1; !manyProcesses(t, ledger, seed+n); try++ {
 				if try == 5 {
 					t.Fatal("nothing happened")
 				}
@@ -179,7 +180,8 @@ func manyProcesses(t *testing.T, address string, seed int64) (happened bool) {
 	for range 3 {
 		s.world.Inject(
 			ecssim.Fault{
-				Kind:     []ecssim.Kind{ecssim.KindDrop, ecssim.KindReset, ecssim.KindTruncate, ecssim.KindFail}[random.IntN(4)],
+				Kind: []ecssim.Kind{ecssim.KindDrop, ecssim.KindReset, ecssim.KindTruncate,
+					ecssim.KindFail}[random.IntN(4)],
 				Action:   "RebootInstance",
 				Instance: ids[random.IntN(len(ids))],
 				Skip:     random.IntN(2),
@@ -188,7 +190,8 @@ func manyProcesses(t *testing.T, address string, seed int64) (happened bool) {
 		)
 		s.world.Inject(
 			ecssim.Fault{
-				Kind:     []ecssim.Kind{ecssim.KindDrop, ecssim.KindTruncate, ecssim.KindFail, ecssim.KindNoDate}[random.IntN(4)],
+				Kind: []ecssim.Kind{ecssim.KindDrop, ecssim.KindTruncate, ecssim.KindFail,
+					ecssim.KindNoDate}[random.IntN(4)],
 				Action:   "DescribeInstances",
 				Instance: ids[random.IntN(len(ids))],
 				Skip:     random.IntN(6),

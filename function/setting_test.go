@@ -331,7 +331,8 @@ func optedIn(id string, g ecssim.Guest) ecssim.Instance {
 func kernelHang(id string, at time.Time) string {
 	serial := fmt.Sprintf("%s-%d", id, at.UnixNano())
 	return fmt.Sprintf(
-		`{"ver":"1.0","id":"event-%s","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
+		`{"ver":"1.0","id":"event-%s","product":"ECS",
+		"resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
 		"name":"Instance:InstanceFailure.PerformanceImpact:Executing","userId":"%s","eventTime":"%s","regionId":"%s",
 		"content":{"eventId":"e-%s","instanceId":"%s","eventType":"InstanceFailure.PerformanceImpact",
 		"eventStatus":"Executing"}}`,
@@ -371,11 +372,13 @@ func redisServer(t *testing.T, password string) string {
 	if err != nil {
 		if os.Getenv("ECS_REMEDY_REQUIRE_REDIS") == "1" {
 			t.Fatal(
-				"ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: apt-get install redis-server",
+				"ECS_REMEDY_REQUIRE_REDIS is 1, but there is no redis-server in PATH: " +
+					"apt-get install redis-server",
 			)
 		}
 		t.Skip(
-			"several processes share a real Redis here, and there is no redis-server in PATH: apt-get install redis-server",
+			"several processes share a real Redis here, and there is no redis-server in PATH: " +
+				"apt-get install redis-server",
 		)
 	}
 	// Somebody else may take the free port before the server does; then it ends, and another port

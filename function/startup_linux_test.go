@@ -12,10 +12,10 @@ import (
 	"ecs-remedy/function/internal/fcsim"
 )
 
-// BenchmarkRatioStartup is how long the function takes from exec to its first poll, and the ratio to
-// a handler that does nothing, built as anybody would build it. Both are read from the disk before
-// they are started, as in an instance that is new: how the kernel caches a file that the linker has
-// only just written shows in both.
+// BenchmarkRatioStartup is how long the function takes from exec to its first poll, and the ratio
+// to a handler that does nothing, built as anybody would build it. Both are read from the disk
+// before they are started, as in an instance that is new: how the kernel caches a file that the
+// linker has only just written shows in both.
 func BenchmarkRatioStartup(b *testing.B) {
 	name, err := buildDeployed(".", "deployed", "-tags=nethttpomithttp2")
 	if err != nil {

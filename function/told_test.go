@@ -16,9 +16,9 @@ import (
 	"ecs-remedy/function/internal/fcsim"
 )
 
-// TestRefusalsOfManyProcesses: 500 refusals for one reason, in eight processes over one Redis, are one
-// message; the others are counted, and the count is in the ledger for the message that comes when ten
-// minutes are over.
+// TestRefusalsOfManyProcesses: 500 refusals for one reason, in eight processes over one Redis, are
+// one message; the others are counted, and the count is in the ledger for the message that comes
+// when ten minutes are over.
 func TestRefusalsOfManyProcesses(t *testing.T) {
 	t.Parallel()
 	const refusals = 500

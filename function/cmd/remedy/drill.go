@@ -22,11 +22,11 @@ import (
 type drillCommand struct {
 	Files []string `arg:"" predictor:"alarm" optional:"" name:"file" help:"${help_alarms}"`
 
-	Guest string `default:"ignores-graceful" predictor:"guest" placeholder:"NAME" help:"${help_guest}"`
+	Guest string `default:"${a_hang}" predictor:"guest" placeholder:"NAME" help:"${help_guest}"`
 
 	Fault []string `predictor:"fault" placeholder:"NAME" sep:"none" help:"${help_fault}"`
 
-	Mode string `enum:"enforce,observe,off" default:"enforce" placeholder:"MODE" help:"${help_mode}"`
+	Mode string `enum:"${modes}" default:"enforce" placeholder:"MODE" help:"${help_mode}"`
 
 	Ledger  string `default:"mem:" placeholder:"URL" help:"${help_store}"`
 	Account string `placeholder:"ID" help:"${help_own}"`

@@ -13,8 +13,8 @@ import (
 	"ecs-remedy/function/internal/drill"
 )
 
-// read reads a payload: of a file, of standard input for "-", or of the embedded sample of that name
-// where there is no such file. Its errors name the input, and come with a cure.
+// read reads a payload: of a file, of standard input for "-", or of the embedded sample of that
+// name where there is no such file. Its errors name the input, and come with a cure.
 func (c *console) read(name string) (drill.Event, error) {
 	payload, err := c.payload(name)
 	if err != nil {

@@ -61,6 +61,9 @@ var words = kong.Vars{
 	"help_reset":      "Forget an instance's spent incidents and its cool-down.",
 	"help_completion": "Print what completes these commands in bash, zsh or fish.",
 
+	"a_hang": "ignores-graceful",
+	"modes":  "enforce,observe,off",
+
 	"help_alarms": "Alarms: files, - for standard input, or names of samples.",
 	"help_store":  "In place of REMEDY_LEDGER (mem:, gone after each file).",
 	"help_json":   "Print one JSON document with the results of all files, and nothing else.",

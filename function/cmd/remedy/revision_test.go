@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestRevision: a checkout has the hash of its commit, one with changes a "+" behind it, and a folder
-// that only lies in a checkout, or in none, has nothing.
+// TestRevision: a checkout has the hash of its commit, one with changes a "+" behind it, and a
+// folder that only lies in a checkout, or in none, has nothing.
 func TestRevision(t *testing.T) {
 	folder, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {

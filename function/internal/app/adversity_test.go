@@ -164,7 +164,8 @@ func TestThawedBeforeFirstClaim(t *testing.T) {
 				results := s.deliverTo(slow, delivery(0), agentStopped(instance, time.Now()))
 				if s.sent(instance) != "" || !frozen {
 					t.Errorf(
-						"an alarm of half an hour ago led to %q of an instance that was opted out meanwhile: %v",
+						"an alarm of half an hour ago led to %q of an instance that was opted out "+
+							"meanwhile: %v",
 						s.sent(instance),
 						verdicts(results),
 					)
@@ -309,7 +310,8 @@ func TestHTTPWithSlowLedger(t *testing.T) {
 				away := false
 				s.hook(
 					&hookedStore{
-						before: func(ctx context.Context, put bool, key string, value []byte) error {
+						before: func(
+							ctx context.Context, put bool, key string, value []byte) error {
 							if away = away || put && row.from(s.t, key, value); !away {
 								return nil
 							}

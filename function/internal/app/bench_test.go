@@ -104,7 +104,6 @@ func serveDistant(as []string) {
 			if r.URL.Query().Get("Action") == "RebootInstance" {
 				arrived <- now.UnixNano()
 			}
-			time.Sleep(callTakes)
 			world.ServeHTTP(w, r)
 		}))
 	ecs.Listener = slowListener{ecs.Listener}
@@ -129,6 +128,7 @@ func serveDistant(as []string) {
 				return
 			}
 			next := ecssim.New(ecssim.Real())
+			next.Latency = callTakes
 			next.Add(optedIn(ecssim.Guest{}))
 			world.Store(next)
 		}))
@@ -171,7 +171,7 @@ type slowConn struct {
 }
 
 func (c *slowConn) Read(b []byte) (int, error) {
-	c.once.Do(func() { time.Sleep(callTakes) })
+	c.once.Do(func() { <-time.After(callTakes) })
 	return c.Conn.Read(b)
 }
 
@@ -317,7 +317,6 @@ func (d *distant) untilReboot(b *testing.B,
 	said := ""
 	select {
 	case at = <-arrived:
-		time.Sleep(2 * callTakes) // its answer
 		cancel()
 		<-done
 	case said = <-done: // perhaps before we heard of it
@@ -441,7 +440,8 @@ func BenchmarkAlarmToReboot(b *testing.B) {
 		function, err := app.New(
 			settings,
 			io.Discard,
-			app.Seams{Transport: endsAtReboot{world.RoundTripper(), cancel}, Store: ledger.NewMem()},
+			app.Seams{Transport: endsAtReboot{world.RoundTripper(), cancel},
+				Store: ledger.NewMem()},
 		)
 		if err != nil {
 			b.Fatal(err)

@@ -403,9 +403,8 @@ func TestWhileUnderWay(t *testing.T) {
 				"ignored/resolved")
 		}, "failed/resolved", "G"},
 		{"another rule's alarm is resolved: none of its business", func(s *setting) {
-			expect(s.t,
-				s.deliverTo(s.another(), delivery(0), threshold(instance, "cpu_total", "OK", time.Now(), "triggerLevel", "OK")),
-				"ignored/resolved")
+			expect(s.t, s.deliverTo(s.another(), delivery(0), threshold(instance, "cpu_total", "OK",
+				time.Now(), "triggerLevel", "OK")), "ignored/resolved")
 		}, "restarted/recovered", "GG"},
 		{"everything is paused", func(s *setting) {
 			if _, err := s.ledgerOf().Pause(s.t.Context(), time.Time{}, "a change freeze"); err != nil {

@@ -153,7 +153,9 @@ func TestTogether(t *testing.T) {
 				s.deliver(sweepEvent) // it creates the fleet's record
 				f := &fleetWrites{s: s}
 				if row.befall != nil {
-					f.befall = func(ctx context.Context, n int) error { return row.befall(f, ctx, n) }
+					f.befall = func(ctx context.Context, n int) error {
+						return row.befall(f, ctx, n)
+					}
 				}
 				f.hook()
 				var waits []func() []remedy.Result
@@ -172,7 +174,8 @@ func TestTogether(t *testing.T) {
 					t.Errorf("they ended %v, want %v", got, row.want)
 				}
 				if len(f.begins) > row.writes || f.most > load(t, env).Policy.FleetConcurrent {
-					t.Errorf("with the writes began %v incidents, %d of them at once", f.begins, f.most)
+					t.Errorf("with the writes began %v incidents, %d of them at once", f.begins,
+						f.most)
 				}
 				t.Logf("incidents by writes %v; %d reads, %d writes", f.begins, f.gets, f.puts)
 				for _, id := range ids {

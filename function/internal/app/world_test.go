@@ -289,7 +289,8 @@ func (c *countingStore) Put(
 // agentStopped is the system event of an instance whose monitoring agent fell silent: a weak alarm.
 func agentStopped(id string, at time.Time) string {
 	return fmt.Sprintf(
-		`{"product":"CloudMonitor","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL","instanceName":"web",
+		`{"product":"CloudMonitor","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
+		"instanceName":"web",
 		"regionId":"%s","name":"Agent_Status_Stopped","content":{"ipGroup":"10.0.0.10","tianjimonVersion":"3.5.8"},
 		"status":"stopped","eventTime":"%s","id":"event-%s-%d","ver":"1.0","userId":"%s"}`,
 		region,
@@ -305,14 +306,16 @@ func agentStopped(id string, at time.Time) string {
 
 // agentRunning is the event that resolves agentStopped.
 func agentRunning(id string, at time.Time) string {
-	return strings.NewReplacer("Agent_Status_Stopped", "Agent_Status_Running", `"stopped"`, `"running"`).
+	return strings.NewReplacer("Agent_Status_Stopped", "Agent_Status_Running", `"stopped"`,
+		`"running"`).
 		Replace(agentStopped(id, at))
 }
 
 // kernelHang is the system event of a guest whose kernel hangs: a strong alarm.
 func kernelHang(id string, at time.Time) string {
 	return fmt.Sprintf(
-		`{"ver":"1.0","id":"event-%s-%d","product":"ECS","resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
+		`{"ver":"1.0","id":"event-%s-%d","product":"ECS",
+		"resourceId":"acs:ecs:%s:%s:instance/%s","level":"CRITICAL",
 		"name":"Instance:InstanceFailure.PerformanceImpact:Executing","userId":"%s","eventTime":"%s","regionId":"%s",
 		"content":{"eventId":"e-%s-%d","instanceId":"%s","eventType":"InstanceFailure.PerformanceImpact","eventStatus":"Executing"}}`,
 		id,
@@ -334,7 +337,8 @@ func threshold(id, metric, state string, at time.Time, fields ...string) string 
 	form := url.Values{
 		"alertName": {
 			"cpu-hung",
-		}, "alertState": {state}, "curValue": {"99.8"}, "rawMetricName": {metric}, "metricName": {"CPU"},
+		}, "alertState": {state}, "curValue": {"99.8"}, "rawMetricName": {metric},
+		"metricName": {"CPU"},
 		"dimensions": {
 			"{userId=" + account + ", instanceId=" + id + "}",
 		}, "namespace": {"acs_ecs_dashboard"},

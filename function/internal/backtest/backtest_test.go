@@ -580,8 +580,10 @@ func TestPage(t *testing.T) {
 		}
 	}
 	for _, needed := range []string{`content="default-src 'none'; style-src 'sha256-`, "<svg",
-		"Reboots over time", "Refusals over time", "By reason", "Refusals by rule", "&lt;script&gt;",
-		"prefers-color-scheme: dark", "restarted/recovered", "refused/cooling-down", web,
+		"Reboots over time", "Refusals over time", "By reason", "Refusals by rule",
+		"&lt;script&gt;", "prefers-color-scheme: dark", "restarted/recovered",
+		"refused/cooling-down",
+		web,
 		"3 alarms end in another way", "REMEDY_COOLDOWN"} {
 		if !strings.Contains(text, needed) {
 			t.Errorf("the page lacks %q", needed)

@@ -24,7 +24,8 @@ func against(t *testing.T, lines []string, names []string, second ...string) []b
 		Outcome: OutcomeForce}}
 	h := readAll(t, first, assumed, lines...)
 	defer h.Close()
-	page := Page{Names: names, Assumed: []string{"The first sentence of what is supposed."}, Top: 10}
+	page := Page{Names: names, Assumed: []string{"The first sentence of what is supposed."},
+		Top: 10}
 	for _, p := range []remedy.Policy{first, policyOf(t, second...)} {
 		r, err := h.Replay(p, assumed, nil)
 		if err != nil {
@@ -42,9 +43,9 @@ func against(t *testing.T, lines []string, names []string, second ...string) []b
 	return out.Bytes()
 }
 
-// TestPagesInABrowser opens the page of a history under two policies, on a phone and at a desk: what
-// a person would read is there, the policies stand side by side at one scale where there is room,
-// bars stand in the order of time and on their axis, and nothing overflows or is loaded.
+// TestPagesInABrowser opens the page of a history under two policies, on a phone and at a desk:
+// what a person would read is there, the policies stand side by side at one scale where there is
+// room, bars stand in the order of time and on their axis, and nothing overflows or is loaded.
 func TestPagesInABrowser(t *testing.T) {
 	browser := browsertest.Browser(t)
 	var history bytes.Buffer
@@ -61,7 +62,8 @@ func TestPagesInABrowser(t *testing.T) {
 	text := v.Text(t)
 	for _, want := range []string{"Backtest of 6,006 alarms", "this policy", "stricter.env",
 		"Reboots over time", "Refusals over time", "fleet-hourly", "ecs-hung-cpu",
-		"REMEDY_FLEET_HOURLY", "i-bp1gen", "busiest hour", "cooling-down", "alarms end in another way"} {
+		"REMEDY_FLEET_HOURLY", "i-bp1gen", "busiest hour", "cooling-down",
+		"alarms end in another way"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("nobody can read %q in:\n%s", want, text)
 		}
@@ -96,9 +98,11 @@ func plotted(t *testing.T, v *browsertest.Visit, wide bool) {
 		const box = e => { const r = e.getBoundingClientRect();
 			return {Left: r.left, Right: r.right, Top: r.top, Bottom: r.bottom} };
 		return [...document.querySelectorAll("svg[role=img]")].map(e => ({...box(e),
-			Label: e.getAttribute("aria-label"), Scale: e.parentElement.querySelector(".most").textContent,
+			Label: e.getAttribute("aria-label"),
+			Scale: e.parentElement.querySelector(".most").textContent,
 			Axis: box(e).Bottom,
-			Bars: [...e.querySelectorAll("rect[data-at]")].map(b => ({...box(b), At: +b.dataset.at}))})) })()`)
+			Bars: [...e.querySelectorAll("rect[data-at]")].map(b =>
+				({...box(b), At: +b.dataset.at}))})) })()`)
 	timed := 0
 	for i := 0; i+1 < len(figures); i += 2 {
 		a, b := figures[i], figures[i+1]
@@ -133,7 +137,8 @@ func plotted(t *testing.T, v *browsertest.Visit, wide bool) {
 	if timed < 5 { // waiting may have none
 		t.Errorf("only %d of %d plots have bars over time", timed, len(figures))
 	}
-	if n := browsertest.Evaluate[int](t, v, `document.querySelectorAll(".plot rect.forced").length`); n == 0 {
+	forced := `document.querySelectorAll(".plot rect.forced").length`
+	if n := browsertest.Evaluate[int](t, v, forced); n == 0 {
 		t.Error("no forced reboot is drawn")
 	}
 }

@@ -85,8 +85,8 @@ func (p *Page) Write(w io.Writer) error {
 		}),
 		p.chart("Refusals by rule", "refused alarms, by the rule or event",
 			p.byRule("refused", func(l *Load) (n, forced int) { return l.Refused, 0 })),
-		p.chart("Reboots by rule", "reboots that alarms of a rule or event led to, the forced ones "+
-			"in red", p.byRule("graceful", func(l *Load) (n, forced int) {
+		p.chart("Reboots by rule", "reboots that alarms of a rule or event led to, the forced "+
+			"ones in red", p.byRule("graceful", func(l *Load) (n, forced int) {
 			return l.Reboots, l.Forced
 		}))}
 	return pageTemplate.Execute(w, view)
@@ -229,7 +229,8 @@ func (p *Page) plot(title, note string, all []series, a axis) plot {
 				y -= h
 				columns = append(columns, column{At: at.Unix(), Class: all[s].Class,
 					X: float64(b) * width, Y: y, W: width * 0.88, H: h,
-					Says: at.Format("2006-01-02 15:04") + " UTC: " + grouped(n) + " " + all[s].Name})
+					Says: at.Format("2006-01-02 15:04") + " UTC: " + grouped(n) + " " +
+						all[s].Name})
 			}
 		}
 		one.Drawings = append(one.Drawings, columns)
@@ -458,7 +459,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 <div class="side">{{range $i, $bars := .Bars}}
 <div><h3>{{name $.Page $i}}</h3>
 <table class="bars">{{range $bars}}
-<tr><th scope="row">{{range parts .Name}}{{.}}<wbr>{{end}}</th><td class="n">{{grouped .N}}</td><td>` +
+<tr><th scope="row">{{range parts .Name}}{{.}}<wbr>{{end}}</th>
+<td class="n">{{grouped .N}}</td><td>` +
 	`<svg viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">` +
 	`<rect class="{{.Class}}" width="{{units .Width}}" height="10"/>{{if .Forced}}` +
 	`<rect class="forced" width="{{units .Darker}}" height="10"/>{{end}}</svg></td></tr>{{end}}
@@ -468,12 +470,14 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 {{end}}<h2>Limits that held alarms back</h2>
 <div class="side">{{range $i, $r := .Reports}}
 <div><h3>{{name $.Page $i}}</h3>
-{{if $r.Limits}}<div class="scroll" role="region" tabindex="0" aria-label="Limits, {{name $.Page $i}}">
+{{if $r.Limits}}<div class="scroll" role="region" tabindex="0"
+aria-label="Limits, {{name $.Page $i}}">
 <table>
 <tr><th>limit</th><th class="n">times</th><th>first and last</th>
 <th>most in an hour</th></tr>{{range $r.Limits}}
 <tr><td class="whole">{{.Variable}}<small>{{.Verdict.Verdict}}/{{.Reason}}</small></td>
-<td class="n">{{grouped .N}}</td><td class="whole">{{minute .First}}<small>{{minute .Last}}</small></td>
+<td class="n">{{grouped .N}}</td>
+<td class="whole">{{minute .First}}<small>{{minute .Last}}</small></td>
 <td class="whole">{{grouped .Worst}}<small>{{minute .WorstAt}}</small></td></tr>{{end}}
 </table></div>{{else}}<p class="note">none</p>{{end}}</div>{{end}}
 </div>
@@ -492,7 +496,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 </div>{{if gt (len .Reports) 1}}
 <h2>Differences</h2>
 {{if .Different}}<p class="note">{{grouped .Different}} alarms end in another way.</p>
-<div class="scroll" role="region" tabindex="0" aria-label="Differences, counted"><table class="counts">
+<div class="scroll" role="region" tabindex="0"
+aria-label="Differences, counted"><table class="counts">
 <tr><th class="n">alarms</th><th>{{name .Page 0}}</th><th>{{name .Page 1}}</th></tr>` +
 	`{{range .Changes}}
 <tr><td class="n">{{grouped .N}}</td><td class="whole">{{.First}}</td>` +
@@ -506,7 +511,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 <tr><td class="whole">{{stamp .Time}}</td><td class="whole">{{.Instance}}</td>` +
 	`<td class="alarm">{{.Key}}</td><td class="whole">{{.First}}</td>` +
 	`<td class="whole">{{.Second}}</td></tr>{{end}}
-</table></div>{{else}}<p class="note">Every alarm ends the same under both policies.</p>{{end}}{{end}}
+</table></div>{{else}}
+<p class="note">Every alarm ends the same under both policies.</p>{{end}}{{end}}
 </body>
 </html>
 `))

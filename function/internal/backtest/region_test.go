@@ -25,8 +25,8 @@ func TestSmallRegion(t *testing.T) {
 		t.Errorf("nothing came late: %v", r.Counts())
 	}
 	if Quantile(r.PerIncident, 0) < 5 || Quantile(r.AskedPerIncident, 0) < 3 {
-		t.Errorf("an incident with %d calls of the ledger and %d of ECS", Quantile(r.PerIncident, 0),
-			Quantile(r.AskedPerIncident, 0))
+		t.Errorf("an incident with %d calls of the ledger and %d of ECS",
+			Quantile(r.PerIncident, 0), Quantile(r.AskedPerIncident, 0))
 	}
 	// Incidents begin within two hours of the alarms and the late deliveries after them.
 	if r.Incidents == 0 || r.Incidents > 5*p.FleetHourly {

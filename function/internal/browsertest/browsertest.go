@@ -1,5 +1,5 @@
-// Package browsertest opens pages in a real Chromium, for the tests of whatever writes pages: what a
-// person can read, whether it fits a phone and a desk, whether its contrasts are enough, and that
+// Package browsertest opens pages in a real Chromium, for the tests of whatever writes pages: what
+// a person can read, whether it fits a phone and a desk, whether its contrasts are enough, and that
 // nothing is loaded from elsewhere. A test that imports it has the flag -shots, a folder for
 // pictures of the pages.
 //
@@ -164,9 +164,11 @@ func (v *Visit) Fits(t *testing.T, scrolls string) {
 	if scrolls == "" {
 		scrolls = "nothing"
 	}
-	wide := Evaluate[[]string](t, v, `[...document.querySelectorAll("html, body, body *")].filter(e => {
+	wide := Evaluate[[]string](t, v, `
+		[...document.querySelectorAll("html, body, body *")].filter(e => {
 		if (e.closest("`+scrolls+`")) return false;
-		const r = e.getBoundingClientRect(), beyond = r.right > document.documentElement.clientWidth + .5 || r.left < 0;
+		const r = e.getBoundingClientRect(), edge = document.documentElement.clientWidth + .5;
+		const beyond = r.right > edge || r.left < 0;
 		if (e instanceof SVGElement) return e instanceof SVGTextElement && beyond;
 		return e.clientWidth > 0 && getComputedStyle(e).display !== "inline" &&
 			!e.matches("select, option, optgroup") && (beyond || e.scrollWidth > e.clientWidth)
@@ -193,24 +195,33 @@ func (v *Visit) Contrasts(t *testing.T) {
 		v.scheme(t, scheme)
 		faint := Evaluate[[]string](t, v, `(() => {
 			const parts = c => c.match(/[\d.]+/g).map(Number);
-			const light = c => { const [r, g, b] = parts(c).map(x => (x /= 255) <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4);
+			const linear = x => (x /= 255) <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4;
+			const light = c => { const [r, g, b] = parts(c).map(linear);
 				return .2126 * r + .7152 * g + .0722 * b };
-			const behind = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
-				const p = parts(c); if (p.length < 4 || p[3] > 0) return c } return "rgb(255, 255, 255)" };
-			const drawing = e => { for (; e.parentElement instanceof SVGElement; e = e.parentElement); return e };
+			const behind = e => {
+				for (; e; e = e.parentElement) {
+					const c = getComputedStyle(e).backgroundColor, p = parts(c);
+					if (p.length < 4 || p[3] > 0) return c
+				}
+				return "rgb(255, 255, 255)" };
+			const drawing = e => {
+				for (; e.parentElement instanceof SVGElement; e = e.parentElement);
+				return e };
 			const faint = new Set();
 			for (const e of document.querySelectorAll("body *")) {
 				if (e.matches("title, script, option, noscript, noscript *")) continue;
 				if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
 				const svg = e instanceof SVGElement;
 				let back = behind(svg ? drawing(e).parentElement : e);
-				const shape = svg && e.parentElement !== drawing(e) && e.parentElement.querySelector("rect, circle");
+				const shape = svg && e.parentElement !== drawing(e) &&
+					e.parentElement.querySelector("rect, circle");
 				if (shape && !e.classList.contains("beside")) {
 					const fill = getComputedStyle(shape).fill; if (fill !== "none") back = fill }
 				const ink = getComputedStyle(e)[svg ? "fill" : "color"];
 				const [a, b] = [light(ink), light(back)].sort((x, y) => y - x);
 				const ratio = (a + .05) / (b + .05);
-				if (ratio < 4.5) faint.add(ratio.toFixed(2) + " " + e.tagName + "." + (e.className.baseVal ?? e.className) + " " + e.textContent.slice(0, 30));
+				if (ratio < 4.5) faint.add(ratio.toFixed(2) + " " + e.tagName + "." +
+					(e.className.baseVal ?? e.className) + " " + e.textContent.slice(0, 30));
 			}
 			return [...faint] })()`)
 		if len(faint) > 0 {
@@ -231,9 +242,13 @@ func (v *Visit) Accessible(t *testing.T) {
 			break
 		}
 	}
-	nameless := Evaluate[[]string](t, v, `[...document.querySelectorAll("img, svg[role=img], section, article, [role=region], input, select, textarea, button, form, [tabindex], a")].filter(e =>
-		!(e.alt || e.labels?.[0]?.textContent.trim() || e.getAttribute("aria-label") || e.matches("button, a") && e.textContent.trim() ||
-		document.getElementById(e.getAttribute("aria-labelledby"))?.textContent.trim())).map(e => e.outerHTML.slice(0, 99))`)
+	nameless := Evaluate[[]string](t, v, `
+		[...document.querySelectorAll("img, svg[role=img], section, article, [role=region], " +
+			"input, select, textarea, button, form, [tabindex], a")].filter(e =>
+		!(e.alt || e.labels?.[0]?.textContent.trim() || e.getAttribute("aria-label") ||
+		e.matches("button, a") && e.textContent.trim() ||
+		document.getElementById(e.getAttribute("aria-labelledby"))?.textContent.trim())).map(e =>
+			e.outerHTML.slice(0, 99))`)
 	if len(nameless) > 0 {
 		t.Errorf("these have no name: %q", nameless)
 	}

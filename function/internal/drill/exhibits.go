@@ -83,8 +83,8 @@ func Stories(words *report.Words, event Event, entries []timeline.Entry, results
 	shelf Shelf) []report.Story {
 	var all []report.Story
 	for n := range results {
-		story := report.Story{Result: results[n], Name: results[n].Name, Entries: timeline.About(entries, n+1),
-			Version: app.Version(), Simulated: true}
+		story := report.Story{Result: results[n], Name: results[n].Name,
+			Entries: timeline.About(entries, n+1), Version: app.Version(), Simulated: true}
 		if n < len(event.Alarms) {
 			story.Alarm = &event.Alarms[n]
 		}

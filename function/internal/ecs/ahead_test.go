@@ -160,7 +160,8 @@ func TestRebootFindsItsConnectionOpen(t *testing.T) {
 	}
 }
 
-// TestRebootWaitsForItsConnection: one that is being opened is waited for, and ends with the caller.
+// TestRebootWaitsForItsConnection: one that is being opened is waited for, and ends with the
+// caller.
 func TestRebootWaitsForItsConnection(t *testing.T) {
 	for _, given := range []bool{false, true} {
 		s := newAheadSetting(t, false)

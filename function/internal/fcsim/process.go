@@ -97,10 +97,12 @@ func (f *Process) next(w http.ResponseWriter, r *http.Request) {
 	}
 	for name, value := range map[string]string{
 		"request-id": i.RequestID, "function-type": "0", "function-name": "ecs-remedy",
-		"function-handler": "main", "function-memory": "128", "function-timeout": strconv.Itoa(int(timeout / time.Second)),
+		"function-handler": "main", "function-memory": "128",
+		"function-timeout":  strconv.Itoa(int(timeout / time.Second)),
 		"function-deadline": strconv.FormatInt(time.Now().Add(timeout).UnixMilli(), 10),
 		"access-key-id":     i.Key.ID, "access-key-secret": i.Key.Secret,
-		"security-token": i.Key.Token, "region": p.Region, "account-id": p.Account, "retry-count": strconv.Itoa(i.Retry),
+		"security-token": i.Key.Token, "region": p.Region, "account-id": p.Account,
+		"retry-count": strconv.Itoa(i.Retry),
 	} {
 		w.Header().Set("x-fc-"+name, value)
 	}

@@ -13,8 +13,8 @@ import (
 // a write of it is on its way wait for that, and go into the next one, each decided by Next on the
 // record as the one before it leaves it. So one write is as good as all of theirs, one after the
 // other and nobody else in between: it is done for all of them, or for none. Nothing is decided
-// here, and what this process has written itself nobody in it has to learn from a conflict. Readings
-// they share in the same way: who wants one while another is on its way shares the next.
+// here, and what this process has written itself nobody in it has to learn from a conflict.
+// Readings they share in the same way: who wants one while another is on its way shares the next.
 //
 // The zero Together is ready. It is safe for concurrent use.
 type Together struct {

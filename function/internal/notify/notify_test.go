@@ -554,8 +554,8 @@ func (d *defective) Get(ctx context.Context, key string) ([]byte, uint64, error)
 	return d.Ledger.Get(ctx, key)
 }
 
-// TestDefectiveLedger: a panic of the ledger ends neither the process nor the telling: ends are told,
-// and refusals are once it works again.
+// TestDefectiveLedger: a panic of the ledger ends neither the process nor the telling: ends are
+// told, and refusals are once it works again.
 func TestDefectiveLedger(t *testing.T) {
 	w := newWorld()
 	ledger := &defective{Ledger: w.store, broken: true}

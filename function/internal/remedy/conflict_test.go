@@ -65,21 +65,25 @@ func TestConflicts(t *testing.T) {
 					step = Next(&c.Policy, &c.told)
 				}
 				if step.Do != DoRead || !step.Sources.Has(row.source) {
-					t.Fatalf("%s: after conflict %d it does not read: %+v", row.why, conflicts, step)
+					t.Fatalf("%s: after conflict %d it does not read: %+v", row.why, conflicts,
+						step)
 				}
 				c.do(&step)
 				c.told.Ask(c.Now)
 				if step = Next(&c.Policy, &c.told); !row.writes(&step) {
-					t.Fatalf("%s: after conflict %d it does not write: %+v", row.why, conflicts, step)
+					t.Fatalf("%s: after conflict %d it does not write: %+v", row.why, conflicts,
+						step)
 				}
 			}
 		}
 		same := 0
-		for i, rest := range rests[0] {
-			most := 80 * time.Millisecond << min(i, 3)
+		// After the second conflict in a row, the third and so on, in ms: it stops growing.
+		for i, most := range []time.Duration{80, 160, 320, 640, 640, 640} {
+			most, rest := most*time.Millisecond, rests[0][i]
 			for _, r := range []time.Duration{rest, rests[1][i]} {
 				if r < most/8 || r > most {
-					t.Errorf("%s: rest %d is %v, want an eighth to the whole of %v", row.why, i+1, r, most)
+					t.Errorf("%s: rest %d is %v, want an eighth to the whole of %v", row.why, i+1,
+						r, most)
 				}
 			}
 			if rest == rests[1][i] {
@@ -163,7 +167,8 @@ func TestAlong(t *testing.T) {
 			continue
 		}
 		fleet := step.Write.Fleet
-		if len(fleet.Open) != row.others+1 || fleet.Revision != left.Revision || !facts.Now.Equal(now) {
+		if len(fleet.Open) != row.others+1 || fleet.Revision != left.Revision ||
+			!facts.Now.Equal(now) {
 			t.Errorf("%s: it writes %+v", row.why, fleet)
 		}
 	}

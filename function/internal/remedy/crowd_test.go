@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestCrowd: of one of many, the instance is read first and its heartbeat next, for each is one call
-// for a hundred, and the answer is mostly no; the platform's events, a call each, come last. One by
-// itself has everything read at once.
+// TestCrowd: of one of many, the instance is read first and its heartbeat next, for each is one
+// call for a hundred, and the answer is mostly no; the platform's events, a call each, come last.
+// One by itself has everything read at once.
 func TestCrowd(t *testing.T) {
 	gone := func(c *candidate) { c.Instance.Failure = FailureMissing }
 	alive := func(c *candidate) { c.Vitals.Value.Heartbeat = c.Vitals.Date }

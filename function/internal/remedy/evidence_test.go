@@ -65,7 +65,8 @@ func TestEvidenceBeforeTheFirstAttempt(t *testing.T) {
 		}, 1, 3 * time.Second, "kept 1-console.txt; no screenshot: Throttling"},
 		{"all is missing, and each says why", func(c *candidate) {
 			c.Evidence.Value.Kept = nil
-			c.Evidence.Value.Missing = []string{"no screenshot: Throttling", "no console: Throttling"}
+			c.Evidence.Value.Missing = []string{"no screenshot: Throttling",
+				"no console: Throttling"}
 		}, 1, 3 * time.Second, "no screenshot: Throttling; no console: Throttling"},
 		{"nothing came of it", func(c *candidate) {
 			c.Evidence.Failure, c.Evidence.Note = FailureUnavailable, "no answer in time"

@@ -61,9 +61,11 @@ func TestAnyHistory(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "outages") {
 			from := Start.Add(span("outage from", 30*time.Minute))
 			w.outages = append(w.outages, outage{from, from.Add(span("outage for", 8*time.Minute)),
-				rapid.SampledFrom([]Source{SourceRecord, SourceFleet, SourceInstance, SourceVitals, SourcePlatform}).
+				rapid.SampledFrom([]Source{SourceRecord, SourceFleet, SourceInstance,
+					SourceVitals, SourcePlatform}).
 					Draw(t, "source"),
-				rapid.SampledFrom([]Failure{FailureUnavailable, FailureForbidden, FailureMissing, FailureUnreadable}).
+				rapid.SampledFrom([]Failure{FailureUnavailable, FailureForbidden,
+					FailureMissing, FailureUnreadable}).
 					Draw(t, "failure"),
 			})
 		}

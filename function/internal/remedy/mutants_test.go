@@ -1288,7 +1288,8 @@ var mutants = []mutant{
 		"^TestLadderStep$/^StartTime_of_an_attempt_that_was_not_executed$"},
 	{"a heartbeat is ours only after an accepted attempt", "guest-alive", "watch.go",
 		"return state == pulseBeating && m.p.SecondCheck && m.lastAccepted() != nil",
-		"return state == pulseBeating && m.p.SecondCheck && len(m.incident.Attempts) > 0 && m.counted() != nil",
+		"return state == pulseBeating && m.p.SecondCheck && len(m.incident.Attempts) > 0 && " +
+			"m.counted() != nil",
 		"^TestLadder$/^alive_after_an_unknown_attempt$"},
 	{"the attempt gets the credit", "a recovery is ours", "watch.go",
 		`	m.lastAccepted().Fate = FateWorked

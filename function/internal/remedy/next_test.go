@@ -28,8 +28,8 @@ func TestNothingKnown(t *testing.T) {
 	}
 }
 
-// TestReadBeforeATakeOver: what was read before the invocation took the incident over is read again,
-// and stays among the facts, which are the loop's to change.
+// TestReadBeforeATakeOver: what was read before the invocation took the incident over is read
+// again, and stays among the facts, which are the loop's to change.
 func TestReadBeforeATakeOver(t *testing.T) {
 	for _, row := range []struct {
 		why   string

@@ -135,7 +135,8 @@ func TestLadder(t *testing.T) {
 			ReasonRecovered,
 			"GG",
 			"failed worked",
-			"the first one's effect comes during the second: the second gets the credit, and nothing more is sent",
+			"the first one's effect comes during the second: the second gets the credit, and " +
+				"nothing more is sent",
 		},
 		{"comes back mute", is(guest{mute: true}), VerdictFailed, ReasonNotRecovered, "G", "worked",
 			"it restarted and does not report: it may be checking its disks, so nothing more is sent"},
@@ -258,7 +259,9 @@ func TestLadder(t *testing.T) {
 			"stuck in Starting, and back",
 			all(is(guest{sticks: "Starting"}), at(
 				5*time.Minute+50*time.Second,
-				func(w *world) { w.machine.Status, w.machine.beatFrom = "Running", w.now.Add(time.Minute) },
+				func(w *world) {
+					w.machine.Status, w.machine.beatFrom = "Running", w.now.Add(time.Minute)
+				},
 			)),
 			VerdictRestarted,
 			ReasonRecovered,

@@ -29,14 +29,16 @@ func TestNotAsWeLeftIt(t *testing.T) {
 		{"with another last attempt: likewise", open(func(i *Incident) {
 			i.Attempts[1].ClaimedAt = i.Attempts[1].ClaimedAt.Add(1)
 		}), toSettle, VerdictFailed, ReasonLedgerLost},
-		{"ours, and what we know is of an earlier one, which had more attempts", func(c *candidate) {
-			c.Seen.Incident.ID = another
-			c.Seen.Incident.Attempts = append(c.Seen.Incident.Attempts, Attempt{N: 3})
-		}, toWait, "", ""},
+		{"ours, and what we know is of an earlier one, which had more attempts",
+			func(c *candidate) {
+				c.Seen.Incident.ID = another
+				c.Seen.Incident.Attempts = append(c.Seen.Incident.Attempts, Attempt{N: 3})
+			}, toWait, "", ""},
 		{"gone", func(c *candidate) { c.Record.Value.Open = nil }, toSettle, VerdictFailed,
 			ReasonLedgerLost},
-		{"gone, and another one is open", open(func(i *Incident) { i.ID, i.Owner = another, "you" }),
-			toSettle, VerdictFailed, ReasonLedgerLost},
+		{"gone, and another one is open",
+			open(func(i *Incident) { i.ID, i.Owner = another, "you" }), toSettle, VerdictFailed,
+			ReasonLedgerLost},
 		{"taken over", open(func(i *Incident) { i.Owner = "you" }), toAnswer, VerdictRefused,
 			ReasonInProgress},
 		{"closed by an operator: that is its end", func(c *candidate) {

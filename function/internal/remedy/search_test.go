@@ -57,8 +57,9 @@ type searched struct {
 //
 //	move NAME [FAULT]   the process's next effect; a fault is one of a read (down), of a write (lost:
 //	                    done, and the answer is lost; void: not done, no answer) or of a send
-//	together NAME OTHER [newest] [FAULT]   the change of the fleet's record that it is about to make,
-//	                    and the other's, in one write; it may know the newest record by then
+//	together NAME OTHER [newest] [FAULT]
+//	                    the change of the fleet's record that it is about to make, and the other's,
+//	                    in one write; it may know the newest record by then
 //	along NAME CHANGE   its change, in one write with one of another instance: take or free
 //	crash NAME          it dies
 //	freeze NAME [11s]   it stands still for so long, or for two leases, with what it was about to do
@@ -681,8 +682,8 @@ func TestEveryHistory(t *testing.T) {
 // search visits every history of a guest to the given depth. Without -short it finds a shortest one
 // in which a law is broken.
 func (d depth) search(t *testing.T, guest string, share time.Duration) *search {
-	// The ledger loses everything once, however deep the search goes: after two losses in one second
-	// there can be two incidents with one id.
+	// The ledger loses everything once, however deep the search goes: after two losses in one
+	// second there can be two incidents with one id.
 	for _, n := range []*int{&d.faults, &d.crashes, &d.freezes, &d.changes} {
 		if *n > 0 {
 			*n += *deep

@@ -669,8 +669,8 @@ func TestStaleOpening(t *testing.T) {
 	}
 }
 
-// TestStartsLate: an attempt that was given up on, and whose instance is read Starting after all: it
-// restarted when it is back, though its StartTime is the same.
+// TestStartsLate: an attempt that was given up on, and whose instance is read Starting after all:
+// it restarted when it is back, though its StartTime is the same.
 func TestStartsLate(t *testing.T) {
 	for _, row := range []struct {
 		why  string
@@ -688,7 +688,8 @@ func TestStartsLate(t *testing.T) {
 		c.Instance.Value.Status = "Running"
 		step = c.after(step)
 		attempts := step.Incident.Attempts
-		if last := attempts[len(attempts)-1]; c.comesTo(&step) != toWait || last.Fate != FateWorked {
+		last := attempts[len(attempts)-1]
+		if c.comesTo(&step) != toWait || last.Fate != FateWorked {
 			t.Errorf("%s: %s, and the attempt is %+v", row.why, c.comesTo(&step), last)
 		}
 	}

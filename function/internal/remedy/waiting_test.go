@@ -406,15 +406,17 @@ func TestBeginsToWait(t *testing.T) {
 			t.Fatalf("before it waits: %+v", step)
 		}
 	}
-	if want := "number 1; 3 of 3 under way, 0 of 20 within the hour, 1 of 50 waiting"; !step.Waits() ||
-		step.Reason != ReasonFleetConcurrent || step.Why != want || len(step.Write.Fleet.Waiting) != 1 {
+	const want = "number 1; 3 of 3 under way, 0 of 20 within the hour, 1 of 50 waiting"
+	if !step.Waits() || step.Reason != ReasonFleetConcurrent || step.Why != want ||
+		len(step.Write.Fleet.Waiting) != 1 {
 		t.Errorf("it begins to wait: %+v, want %q", step, want)
 	}
 	c.told.Decided(&step)
 	c.told.Wrote(step.Write, Written{At: c.Now, Wrote: WroteUnknown, Note: "no answer"})
 	for step = c.next(); step.Do == DoRead; step = c.one(step) {
 	}
-	if step.Waits() || step.Verdict != VerdictPending || step.Reason != ReasonDependencyUnavailable {
+	if step.Waits() || step.Verdict != VerdictPending ||
+		step.Reason != ReasonDependencyUnavailable {
 		t.Errorf("whether it waits is not known: %+v", step)
 	}
 }

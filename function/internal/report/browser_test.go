@@ -191,7 +191,8 @@ func TestPagesInABrowser(t *testing.T) {
 						t.Errorf("nobody can read %q in:\n%s", want, text)
 					}
 				}
-				if got := browsertest.Evaluate[string](t, v, `document.documentElement.lang`); got != words.Lang {
+				got := browsertest.Evaluate[string](t, v, `document.documentElement.lang`)
+				if got != words.Lang {
 					t.Errorf("the language is %q", got)
 				}
 				for _, pixels := range browsertest.Widths {
@@ -212,7 +213,9 @@ func TestPagesInABrowser(t *testing.T) {
 // apply.
 func quiet(t *testing.T, v *browsertest.Visit) {
 	t.Helper()
-	if got := browsertest.Evaluate[string](t, v, `getComputedStyle(document.querySelector("main")).maxWidth`); got != "960px" {
+	got := browsertest.Evaluate[string](t, v,
+		`getComputedStyle(document.querySelector("main")).maxWidth`)
+	if got != "960px" {
 		t.Errorf("the styles do not apply: the width is %q", got)
 	}
 	v.Quiet(t)
@@ -223,7 +226,8 @@ func ordered(t *testing.T, v *browsertest.Visit) {
 	t.Helper()
 	type place struct{ At, Left, Middle float64 }
 	for _, kind := range []string{".mark", ".bar"} {
-		marks := browsertest.Evaluate[[]place](t, v, `[...document.querySelectorAll(".drawing `+kind+`[data-at]")].map(e => {
+		marks := browsertest.Evaluate[[]place](t, v, `
+			[...document.querySelectorAll(".drawing `+kind+`[data-at]")].map(e => {
 			const r = (e.querySelector("circle, path, rect")).getBoundingClientRect();
 			return {At: +e.dataset.at, Left: r.left, Middle: r.left + r.width / 2}})`)
 		slices.SortFunc(marks, func(a, b place) int { return int(a.At - b.At) })

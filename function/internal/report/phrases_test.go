@@ -109,7 +109,8 @@ func TestPhrasesAreWhole(t *testing.T) {
 	}
 }
 
-// TestEvidencePhrasesAreWhole: what package evidence says is missing, and why, has words in Chinese.
+// TestEvidencePhrasesAreWhole: what package evidence says is missing, and why, has words in
+// Chinese.
 func TestEvidencePhrasesAreWhole(t *testing.T) {
 	files := token.NewFileSet()
 	found := 0

@@ -26,7 +26,8 @@ func open(t *testing.T, browser context.Context, base, lang string) visit {
 func (v visit) choose(t *testing.T, list, value string) {
 	t.Helper()
 	v.Do(t, chromedp.SetValue(list, value), chromedp.Evaluate(
-		`document.querySelector("`+list+`").dispatchEvent(new Event("change", {bubbles: true}))`, nil))
+		`document.querySelector("`+list+`").dispatchEvent(
+			new Event("change", {bubbles: true}))`, nil))
 }
 
 // see waits until something is visible.
@@ -60,7 +61,8 @@ type step struct{ Time, Label, Text, Class string }
 
 func (v visit) steps(t *testing.T) []step {
 	t.Helper()
-	return browsertest.Evaluate[[]step](t, v.Visit, `[...document.querySelectorAll("#steps > li")].map(e => ({
+	return browsertest.Evaluate[[]step](t, v.Visit, `
+		[...document.querySelectorAll("#steps > li")].map(e => ({
 		Time: e.querySelector(".time").textContent, Label: e.querySelector(".label").textContent,
 		Text: e.querySelector(".what").innerText, Class: e.className}))`)
 }
@@ -103,7 +105,8 @@ func TestPageInABrowser(t *testing.T) {
 			if n < len(row.labels) {
 				t.Errorf("no %q after its predecessors in %+v", row.labels[n], steps)
 			}
-			state := browsertest.Evaluate[string](t, v.Visit, `document.getElementById("state").innerText`)
+			state := browsertest.Evaluate[string](t, v.Visit,
+				`document.getElementById("state").innerText`)
 			if state != row.verdict {
 				t.Errorf("in the end it says %q", state)
 			}
@@ -162,7 +165,8 @@ func TestManyChoices(t *testing.T) {
 	v := open(t, browser, base, "en")
 	v.Do(t, chromedp.Click("#faults"), chromedp.Click(`[name=fault][value="throttled"]`),
 		chromedp.Click(`[name=fault][value="describe-flaky"]`))
-	text := browsertest.Evaluate[string](t, v.Visit, `document.getElementById("faults").textContent`)
+	text := browsertest.Evaluate[string](t, v.Visit,
+		`document.getElementById("faults").textContent`)
 	if text != "2 chosen" {
 		t.Errorf("of faults it says %q", text)
 	}

@@ -37,7 +37,8 @@ var english = words{
 	Visit: "Look at the instance with your own tools",
 	VisitWhat: "A simulated ECS answers at {address}. It holds the instances of the run that was " +
 		"sent last, as they stand at that point of its time, and after its end they live on in " +
-		"real time. Before the first run there is one that hangs. A run's faults do not meet you. " +
+		"real time. Before the first run there is one that hangs. A run's faults do not meet " +
+		"you. " +
 		"A reboot of yours is carried out, and the function will see it.",
 	VisitKeys: "The keys are new each time this program starts. They open nothing real.",
 	VisitHow:  "With the aliyun command line:", VisitLook: "See it",
