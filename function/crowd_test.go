@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,10 +53,10 @@ func realCrowd(t *testing.T, server string, db, processes, every int, inOne bool
 	s := newSetting(t)
 	s.platform.Concurrency = every
 	var commands atomic.Int64
-	ledger := startDelay(t, server, 5*time.Millisecond, func(request []byte) {
+	ledger := startSlowProxy(t, server, 5*time.Millisecond, func(_ *link, request []byte) {
 		commands.Add(int64(bytes.Count(request, []byte("ecs-remedy/"))))
 	})
-	s.env = append(s.env, fmt.Sprintf("REMEDY_LEDGER=redis://%s/%d", ledger, db),
+	s.env = append(s.env, fmt.Sprintf("REMEDY_LEDGER=redis://%s/%d", ledger.address, db),
 		"REMEDY_LEASE=60s", "REMEDY_POLL="+poll, "REMEDY_ATTEMPT_TIMEOUT=5m",
 		fmt.Sprintf("REMEDY_FLEET_CONCURRENT=%d", all), fmt.Sprintf("REMEDY_FLEET_HOURLY=%d", all),
 		"REMEDY_FLEET_WAITING=0")
@@ -130,67 +129,4 @@ func realCrowd(t *testing.T, server string, db, processes, every int, inOne bool
 	}
 	h := s.historyOf(settings.Policy, book, ids)
 	h.lawful()
-}
-
-// startDelay passes TCP connections on, what the clients say by so much later. It returns its
-// address; see sees every request.
-func startDelay(t *testing.T, server string, by time.Duration, see func(request []byte)) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	type piece struct {
-		due  time.Time
-		text []byte
-	}
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			upstream, err := net.Dial("tcp", server)
-			if err != nil {
-				client.Close()
-				continue
-			}
-			pieces := make(chan piece, 64)
-			go func() { // from the client: what it says is due later
-				defer close(pieces)
-				for {
-					b := make([]byte, 64<<10)
-					n, err := client.Read(b)
-					if err != nil {
-						return
-					}
-					see(b[:n])
-					pieces <- piece{time.Now().Add(by), b[:n]}
-				}
-			}()
-			go func() {
-				defer upstream.Close()
-				for p := range pieces {
-					<-time.After(time.Until(p.due))
-					if _, err := upstream.Write(p.text); err != nil {
-						client.Close()
-					}
-				}
-			}()
-			go func() {
-				defer client.Close()
-				b := make([]byte, 64<<10)
-				for {
-					n, err := upstream.Read(b)
-					if err != nil {
-						return
-					}
-					if _, err := client.Write(b[:n]); err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	return listener.Addr().String()
 }

@@ -437,6 +437,7 @@ type proxy struct {
 	address  string
 	listener net.Listener
 	see      func(l *link, request []byte) // before the request is passed on; one at a time
+	away     time.Duration                 // what a request takes to the server
 
 	mu    sync.Mutex
 	links map[*link]bool
@@ -478,6 +479,13 @@ func (l *link) lose() {
 
 func startProxy(t *testing.T, server string, see func(*link, []byte)) *proxy {
 	t.Helper()
+	return startSlowProxy(t, server, 0, see)
+}
+
+// startSlowProxy is startProxy to a server that is so far away.
+func startSlowProxy(t *testing.T, server string, away time.Duration,
+	see func(*link, []byte)) *proxy {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -486,6 +494,7 @@ func startProxy(t *testing.T, server string, see func(*link, []byte)) *proxy {
 		address:  listener.Addr().String(),
 		listener: listener,
 		see:      see,
+		away:     away,
 		links:    map[*link]bool{},
 	}
 	t.Cleanup(p.vanish)
@@ -549,6 +558,9 @@ func (p *proxy) requests(l *link) {
 		l.requests++
 		p.see(l, b[:n])
 		p.mu.Unlock()
+		if p.away > 0 {
+			<-time.After(p.away)
+		}
 		if _, err := l.server.Write(b[:n]); err != nil {
 			return
 		}
