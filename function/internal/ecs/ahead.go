@@ -13,8 +13,7 @@ import (
 // and nothing but a TLS handshake is sent over it until the gate lets the reboot through.
 
 // aheadFor is how old a connection that was opened ahead may be when its reboot is sent. It is well
-// below any time after which a server closes a connection that has asked for nothing yet: a reboot
-// over a closed one would end as one of which nobody knows whether it was executed.
+// below any time after which a server closes a connection that has asked for nothing yet.
 const aheadFor = 5 * time.Second
 
 // ahead is a connection that is opened for the next reboot.
@@ -23,8 +22,42 @@ type ahead struct {
 	begun   time.Time // the wall clock's: the monotonic one can stand still in a freeze
 	ready   chan struct{}
 
-	conn net.Conn // set before ready is closed; nil: it failed, or is somebody's, or is closed
+	conn *watched // set before ready is closed; nil: it failed, or is somebody's, or is closed
 	lost bool     // nobody will take it
+}
+
+// watched is a connection whose first Read is under way from the beginning. There is nothing to
+// read before a request, so one on which that Read has returned is closed, or is about to be: a
+// reboot over it would end as one of which nobody knows whether it was executed.
+type watched struct {
+	net.Conn
+	heard chan struct{} // closed when the first Read has returned
+	first []byte        // what it read
+	err   error
+}
+
+func watch(conn net.Conn) *watched {
+	w := &watched{Conn: conn, heard: make(chan struct{}), first: make([]byte, 4<<10)}
+	go func() {
+		defer close(w.heard)
+		n, err := conn.Read(w.first)
+		w.first, w.err = w.first[:n], err
+	}()
+	return w
+}
+
+// Read implements net.Conn, for one goroutine at a time, as http.Transport reads.
+func (w *watched) Read(b []byte) (int, error) {
+	<-w.heard
+	if len(w.first) > 0 {
+		n := copy(b, w.first)
+		w.first = w.first[n:]
+		return n, nil
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	return w.Conn.Read(b)
 }
 
 // lane holds at most one connection that is opened ahead.
@@ -71,7 +104,7 @@ func (c *Client) openAhead(region string) {
 		c.lane.mu.Lock()
 		defer c.lane.mu.Unlock()
 		if err == nil {
-			a.conn = conn
+			a.conn = watch(conn)
 		}
 		close(a.ready)
 		if a.lost || c.life.Err() != nil {
@@ -98,7 +131,7 @@ func (l *lane) drop(a *ahead) {
 }
 
 // takeAhead returns the connection that was opened ahead for the address, and waits for one that is
-// being opened; nil where there is none, or none that is young.
+// being opened; nil where there is none, or none that is young and still open.
 func (c *Client) takeAhead(ctx context.Context, address string) net.Conn {
 	c.lane.mu.Lock()
 	a := c.lane.next
@@ -118,6 +151,15 @@ func (c *Client) takeAhead(ctx context.Context, address string) net.Conn {
 	if a.address != address || ctx.Err() != nil || !c.young(a) {
 		c.lane.drop(a)
 		return nil
+	}
+	if a.conn == nil {
+		return nil
+	}
+	select {
+	case <-a.conn.heard:
+		c.lane.drop(a)
+		return nil
+	default:
 	}
 	conn := a.conn
 	a.conn = nil

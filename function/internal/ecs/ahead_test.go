@@ -25,12 +25,15 @@ type aheadSetting struct {
 	clock *clock
 	dials atomic.Int32
 
+	accepted chan net.Conn // the server's sides of them all
+
 	mu   sync.Mutex
 	from map[string][]string // the actions that came over each connection
 }
 
 func newAheadSetting(t *testing.T, secure bool) *aheadSetting {
-	s := &aheadSetting{clock: newClock(), from: map[string][]string{}}
+	s := &aheadSetting{clock: newClock(), from: map[string][]string{},
+		accepted: make(chan net.Conn, 10)}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			s.mu.Lock()
@@ -38,6 +41,11 @@ func newAheadSetting(t *testing.T, secure bool) *aheadSetting {
 			s.mu.Unlock()
 			io.WriteString(w, answerAll(r.URL.Query()))
 		}))
+	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.accepted <- conn
+		}
+	}
 	if secure {
 		server.StartTLS()
 	} else {
@@ -92,6 +100,17 @@ func TestRebootFindsItsConnectionOpen(t *testing.T) {
 		return func(_ *testing.T, s *aheadSetting) { s.clock.set(noon.Add(d)) }
 	}
 	again := func(t *testing.T, s *aheadSetting) { s.look(t) }
+	expectsLater := func(t *testing.T, s *aheadSetting) {
+		s.look(t) // whose connection the next reading uses
+		s.ExpectReboots()
+	}
+	server := func(does func(net.Conn)) func(*testing.T, *aheadSetting) {
+		return func(_ *testing.T, s *aheadSetting) {
+			<-s.accepted // the reading's
+			does(<-s.accepted)
+			<-s.lane.next.conn.heard
+		}
+	}
 	tests := []struct {
 		why     string
 		before  func(*testing.T, *aheadSetting) // the guards are read
@@ -114,9 +133,14 @@ func TestRebootFindsItsConnectionOpen(t *testing.T) {
 				t.Errorf("the first: %+v", got)
 			}
 		}, 2, 3},
+		{"the server has closed it", expectsLater,
+			server(func(conn net.Conn) { conn.Close() }), 2, 3},
+		{"the server has spoken on it, as one that is about to close it does", expectsLater,
+			server(func(conn net.Conn) {
+				io.WriteString(conn, "HTTP/1.1 408 Request Timeout\r\n\r\n")
+			}), 2, 3},
 		{"the one ahead cannot be opened", func(t *testing.T, s *aheadSetting) {
-			s.look(t) // whose connection the next reading uses
-			s.ExpectReboots()
+			expectsLater(t, s)
 			connect := s.connect
 			var once sync.Once
 			s.connect = func(ctx context.Context, network, address string) (net.Conn, error) {
