@@ -384,30 +384,42 @@ func TestPauseDuringTheGuards(t *testing.T) {
 }
 
 // TestClosedByHand: the result of an incident that the operator closed has its incident and its
-// attempts.
+// attempts, and its slot is free, also where its owner has not read its record again before it is
+// about to claim the next attempt.
 func TestClosedByHand(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newSetting(t, nil, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
-		owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
-		pass(2 * time.Minute)
-		open := slots(t, s.plain(time.Now))
-		if len(open) != 1 {
-			t.Fatal(open)
-		}
-		if _, err := s.plain(time.Now).Close(t.Context(), open[0].Incident); err != nil {
-			t.Fatal(err)
-		}
-		results := owner()
-		expect(t, results, "failed/abandoned")
-		if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 ||
-			r.Attempts[0].Outcome != remedy.OutcomeUnconfirmed {
-			t.Errorf(
-				"incident %q with attempts %v: what nobody watches any more is unconfirmed",
-				r.Incident,
-				r.Attempts,
-			)
-		}
-	})
+	for _, row := range []struct {
+		why   string
+		env   []string
+		after time.Duration
+	}{
+		{"the owner renews its lease next", nil, 2 * time.Minute},
+		{"the owner claims next", []string{"REMEDY_ATTEMPT_TIMEOUT=15s"}, 10 * time.Second},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSetting(t, row.env, optedIn(ecssim.Guest{IgnoreGraceful: 1}))
+				owner := s.inBackground(s.function, delivery(0), agentStopped(instance, time.Now()))
+				pass(row.after)
+				open := slots(t, s.plain(time.Now))
+				if len(open) != 1 {
+					t.Fatal(open)
+				}
+				if _, err := s.plain(time.Now).Close(t.Context(), open[0].Incident); err != nil {
+					t.Fatal(err)
+				}
+				results := owner()
+				expect(t, results, "failed/abandoned")
+				if r := results[0]; r.Incident != open[0].Incident || len(r.Attempts) != 1 ||
+					r.Attempts[0].Outcome != remedy.OutcomeUnconfirmed {
+					t.Errorf("incident %q with attempts %v: what nobody watches any more is "+
+						"unconfirmed", r.Incident, r.Attempts)
+				}
+				if left := slots(t, s.plain(time.Now)); len(left) > 0 {
+					t.Errorf("it left %+v", left)
+				}
+			})
+		})
+	}
 }
 
 // TestReportedOnce: an owner that thaws after its heir finished does not report the heir's verdict

@@ -173,6 +173,9 @@ func (m *machine) reserve() Step {
 		return m.void()
 	}
 	if fleet.slot(m.incident.ID) != nil {
+		if f.Fleet.At.Before(f.Instance.At) { // the evidence took long, and all was read again
+			return m.read(SourceFleet) // the pause is looked for last, so that it holds at once
+		}
 		if step, wanted := m.evidence(m.incident, EvidenceBefore); wanted {
 			return step
 		}
@@ -264,8 +267,7 @@ func (m *machine) gone() (Step, bool) {
 	case len(mine.Attempts) == 0:
 		return m.takenBack(mine, ended)
 	case ended != nil && ended.Reason == ReasonAbandoned:
-		m.ended = ended
-		return answer(ended.Verdict, ended.Reason, ended.Why), true
+		return m.over(ended), true // a slot that we took back meanwhile is given back
 	case ended != nil, record.Open != nil && record.Open.ID == mine.ID:
 		return Step{}, false // another owner took it over
 	}

@@ -43,7 +43,14 @@ func TestNotAsWeLeftIt(t *testing.T) {
 			ReasonInProgress},
 		{"closed by an operator: that is its end", func(c *candidate) {
 			c.Record.Value, _, _ = c.Record.Value.Closed(c.Record.Value.Open.ID, c.Policy, c.Now)
+			c.Fleet.Value.Open = nil
 		}, toAnswer, VerdictFailed, ReasonAbandoned},
+		{"closed by an operator, and its slot was taken back before that was seen",
+			func(c *candidate) {
+				c.Fleet.Value.Open = []Slot{{Incident: c.Record.Value.Open.ID}}
+				c.Record.Value, _, _ = c.Record.Value.Closed(c.Record.Value.Open.ID, c.Policy,
+					c.Now)
+			}, toAnswer, VerdictFailed, ReasonAbandoned},
 		{"ended by whoever took it over, who tells that", func(c *candidate) {
 			c.Record.Value.Open.end(VerdictFailed, ReasonStuck, "it is Stopping", c.Now)
 			c.Record.Value = c.Record.Value.settled(c.Record.Value.Open, &c.Policy)
@@ -59,6 +66,9 @@ func TestNotAsWeLeftIt(t *testing.T) {
 			step.Reason != row.reason {
 			t.Errorf("%s: %s, %s %s: %s\nwant %s, %s %s", row.why, do, step.Verdict, step.Reason,
 				step.Why, row.do, row.verdict, row.reason)
+		}
+		if step.Reason == ReasonAbandoned && c.Fleet.Value.slot(c.Seen.Incident.ID) != nil {
+			t.Errorf("%s: its slot is left", row.why)
 		}
 	}
 }

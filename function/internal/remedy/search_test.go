@@ -606,6 +606,7 @@ var depths = []depth{
 	{"loss", budget{losses: 1, crashes: 1}, "same", 0, 0},
 	{"stall", budget{freezes: 1, changes: 1}, "another", 11 * time.Second, 5},
 	{"evidence", budget{freezes: 1, faults: 1}, "kept", 11 * time.Second, 2},
+	{"evidence and change", budget{freezes: 1, changes: 1}, "kept", 11 * time.Second, 2},
 	{"hurry", budget{freezes: 1, faults: 1}, "hurried", 6 * time.Second, 5},
 }
 

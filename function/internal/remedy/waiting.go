@@ -197,15 +197,17 @@ func (f *Facts) TakeTurn(w Waiter, book Book, fleet Reading[Fleet]) {
 
 // Succeed makes the facts those of the alarm whose turn it is now that incidents have settled,
 // which gave their slots free: of the oldest one that gets a slot, or that has waited for nothing.
-// False: no incident has settled, nobody waits for it, or this invocation has no time for others.
+// False: no slot was given back, nobody waits for one, or this invocation has no time for others.
 func (f *Facts) Succeed(p Policy, settled []*Facts) bool {
 	if f.passed(f.StopAt) || !f.ClaimBy.IsZero() {
 		return false
 	}
 	var last *Facts // the newest of all that is known of the fleet
 	for _, s := range settled {
-		ended := s.Seen.Ending != nil && s.Book == p.Book() && s.Fleet.OK()
-		if ended && (last == nil || s.Fleet.At.After(last.Fleet.At)) {
+		// The sweep gives back slots of incidents that others have ended, too.
+		swept := s.Swept && s.Written.Fleet && s.Written.Wrote == WroteDone
+		gave := (s.Seen.Ending != nil || swept) && s.Book == p.Book() && s.Fleet.OK()
+		if gave && (last == nil || s.Fleet.At.After(last.Fleet.At)) {
 			last = s
 		}
 	}

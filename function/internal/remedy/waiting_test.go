@@ -1049,6 +1049,10 @@ func TestSucceed(t *testing.T) {
 	settled := func(f Reading[Fleet]) *Facts {
 		return &Facts{Fleet: f, Seen: Seen{Ending: recordOpen(recordNoon, 1)}}
 	}
+	swept := func(wrote Wrote, ofFleet bool) *Facts {
+		return &Facts{Fleet: fleet(0, one), Swept: true,
+			Written: Written{Wrote: wrote, Fleet: ofFleet}}
+	}
 	for _, row := range []struct {
 		why  string
 		all  []*Facts
@@ -1058,6 +1062,12 @@ func TestSucceed(t *testing.T) {
 		{"the oldest", []*Facts{settled(fleet(0, one, two))}, nil, "i-1"},
 		{"nobody waits", []*Facts{settled(fleet(0))}, nil, ""},
 		{"nothing has settled", []*Facts{{Fleet: fleet(0, one)}}, nil, ""},
+		{"the sweep gave back the slot of an incident that has ended",
+			[]*Facts{swept(WroteDone, true)}, nil, "i-1"},
+		{"it tried to", []*Facts{swept(WroteConflict, true)}, nil, ""},
+		{"it wrote the instance's record", []*Facts{swept(WroteDone, false)}, nil, ""},
+		{"an alarm's own write gave nothing back", []*Facts{{Fleet: fleet(0, one),
+			Written: swept(WroteDone, true).Written}}, nil, ""},
 		{"one that gets the slot comes before one that is too old",
 			[]*Facts{settled(fleet(0, old, one))}, nil, "i-1"},
 		{"with nobody else, one that is too old", []*Facts{settled(fleet(0, old))}, nil, "i-0"},
