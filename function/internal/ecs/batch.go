@@ -15,7 +15,7 @@ const maxParallel = 16
 type batch[T any] struct {
 	absent string // what is said of an id that the answer leaves out
 	ask    func(ids []string) answers
-	parse  func(entry []byte) (id string, value T, err error)
+	parse  func(entry value) (id string, value T, err error)
 }
 
 // readEach asks for groups of ids, all at once. When ECS refuses a group for what is asked, one bad

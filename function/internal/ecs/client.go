@@ -180,10 +180,10 @@ func (c *Client) Machines(ctx context.Context, region string,
 			request.MaxResults = requests.NewInteger(maxBatch)
 			return c.read(ctx, region, question{
 				request: request, turn: func(token string) { request.NextToken = token },
-				list: instanceEntries, most: len(ids), pages: maxPages,
+				list: instanceList, most: len(ids), pages: maxPages,
 			}).ended()
 		},
-		parse: func(entry []byte) (string, remedy.Instance, error) {
+		parse: func(entry value) (string, remedy.Instance, error) {
 			return parseInstance(entry, region)
 		},
 	})
@@ -210,7 +210,7 @@ func (c *Client) Heartbeats(ctx context.Context, region string,
 			request.InstanceId = &ids
 			return c.read(ctx, region, question{
 				request: request, turn: func(token string) { request.NextToken = token },
-				list: vitalsEntries, most: len(ids), pages: maxPages,
+				list: vitalsList, most: len(ids), pages: maxPages,
 			}).ended()
 		},
 		parse: parseVitals,
@@ -236,7 +236,7 @@ func (c *Client) PlatformEvents(ctx context.Context,
 	request.MaxResults = requests.NewInteger(maxBatch)
 	all := c.read(ctx, region, question{
 		request: request, turn: func(token string) { request.NextToken = token },
-		list: eventEntries, most: maxPages * maxBatch, pages: maxPages,
+		list: eventList, most: maxPages * maxBatch, pages: maxPages,
 	}).ended()
 	events := reading[[]remedy.PlatformEvent](all)
 	for _, entry := range all.entries {
@@ -290,7 +290,7 @@ const (
 
 // reply says what came of an order. trouble is nil after a 200 that makes sense.
 func (c *Client) reply(order remedy.Order, head page, t *trouble) remedy.Reply {
-	r := remedy.Reply{At: c.now(), RequestID: head.RequestID}
+	r := remedy.Reply{At: c.now(), RequestID: head.requestID}
 	switch {
 	case t == nil && order.DryRun:
 		// It may have been executed. Whatever it was, asking again could reboot again.

@@ -53,21 +53,19 @@ func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeI
 	pages int) remedy.Reading[[]string] {
 	all := c.read(ctx, region, question{
 		request: request, turn: func(token string) { request.NextToken = token },
-		list: instanceEntries, most: pages * maxBatch, pages: pages,
+		list: instanceList, most: pages * maxBatch, pages: pages,
 	})
 	if all.more && pages > 1 {
 		all.trouble = garbled(fmt.Sprintf("more than %d instances", pages*maxBatch))
 	}
 	var ids []string
 	for _, entry := range all.entries {
-		var e struct {
-			InstanceID string `json:"InstanceId"`
-		}
-		if understand(entry, &e) != nil || !isToken(e.InstanceID) {
+		var id string
+		if understand(entry, member{"InstanceId", text(&id)}) != nil || !isToken(id) {
 			all.trouble = unusable("an answer with an instance that has no id")
 			break
 		}
-		ids = append(ids, e.InstanceID)
+		ids = append(ids, id)
 	}
 	listed := reading[[]string](all)
 	if all.trouble == nil {
