@@ -38,6 +38,8 @@ type question struct {
 	list    path
 	most    int // entries that there can be
 	pages   int // that are read at most
+	// what is asked about is named, so that an empty page is the last one
+	named bool
 }
 
 // answers are the entries of one read, all pages together.
@@ -49,7 +51,10 @@ type answers struct {
 	more     bool     // there are more pages than were to be read
 }
 
-// read makes one call for each page of an answer.
+// read makes one call for each page of an answer, until the last page, the first trouble, or the
+// end of ctx. Whether it is the last one only the NextToken says: beside MaxResults, which every
+// question has, the value of a TotalCount is invalid (ECS API document
+// DescribeInstanceHistoryEvents).
 func (c *Client) read(ctx context.Context, region string, q question) answers {
 	all := answers{action: q.request.GetActionName()}
 	for n := range q.pages {
@@ -62,8 +67,12 @@ func (c *Client) read(ctx context.Context, region string, q question) answers {
 		if trouble == nil {
 			head, found, trouble = decode(answer.body, &q.list)
 		}
-		if trouble == nil && len(all.entries)+len(found) > q.most {
+		switch {
+		case trouble != nil:
+		case len(all.entries)+len(found) > q.most:
 			trouble = garbled(tooMany)
+		case q.named && len(found) == 0 && head.nextToken != "":
+			trouble = garbled("an empty page that says that there is more")
 		}
 		if trouble != nil {
 			all.entries, all.trouble = nil, trouble

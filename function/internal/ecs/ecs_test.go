@@ -448,8 +448,14 @@ func TestPlatformEvents(t *testing.T) {
 		{"two pages", []string{systemEvents(x, "p2"), systemEvents(y, "")},
 			[]remedy.PlatformEvent{readX, readY}, ""},
 		{"the last page allowed",
-			append(slices.Repeat([]string{systemEvents("", "more")}, 9),
-				systemEvents("", "")), nil, ""},
+			append(slices.Repeat([]string{systemEvents(x, "more")}, 9),
+				systemEvents("", "")), slices.Repeat([]remedy.PlatformEvent{readX}, 9), ""},
+		{"an empty page that says that there is more: nothing can be expected of it",
+			[]string{systemEvents("", "more"), systemEvents(x, "")}, nil,
+			remedy.FailureUnreadable},
+		{"an empty page is the end of some that were full",
+			[]string{systemEvents(x, "p2"), systemEvents("", "")},
+			[]remedy.PlatformEvent{readX}, ""},
 		{"one page too many", slices.Repeat([]string{systemEvents(x, "more")}, 11), nil,
 			remedy.FailureUnavailable},
 		{"a second page that fails", []string{systemEvents(x, "p2"), "?"}, nil,
@@ -1033,24 +1039,33 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
+// BenchmarkMachines reads answers of one instance and of 100, with the fields that are read alone
+// and with as many others as real ones have.
 func BenchmarkMachines(b *testing.B) {
+	var others strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&others, `"Other%dField":{"List":["%d"]},`, i, i)
+	}
 	for _, n := range []int{1, 100} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			ids := make([]string, n)
-			for i := range ids {
-				ids[i] = fmt.Sprintf("i-%04d", i)
-			}
-			entries := make([]string, n)
-			for i, id := range ids {
-				entries[i] = healthy(id)
-			}
-			c := carried(b, always(200, machines(strings.Join(entries, ","))))
-			b.ReportAllocs()
-			for b.Loop() {
-				if got := c.Machines(b.Context(), region, ids); !got[ids[n-1]].OK() {
-					b.Fatalf("%+v", got[ids[n-1]])
+		for _, size := range []string{"short", "real"} {
+			b.Run(fmt.Sprint(n, size), func(b *testing.B) {
+				ids := make([]string, n)
+				entries := make([]string, n)
+				for i := range ids {
+					ids[i] = fmt.Sprintf("i-%04d", i)
+					entries[i] = healthy(ids[i])
+					if size == "real" {
+						entries[i] = "{" + others.String() + entries[i][1:]
+					}
 				}
-			}
-		})
+				c := carried(b, always(200, machines(strings.Join(entries, ","))))
+				b.ReportAllocs()
+				for b.Loop() {
+					if got := c.Machines(b.Context(), region, ids); !got[ids[n-1]].OK() {
+						b.Fatalf("%+v", got[ids[n-1]])
+					}
+				}
+			})
+		}
 	}
 }

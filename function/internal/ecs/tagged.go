@@ -21,7 +21,8 @@ const (
 // DescribeInstances. An empty list is what a caller without permission gets, too (ECS API document
 // DescribeInstances): it is asked for again with DryRun, which tells, and a refusal is Denied.
 //
-// It is for operators. The function never lists a region.
+// It is for operators, who can wait: each of its calls, 101 at most, ends within Options.CallLimit,
+// and all of it as soon as ctx does. The function never lists a region.
 func (c *Client) Tagged(ctx context.Context, region, key string) remedy.Reading[[]string] {
 	request := ecs.CreateDescribeInstancesRequest()
 	if key == "" { // it would list the whole region
