@@ -199,7 +199,9 @@ func (c *Client) Machines(ctx context.Context, region string,
 // Heartbeats reads when Cloud Assistant last reported from each instance, with
 // DescribeCloudAssistantStatus, at most 100 a call. Every id gets a reading. ECS refuses a call
 // that names an instance which it does not know: see readEach. Such an id is not asked about again
-// within Options.CallLimit, and apart from the others after it. It returns as soon as Machines does.
+// within Options.CallLimit, and apart from the others after it.
+//
+// It returns within twice Options.CallLimit, or as soon as ctx ends, as Machines does.
 func (c *Client) Heartbeats(ctx context.Context, region string,
 	ids []string) map[string]remedy.Reading[remedy.Vitals] {
 	ctx, done := c.whole(ctx)
@@ -230,8 +232,10 @@ func (c *Client) Heartbeats(ctx context.Context, region string,
 
 // PlatformEvents reads the instance's system events that are not over, with
 // DescribeInstanceHistoryEvents. Unless it is asked for them by status, it answers with those that
-// are. It returns within twice Options.CallLimit, all pages together, or as soon as ctx ends; a part
-// of the events is Unavailable.
+// are.
+//
+// It returns within twice Options.CallLimit, all pages together, or as soon as ctx ends; a part of
+// the events is Unavailable.
 func (c *Client) PlatformEvents(ctx context.Context,
 	region, id string) remedy.Reading[[]remedy.PlatformEvent] {
 	request := ecs.CreateDescribeInstanceHistoryEventsRequest()

@@ -47,8 +47,9 @@ type member struct {
 // that is missing, or null, is left alone.
 //
 // A member that is there twice, or in another case than ECS's, could be believed in two ways, so it
-// is a fault, whatever its value. That holds of the wanted ones only: nothing rests on the others,
-// and ECS itself has some that differ in case only (HostName and Hostname of an instance).
+// is a fault, whatever its value; the first one is taken. That holds of the wanted ones only:
+// nothing rests on the others, and ECS itself has some that differ in case only (HostName and
+// Hostname of an instance).
 func object(members ...member) place {
 	return func(v value) (fault error) {
 		switch {
@@ -64,9 +65,11 @@ func object(members ...member) place {
 			end := v.end(start)
 			if n, exact := wanted(members, v[i:nameEnd].bytes()); n >= 0 {
 				err := errContradiction
-				if exact && met&(1<<n) == 0 {
+				if met&(1<<n) == 0 {
 					met |= 1 << n
-					err = members[n].into(v[start:end])
+					if taken := members[n].into(v[start:end]); exact {
+						err = taken
+					}
 				}
 				if fault == nil {
 					fault = err

@@ -1610,7 +1610,7 @@ var mutants = []mutant{
 	{"the reason that we are here does not block", "the guards", "guards.go",
 		"case curesType(e.Type):", "case false:", "^TestOpening$/^our_own_reason$"},
 	{"the platform acts", lawtest.S4, "guards.go", `case e.Status == "Executing":`, "case false:",
-		"^TestOpening$/^system_failure$"},
+		"^TestOpening$/^unknown_type$"},
 	{"only announced types may act soon", "the guards", "guards.go",
 		"case !planned(e.Type):", "case false:", "^TestOpening$/^unknown_type,_planned$"},
 	{"only an inquiry", "unreadable is no", "guards.go",
