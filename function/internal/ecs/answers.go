@@ -52,9 +52,9 @@ type answers struct {
 }
 
 // read makes one call for each page of an answer, until the last page, the first trouble, or the
-// end of ctx. Whether it is the last one only the NextToken says: beside MaxResults, which every
-// question has, the value of a TotalCount is invalid (ECS API document
-// DescribeInstanceHistoryEvents).
+// end of ctx. Whether a page is the last one only its NextToken says: beside MaxResults the value
+// of TotalCount is invalid (ECS API document DescribeInstanceHistoryEvents). Where ids are asked
+// about, one that is left out is seen to be missing.
 func (c *Client) read(ctx context.Context, region string, q question) answers {
 	all := answers{action: q.request.GetActionName()}
 	for n := range q.pages {
