@@ -1,9 +1,7 @@
 package ecs
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -12,11 +10,6 @@ import (
 
 	"ecs-remedy/function/internal/remedy"
 )
-
-// The SDK's decoding of an answer is not used: it cannot tell a missing list of locks from an empty
-// one, one odd field of one instance makes it refuse a whole batch, and a hostile answer costs it
-// gigabytes. What is decoded here is decoded strictly, and no list is taken further than it can be
-// meant.
 
 const (
 	// instances or events a call, and so elements of a list: the API documents' limit for each read
@@ -27,78 +20,41 @@ const (
 
 // page is what every answer of ECS has: a RequestId, a NextToken where there is more, and a Code
 // only in an error.
-type page struct {
-	RequestID string `json:"RequestId"`
-	NextToken string
-	Code      string
-}
+type page struct{ requestID, nextToken, code string }
 
-// list is a list of an answer. Its decoding ends at the first element too many, so that what it
-// costs is bounded.
-type list[T any] struct {
-	elements []T
-	met      bool // it was in the answer, as a list or as null
-	known    bool // it was there as a list, and whole
-}
+// path is where an answer has the list that it is about: a field of a field.
+type path struct{ set, list string }
 
 var (
-	errTwice = errors.New("a list is in the answer twice")
-	errMany  = errors.New("a list has more elements than can be meant")
-	// errShape is all that is said of a value of the wrong JSON type: the decoder's own words could
-	// quote the answer.
-	errShape = errors.New("an entry has a value of the wrong type")
+	instanceList = path{"Instances", "Instance"}
+	vitalsList   = path{"InstanceCloudAssistantStatusSet", "InstanceCloudAssistantStatus"}
+	eventList    = path{"InstanceSystemEventSet", "InstanceSystemEventType"}
 )
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (l *list[T]) UnmarshalJSON(text []byte) error {
-	if l.met {
-		return errTwice
-	}
-	l.met = true
-	if string(text) == "null" {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if start, err := d.Token(); err != nil || start != json.Delim('[') {
-		return errShape
-	}
-	for d.More() {
-		if len(l.elements) == maxBatch {
-			return errMany
-		}
-		var element T
-		if d.Decode(&element) != nil {
-			return errShape
-		}
-		l.elements = append(l.elements, element)
-	}
-	l.known = true
-	return nil
-}
-
-// entries are the elements of the list that an answer is about, undecoded, so that one that makes
-// no sense spoils no other.
-type entries = list[json.RawMessage]
 
 // question is a read: a request, and what may be believed of its answer.
 type question struct {
 	request requests.AcsRequest
 	turn    func(token string) // puts the token of the next page into the request
-	list    func(body []byte) (entries, error)
+	list    path
 	most    int // entries that there can be
 	pages   int // that are read at most
+	// what is asked about is named, so that an empty page is the last one
+	named bool
 }
 
 // answers are the entries of one read, all pages together.
 type answers struct {
 	at, date time.Time // of the first page, which is the oldest
-	entries  []json.RawMessage
+	entries  []value   // undecoded, so that one that makes no sense spoils no other
 	action   string
 	trouble  *trouble // nil: every page made sense
 	more     bool     // there are more pages than were to be read
 }
 
-// read makes one call for each page of an answer.
+// read makes one call for each page of an answer, until the last page, the first trouble, or the
+// end of ctx. Whether a page is the last one only its NextToken says: beside MaxResults the value
+// of TotalCount is invalid (ECS API document DescribeInstanceHistoryEvents). Where ids are asked
+// about, one that is left out is seen to be missing.
 func (c *Client) read(ctx context.Context, region string, q question) answers {
 	all := answers{action: q.request.GetActionName()}
 	for n := range q.pages {
@@ -107,22 +63,26 @@ func (c *Client) read(ctx context.Context, region string, q question) answers {
 			all.at, all.date = c.now(), answer.date
 		}
 		var head page
-		var found []json.RawMessage
+		var found []value
 		if trouble == nil {
-			head, found, trouble = decode(answer.body, q.list)
+			head, found, trouble = decode(answer.body, &q.list)
 		}
-		if trouble == nil && len(all.entries)+len(found) > q.most {
+		switch {
+		case trouble != nil:
+		case len(all.entries)+len(found) > q.most:
 			trouble = garbled(tooMany)
+		case q.named && len(found) == 0 && head.nextToken != "":
+			trouble = garbled("an empty page that says that there is more")
 		}
 		if trouble != nil {
 			all.entries, all.trouble = nil, trouble
 			return all
 		}
 		all.entries = append(all.entries, found...)
-		if head.NextToken == "" {
+		if head.nextToken == "" {
 			return all
 		}
-		q.turn(head.NextToken)
+		q.turn(head.nextToken)
 	}
 	all.more = true
 	return all
@@ -174,7 +134,7 @@ func unasked[T any](c *Client, request requests.AcsRequest, text string) remedy.
 
 // entriesByID reads the entries of an answer. One that cannot be understood spoils no other.
 func entriesByID[T any](all answers,
-	parse func(entry []byte) (string, T, error)) map[string]remedy.Reading[T] {
+	parse func(entry value) (string, T, error)) map[string]remedy.Reading[T] {
 	found := make(map[string]remedy.Reading[T], len(all.entries))
 	for _, entry := range all.entries {
 		id, value, err := parse(entry)
@@ -192,157 +152,140 @@ func entriesByID[T any](all answers,
 
 // decode takes the body of a 2xx apart. Without a RequestId, with an error's code, or without the
 // list that must be there, it is no answer.
-func decode(body []byte, list func([]byte) (entries, error)) (page, []json.RawMessage, *trouble) {
+func decode(body []byte, at *path) (page, []value, *trouble) {
 	var head page
-	if json.Unmarshal(body, &head) != nil || !isToken(head.RequestID) || head.Code != "" {
-		return page{}, nil, unusable("an answer without a RequestId, or with an error in it")
+	var found list
+	members := []member{
+		{"RequestId", text(&head.requestID)}, {"NextToken", text(&head.nextToken)},
+		{"Code", text(&head.code)},
 	}
-	if list == nil {
-		return head, nil, nil
+	if at != nil {
+		members = append(members, member{at.set, object(member{at.list, found.take})})
 	}
-	found, err := list(body)
+	answer, err := parse(body)
+	if err == nil {
+		err = object(members...)(answer)
+	}
 	switch {
+	case !isToken(head.requestID) || head.code != "":
+		return page{}, nil, unusable("an answer without a RequestId, or with an error in it")
+	case errors.Is(err, errContradiction):
+		return page{}, nil, garbled(err.Error())
 	case errors.Is(err, errMany):
 		return page{}, nil, garbled(tooMany)
-	case err != nil || !found.known || !validCursor(head.NextToken):
+	case err != nil || at != nil && !found.known || !validCursor(head.nextToken):
 		return page{}, nil, unusable("an answer that makes no sense")
 	}
 	return head, found.elements, nil
 }
 
-func instanceEntries(body []byte) (entries, error) {
-	var answer struct {
-		Instances struct{ Instance entries }
+// understand takes the members of an entry. After an error it may be known whose entry it is.
+func understand(entry value, members ...member) error {
+	err := object(members...)(entry)
+	if err == nil && len(entry) > maxEntry {
+		err = fmt.Errorf("an entry of more than %d KiB", maxEntry>>10)
 	}
-	err := json.Unmarshal(body, &answer)
-	return answer.Instances.Instance, err
+	return err
 }
 
-func vitalsEntries(body []byte) (entries, error) {
-	var answer struct {
-		InstanceCloudAssistantStatusSet struct{ InstanceCloudAssistantStatus entries }
+func parseInstance(entry value, region string) (string, remedy.Instance, error) {
+	var i remedy.Instance
+	var expires string
+	var locks value
+	var tags list
+	if err := understand(entry,
+		member{"InstanceId", text(&i.ID)},
+		member{"RegionId", text(&i.Region)},
+		member{"InstanceName", text(&i.Name)},
+		member{"Status", text(&i.Status)},
+		member{"OperationLocks", raw(&locks)},
+		member{"InstanceChargeType", text(&i.ChargeType)},
+		member{"ExpiredTime", text(&expires)},
+		member{"StartTime", text(&i.StartTime)},
+		member{"Tags", object(member{"Tag", tags.take})},
+	); err != nil {
+		return i.ID, remedy.Instance{}, err
 	}
-	err := json.Unmarshal(body, &answer)
-	return answer.InstanceCloudAssistantStatusSet.InstanceCloudAssistantStatus, err
-}
-
-func eventEntries(body []byte) (entries, error) {
-	var answer struct {
-		InstanceSystemEventSet struct{ InstanceSystemEventType entries }
-	}
-	err := json.Unmarshal(body, &answer)
-	return answer.InstanceSystemEventSet.InstanceSystemEventType, err
-}
-
-// understand decodes an entry. After an error it may be known whose entry it is.
-func understand(entry []byte, into any) error {
+	i.Locks, i.LocksKnown = parseLocks(locks)
+	i.ExpiredTime, _ = parseTime(expires) // zero when it cannot be understood
 	switch {
-	case json.Unmarshal(entry, into) != nil:
-		return errShape
-	case len(entry) > maxEntry:
-		return fmt.Errorf("an entry of more than %d KiB", maxEntry>>10)
-	}
-	return nil
-}
-
-func parseInstance(entry []byte, region string) (string, remedy.Instance, error) {
-	var e struct {
-		InstanceID         string `json:"InstanceId"`
-		RegionID           string `json:"RegionId"`
-		InstanceName       string
-		Status             string
-		OperationLocks     json.RawMessage
-		InstanceChargeType string
-		ExpiredTime        string
-		StartTime          string
-		Tags               struct {
-			Tag list[struct{ TagKey, TagValue string }]
-		}
-	}
-	if err := understand(entry, &e); err != nil {
-		return e.InstanceID, remedy.Instance{}, err
-	}
-	i := remedy.Instance{
-		ID: e.InstanceID, Region: e.RegionID, Name: e.InstanceName, Status: e.Status,
-		ChargeType: e.InstanceChargeType, StartTime: e.StartTime,
-		Tags: make(map[string]string, len(e.Tags.Tag.elements)),
-	}
-	i.Locks, i.LocksKnown = parseLocks(e.OperationLocks)
-	i.ExpiredTime, _ = parseTime(e.ExpiredTime) // zero when it cannot be understood
-	switch {
-	case e.RegionID != region:
+	case i.Region != region:
 		return i.ID, i, errors.New("an instance of another region")
-	case e.Status == "":
+	case i.Status == "":
 		return i.ID, i, errors.New("an instance without a Status")
 	}
-	for _, t := range e.Tags.Tag.elements {
-		if _, twice := i.Tags[t.TagKey]; twice {
+	i.Tags = make(map[string]string, len(tags.elements))
+	for _, tag := range tags.elements {
+		var key, says string
+		err := object(member{"TagKey", text(&key)}, member{"TagValue", text(&says)})(tag)
+		if err != nil {
+			return i.ID, i, err
+		}
+		if _, twice := i.Tags[key]; twice {
 			return i.ID, i, errors.New("a tag key is there twice")
 		}
-		i.Tags[t.TagKey] = t.TagValue
+		i.Tags[key] = says
 	}
 	return i.ID, i, nil
 }
 
 // parseLocks returns the lock reasons, and whether the list can be trusted to be complete.
-func parseLocks(raw []byte) (reasons []string, known bool) {
-	var locks struct {
-		LockReason list[struct{ LockReason string }]
-	}
-	if json.Unmarshal(raw, &locks) != nil || !locks.LockReason.known {
+func parseLocks(locks value) (reasons []string, known bool) {
+	var found list
+	if object(member{"LockReason", found.take})(locks) != nil || !found.known {
 		return nil, false
 	}
-	for _, l := range locks.LockReason.elements {
-		if l.LockReason == "" {
+	for _, lock := range found.elements {
+		var reason string
+		if object(member{"LockReason", text(&reason)})(lock) != nil || reason == "" {
 			return nil, false
 		}
-		reasons = append(reasons, l.LockReason)
+		reasons = append(reasons, reason)
 	}
 	return reasons, true
 }
 
-func parseVitals(entry []byte) (string, remedy.Vitals, error) {
-	var e struct {
-		InstanceID           string `json:"InstanceId"`
-		CloudAssistantStatus string
-		LastHeartbeatTime    string
+func parseVitals(entry value) (string, remedy.Vitals, error) {
+	var id, connected, heartbeat string
+	if err := understand(entry,
+		member{"InstanceId", text(&id)},
+		member{"CloudAssistantStatus", text(&connected)},
+		member{"LastHeartbeatTime", text(&heartbeat)},
+	); err != nil {
+		return id, remedy.Vitals{}, err
 	}
-	if err := understand(entry, &e); err != nil {
-		return e.InstanceID, remedy.Vitals{}, err
-	}
-	if e.LastHeartbeatTime == "" {
+	if heartbeat == "" {
 		// connected, yet it never reported: a live guest would pass for a silent one
-		if e.CloudAssistantStatus == "true" {
-			return e.InstanceID, remedy.Vitals{},
+		if connected == "true" {
+			return id, remedy.Vitals{},
 				errors.New("a Cloud Assistant that is connected and never reported")
 		}
-		return e.InstanceID, remedy.Vitals{}, nil
+		return id, remedy.Vitals{}, nil
 	}
-	at, err := parseTime(e.LastHeartbeatTime)
-	return e.InstanceID, remedy.Vitals{Heartbeat: at}, err
+	at, err := parseTime(heartbeat)
+	return id, remedy.Vitals{Heartbeat: at}, err
 }
 
-func parseEvent(entry []byte, id string) (remedy.PlatformEvent, error) {
-	var e struct {
-		EventID          string `json:"EventId"`
-		InstanceID       string `json:"InstanceId"`
-		NotBefore        string
-		EventType        struct{ Name string }
-		EventCycleStatus struct{ Name string }
-	}
-	err := understand(entry, &e)
+func parseEvent(entry value, id string) (remedy.PlatformEvent, error) {
+	var e remedy.PlatformEvent
+	var instance, notBefore string
+	err := understand(entry,
+		member{"EventId", text(&e.ID)},
+		member{"InstanceId", text(&instance)},
+		member{"NotBefore", text(&notBefore)},
+		member{"EventType", object(member{"Name", text(&e.Type)})},
+		member{"EventCycleStatus", object(member{"Name", text(&e.Status)})},
+	)
 	switch {
 	case err != nil:
 		return remedy.PlatformEvent{}, err
-	case e.InstanceID != id:
+	case instance != id:
 		return remedy.PlatformEvent{}, errors.New("an event of another instance")
-	case e.EventType.Name == "" || e.EventCycleStatus.Name == "":
+	case e.Type == "" || e.Status == "":
 		return remedy.PlatformEvent{}, errors.New("an event without a type or a status")
 	}
-	at, _ := parseTime(e.NotBefore) // zero when it cannot be understood
-	return remedy.PlatformEvent{
-		ID: e.EventID, Type: e.EventType.Name, Status: e.EventCycleStatus.Name, NotBefore: at,
-	}, nil
+	e.NotBefore, _ = parseTime(notBefore) // zero when it cannot be understood
+	return e, nil
 }
 
 // parseTime reads a time of ECS, which is UTC, with seconds or without (the API documents have both

@@ -1,12 +1,21 @@
 package ecs
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"ecs-remedy/function/internal/remedy"
 )
+
+// whole returns ctx with the end of a whole read, all its pages and rounds together: twice the call
+// limit. The first answer is there within one, and when the last one comes more than another one
+// later, the first is too old to claim an attempt on. Calls that take a second, which is long for
+// ECS, leave time for 20 of them one behind the other; a full batch with a stranger in it needs 8.
+func (c *Client) whole(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, 2*c.limit)
+}
 
 // maxParallel is how many calls of one batch are under way at once.
 const maxParallel = 16
@@ -15,7 +24,7 @@ const maxParallel = 16
 type batch[T any] struct {
 	absent string // what is said of an id that the answer leaves out
 	ask    func(ids []string) answers
-	parse  func(entry []byte) (id string, value T, err error)
+	parse  func(entry value) (id string, value T, err error)
 }
 
 // readEach asks for groups of ids, all at once. When ECS refuses a group for what is asked, one bad

@@ -1,10 +1,12 @@
 package ecs
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,6 +126,106 @@ func TestAges(t *testing.T) {
 	})
 }
 
+// TestWholeRead: a read ends within twice the call limit, which is 10 seconds, with all its pages
+// and rounds, however long each call takes. What was read until then is kept.
+func TestWholeRead(t *testing.T) {
+	const event = `{"EventId":"e","InstanceId":"` + instanceID + `","EventType":{"Name":"X"},` +
+		`"EventCycleStatus":{"Name":"Executing"}}`
+	type reads func(context.Context, *Client) (readable int, failure remedy.Failure)
+	machines := func(ctx context.Context, c *Client) (int, remedy.Failure) {
+		r := c.Machines(ctx, region, []string{instanceID})[instanceID]
+		return 0, r.Failure
+	}
+	events := func(ctx context.Context, c *Client) (int, remedy.Failure) {
+		r := c.PlatformEvents(ctx, region, instanceID)
+		return len(r.Value), r.Failure
+	}
+	// pages answers the nth call with the nth page, and the last one again and again.
+	pages := func(each time.Duration, bodies ...string) func(*Options) {
+		return func(o *Options) {
+			o.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+				body := bodies[0]
+				bodies = bodies[min(1, len(bodies)-1):]
+				return reply(200, body), ecssim.Real().Sleep(r.Context(), each)
+			})
+		}
+	}
+	more := func(body string) string { return strings.Replace(body, `{`, `{"NextToken":"p",`, 1) }
+	// 64 instances, of which one is a stranger: seven rounds, if they all come about
+	_, ids := crowd(ecssim.Real(), 64)
+	rounds := func(ctx context.Context, c *Client) (readable int, failure remedy.Failure) {
+		all := c.Heartbeats(ctx, region, ids)
+		for _, r := range all {
+			if r.OK() {
+				readable++
+			}
+		}
+		return readable, all[ids[20]].Failure
+	}
+	inRounds := func(each time.Duration) func(*Options) {
+		return func(o *Options) {
+			w, _ := crowd(ecssim.Real(), 64, 20)
+			w.Latency = each
+			o.Credentials = Credentials{ecssim.DefaultKeyID, ecssim.DefaultSecret,
+				ecssim.DefaultToken}
+			o.Base, o.Now = w.RoundTripper(), time.Now
+		}
+	}
+	never, last := time.Hour, systemEvents(event, "")
+	for _, row := range []struct {
+		why      string
+		options  func(*Options)
+		read     reads
+		giveUp   time.Duration // when the caller does
+		takes    time.Duration
+		readable int
+		failure  remedy.Failure
+	}{
+		{"two slow pages", pages(9*time.Second, systemEvents(event, "p"), last), events, never,
+			18 * time.Second, 2, ""},
+		{"a third one comes just in time", pages(6666*time.Millisecond, systemEvents(event, "p"),
+			systemEvents(event, "p"), last), events, never, 19998 * time.Millisecond, 3, ""},
+		{"it comes too late: two pages are not the whole", pages(6667*time.Millisecond,
+			systemEvents(event, "p"), systemEvents(event, "p"), last), events, never,
+			20 * time.Second, 0, remedy.FailureUnavailable},
+		{"pages without an end", pages(9*time.Second, systemEvents(event, "p")), events, never,
+			20 * time.Second, 0, remedy.FailureUnavailable},
+		{"one page that never comes ends with its call", pages(never, ""), events, never,
+			10 * time.Second, 0, remedy.FailureUnavailable},
+		{"empty pages without an end: after the first of them no more is asked",
+			pages(9*time.Second, more(`{"RequestId":"R","Instances":{"Instance":[]}}`)),
+			machines, never, 9 * time.Second, 0, remedy.FailureUnreadable},
+		{"the caller gives up between two pages", pages(4*time.Second, systemEvents(event, "p")),
+			events, 5 * time.Second, 5 * time.Second, 0, remedy.FailureUnavailable},
+		{"seven rounds, just in time", inRounds(2857 * time.Millisecond), rounds, never,
+			19999 * time.Millisecond, 63, remedy.FailureMissing},
+		{"the seventh is too late for the stranger and its neighbour, and spoils no other",
+			inRounds(2858 * time.Millisecond), rounds, never, 20 * time.Second, 62,
+			remedy.FailureUnavailable},
+		{"the caller gives up in the fifth round", inRounds(time.Second), rounds,
+			4500 * time.Millisecond, 4500 * time.Millisecond, 56, remedy.FailureUnavailable},
+		{"the caller gave up before", inRounds(time.Second), rounds, 0, 0, 0,
+			remedy.FailureUnavailable},
+	} {
+		t.Run(row.why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), row.giveUp)
+				defer cancel()
+				c := newClient(t, row.options)
+				start := time.Now()
+				readable, failure := row.read(ctx, c)
+				if took := time.Since(start); took != row.takes {
+					t.Errorf("it took %v, want %v", took, row.takes)
+				}
+				if readable != row.readable || failure != row.failure {
+					t.Errorf("%d readable, failure %q; want %d, %q", readable, failure,
+						row.readable, row.failure)
+				}
+			})
+		})
+	}
+}
+
 // TestAgeOfPages: an answer of several pages is as old as the first of them.
 func TestAgeOfPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -133,7 +235,9 @@ func TestAgeOfPages(t *testing.T) {
 			o.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
 				<-time.After(time.Second)
 				pages++
-				resp := reply(200, systemEvents("", map[int]string{1: "two", 2: "three"}[pages]))
+				resp := reply(200, systemEvents(`{"InstanceId":"`+instanceID+`","EventType":`+
+					`{"Name":"X"},"EventCycleStatus":{"Name":"Executing"}}`,
+					map[int]string{1: "two", 2: "three"}[pages]))
 				resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 				return resp, nil
 			})

@@ -165,8 +165,13 @@ func (c *Client) Close() {
 // Machines reads instances with DescribeInstances, at most 100 a call. Every id gets a reading. ECS
 // leaves out both an instance that is not there and one that the caller may not read, so either is
 // Missing.
+//
+// It returns within twice Options.CallLimit, all pages, halvings and calls together, or as soon as
+// ctx ends; what was not read by then is Unavailable.
 func (c *Client) Machines(ctx context.Context, region string,
 	ids []string) map[string]remedy.Reading[remedy.Instance] {
+	ctx, done := c.whole(ctx)
+	defer done()
 	spoilt := make(map[string]remedy.Reading[remedy.Instance])
 	good := sortOut(ids, func(id string) {
 		spoilt[id] = unasked[remedy.Instance](c, ecs.CreateDescribeInstancesRequest(), noID)
@@ -180,10 +185,10 @@ func (c *Client) Machines(ctx context.Context, region string,
 			request.MaxResults = requests.NewInteger(maxBatch)
 			return c.read(ctx, region, question{
 				request: request, turn: func(token string) { request.NextToken = token },
-				list: instanceEntries, most: len(ids), pages: maxPages,
+				list: instanceList, most: len(ids), pages: maxPages, named: true,
 			}).ended()
 		},
-		parse: func(entry []byte) (string, remedy.Instance, error) {
+		parse: func(entry value) (string, remedy.Instance, error) {
 			return parseInstance(entry, region)
 		},
 	})
@@ -195,8 +200,12 @@ func (c *Client) Machines(ctx context.Context, region string,
 // DescribeCloudAssistantStatus, at most 100 a call. Every id gets a reading. ECS refuses a call
 // that names an instance which it does not know: see readEach. Such an id is not asked about again
 // within Options.CallLimit, and apart from the others after it.
+//
+// It returns within twice Options.CallLimit, or as soon as ctx ends, as Machines does.
 func (c *Client) Heartbeats(ctx context.Context, region string,
 	ids []string) map[string]remedy.Reading[remedy.Vitals] {
+	ctx, done := c.whole(ctx)
+	defer done()
 	spoilt := make(map[string]remedy.Reading[remedy.Vitals])
 	good := sortOut(ids, func(id string) {
 		request := ecs.CreateDescribeCloudAssistantStatusRequest()
@@ -210,7 +219,7 @@ func (c *Client) Heartbeats(ctx context.Context, region string,
 			request.InstanceId = &ids
 			return c.read(ctx, region, question{
 				request: request, turn: func(token string) { request.NextToken = token },
-				list: vitalsEntries, most: len(ids), pages: maxPages,
+				list: vitalsList, most: len(ids), pages: maxPages, named: true,
 			}).ended()
 		},
 		parse: parseVitals,
@@ -224,6 +233,9 @@ func (c *Client) Heartbeats(ctx context.Context, region string,
 // PlatformEvents reads the instance's system events that are not over, with
 // DescribeInstanceHistoryEvents. Unless it is asked for them by status, it answers with those that
 // are.
+//
+// It returns within twice Options.CallLimit, all pages together, or as soon as ctx ends; a part of
+// the events is Unavailable.
 func (c *Client) PlatformEvents(ctx context.Context,
 	region, id string) remedy.Reading[[]remedy.PlatformEvent] {
 	request := ecs.CreateDescribeInstanceHistoryEventsRequest()
@@ -231,12 +243,14 @@ func (c *Client) PlatformEvents(ctx context.Context,
 		return unasked[[]remedy.PlatformEvent](c, request, noID)
 	}
 	c.openAhead(region)
+	ctx, done := c.whole(ctx)
+	defer done()
 	request.InstanceId = id
 	request.InstanceEventCycleStatus = &[]string{"Executing", "Scheduled", "Inquiring"}
 	request.MaxResults = requests.NewInteger(maxBatch)
 	all := c.read(ctx, region, question{
 		request: request, turn: func(token string) { request.NextToken = token },
-		list: eventEntries, most: maxPages * maxBatch, pages: maxPages,
+		list: eventList, most: maxPages * maxBatch, pages: maxPages, named: true,
 	}).ended()
 	events := reading[[]remedy.PlatformEvent](all)
 	for _, entry := range all.entries {
@@ -290,7 +304,7 @@ const (
 
 // reply says what came of an order. trouble is nil after a 200 that makes sense.
 func (c *Client) reply(order remedy.Order, head page, t *trouble) remedy.Reply {
-	r := remedy.Reply{At: c.now(), RequestID: head.RequestID}
+	r := remedy.Reply{At: c.now(), RequestID: head.requestID}
 	switch {
 	case t == nil && order.DryRun:
 		// It may have been executed. Whatever it was, asking again could reboot again.

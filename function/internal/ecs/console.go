@@ -3,7 +3,6 @@ package ecs
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
@@ -20,7 +19,7 @@ func (c *Client) Screenshot(ctx context.Context, region, id string) remedy.Readi
 	request := ecs.CreateGetInstanceScreenshotRequest()
 	request.InstanceId = id
 	request.WakeUp = requests.NewBoolean(false)
-	return c.capture(ctx, region, id, request, func(k *captured) string { return k.Screenshot })
+	return c.capture(ctx, region, id, request, "Screenshot")
 }
 
 // Console reads the log of the instance's serial console since its last start, with
@@ -31,17 +30,12 @@ func (c *Client) Console(ctx context.Context, region, id string) remedy.Reading[
 	request := ecs.CreateGetInstanceConsoleOutputRequest()
 	request.InstanceId = id
 	request.RemoveSymbols = requests.NewBoolean(true)
-	return c.capture(ctx, region, id, request, func(k *captured) string { return k.ConsoleOutput })
+	return c.capture(ctx, region, id, request, "ConsoleOutput")
 }
 
-// captured is the answer of either operation.
-type captured struct {
-	InstanceID                string `json:"InstanceId"`
-	Screenshot, ConsoleOutput string
-}
-
+// capture reads the field of an answer that holds the content.
 func (c *Client) capture(ctx context.Context, region, id string, request requests.AcsRequest,
-	content func(*captured) string) remedy.Reading[[]byte] {
+	field string) remedy.Reading[[]byte] {
 	if !validID(id) {
 		return unasked[[]byte](c, request, noID)
 	}
@@ -54,7 +48,7 @@ func (c *Client) capture(ctx context.Context, region, id string, request request
 	if t != nil {
 		return failed[[]byte](action, at, answer.date, t)
 	}
-	value, err := uncover(answer.body, id, content)
+	value, err := uncover(answer.body, id, field)
 	if err != nil {
 		return failed[[]byte](action, at, answer.date, garbled(err.Error()))
 	}
@@ -62,15 +56,19 @@ func (c *Client) capture(ctx context.Context, region, id string, request request
 }
 
 // uncover decodes what was captured of an instance.
-func uncover(body []byte, id string, content func(*captured) string) ([]byte, error) {
-	var k captured
-	if json.Unmarshal(body, &k) != nil {
-		return nil, errShape
+func uncover(body []byte, id, field string) ([]byte, error) {
+	var of, content string
+	answer, err := parse(body)
+	if err == nil {
+		err = object(member{"InstanceId", text(&of)}, member{field, text(&content)})(answer)
 	}
-	if k.InstanceID != id {
+	switch {
+	case err != nil:
+		return nil, err
+	case of != id:
 		return nil, errors.New("an answer about another instance")
 	}
-	value, err := base64.StdEncoding.DecodeString(content(&k))
+	value, err := base64.StdEncoding.DecodeString(content)
 	switch {
 	case err != nil:
 		return nil, errors.New("a content that is not base64")

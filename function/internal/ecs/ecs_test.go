@@ -208,6 +208,25 @@ func TestMachines(t *testing.T) {
 			failure: remedy.FailureUnreadable},
 		{why: "tags of another type", body: replaced(`"TagValue":"true"`, `"TagValue":true`),
 			failure: remedy.FailureUnreadable},
+		{why: "a status twice, of which the last would win",
+			body:    replaced(`"Status"`, `"Status":"Stopped","Status"`),
+			failure: remedy.FailureUnreadable},
+		{why: "an id in another case: it is known whose entry makes no sense",
+			body: replaced(`"InstanceId"`, `"instanceID"`), failure: remedy.FailureUnreadable},
+		{why: "two ids", body: replaced(`"Status"`, `"InstanceId":"i-2","Status"`),
+			failure: remedy.FailureUnreadable},
+		{why: "fields that are nobody's may differ in case only: ECS has both of these",
+			body: replaced(`"Status"`, `"HostName":"a","Hostname":"b","Status"`), want: whole},
+		{why: "a lock's reason twice", body: replaced(`[]`,
+			`[{"LockReason":"security","LockReason":"x"}]`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "a lock's reason in another case", body: replaced(`[]`, `[{"lockReason":"x"}]`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "the list of locks in another case, and a shorter one",
+			body: replaced(`"LockReason":[]`, `"lockReason":[{"LockReason":"x"}],"LockReason":[]`),
+			want: with(func(i *remedy.Instance) { i.LocksKnown = false })},
+		{why: "tags in another case are not the tags of an untagged instance",
+			body: replaced(`"Tags"`, `"tags"`), failure: remedy.FailureUnreadable},
 		{why: "no status", body: replaced(`"Status":"Running",`, ``),
 			failure: remedy.FailureUnreadable},
 		{why: "another region", body: replaced(`"cn-beijing"`, `"cn-hangzhou"`),
@@ -374,6 +393,12 @@ func TestHeartbeats(t *testing.T) {
 			noon.Add(-61 * time.Second), ""},
 		{"without seconds", entry(`,"LastHeartbeatTime":"2026-11-23T11:58Z"`),
 			noon.Add(-2 * time.Minute), ""},
+		{"a heartbeat in another case is not one that was never heard",
+			entry(`,"lastHeartbeatTime":"2026-11-23T11:58:59Z"`), time.Time{},
+			remedy.FailureUnreadable},
+		{"a heartbeat twice",
+			entry(`,"LastHeartbeatTime":"2026-11-23T11:58:59Z","LastHeartbeatTime":""`),
+			time.Time{}, remedy.FailureUnreadable},
 		{"never reported", entry(`,"CloudAssistantStatus":"false","LastHeartbeatTime":""`),
 			time.Time{}, ""},
 		{"left out, as empty fields are", entry(`,"CloudAssistantStatus":"false"`), time.Time{},
@@ -427,8 +452,14 @@ func TestPlatformEvents(t *testing.T) {
 		{"two pages", []string{systemEvents(x, "p2"), systemEvents(y, "")},
 			[]remedy.PlatformEvent{readX, readY}, ""},
 		{"the last page allowed",
-			append(slices.Repeat([]string{systemEvents("", "more")}, 9),
-				systemEvents("", "")), nil, ""},
+			append(slices.Repeat([]string{systemEvents(x, "more")}, 9),
+				systemEvents("", "")), slices.Repeat([]remedy.PlatformEvent{readX}, 9), ""},
+		{"an empty page that says that there is more: nothing can be expected of it",
+			[]string{systemEvents("", "more"), systemEvents(x, "")}, nil,
+			remedy.FailureUnreadable},
+		{"an empty page is the end of some that were full",
+			[]string{systemEvents(x, "p2"), systemEvents("", "")},
+			[]remedy.PlatformEvent{readX}, ""},
 		{"one page too many", slices.Repeat([]string{systemEvents(x, "more")}, 11), nil,
 			remedy.FailureUnavailable},
 		{"a second page that fails", []string{systemEvents(x, "p2"), "?"}, nil,
@@ -436,6 +467,17 @@ func TestPlatformEvents(t *testing.T) {
 		{"an event of another instance: the question was not understood",
 			[]string{systemEvents(event("i-x", "X", "Executing", ""),
 				"")}, nil, remedy.FailureUnreadable},
+		{"a status twice", []string{systemEvents(strings.Replace(x, `{"Name":"Executing"}`,
+			`{"Name":"Executing","Name":"Avoided"}`, 1), "")}, nil, remedy.FailureUnreadable},
+		{"a time in another case", []string{systemEvents(strings.Replace(y, `"NotBefore"`,
+			`"notBefore"`, 1), "")}, nil, remedy.FailureUnreadable},
+		{"another list of events beside the one",
+			[]string{strings.Replace(systemEvents("", ""), `"InstanceSystemEventType"`,
+				`"instanceSystemEventType":[`+x+`],"InstanceSystemEventType"`, 1)},
+			nil, remedy.FailureUnreadable},
+		{"a total of the older way, which is invalid beside MaxResults (API document)",
+			[]string{strings.Replace(systemEvents("", ""), `{`, `{"TotalCount":1000,`, 1)}, nil,
+			""},
 		{"no type", []string{systemEvents(event(instanceID, "", "Executing", ""), "")}, nil,
 			remedy.FailureUnreadable},
 		{"no status", []string{systemEvents(event(instanceID, "X", "", ""), "")}, nil,
@@ -633,6 +675,13 @@ func TestReboot(t *testing.T) {
 				RequestID: requestID}},
 		{"no RequestId", asIs, 200, `{}`, unknown},
 		{"an error with the status of a success", asIs, 200, `{"Code":"InternalError"}`, unknown},
+		{"a RequestId twice", asIs, 200, `{"RequestId":"R-1","RequestId":"R-2"}`, unknown},
+		{"a code in another case beside a RequestId", asIs, 200,
+			`{"RequestId":"R","code":"InternalError"}`, unknown},
+		{"an error that is a refusal and none at once", asIs, 400,
+			`{"RequestId":"R","Code":"Throttling","Code":"InternalError"}`, unknown},
+		{"a dry run that passed and did not", func(o *remedy.Order) { o.DryRun = true }, 400,
+			`{"RequestId":"R","Code":"Forbidden.RAM","Code":"DryRunOperation"}`, unknown},
 		{"an error with a RequestId, too", asIs, 200, `{"RequestId":"R","Code":"InternalError"}`,
 			unknown},
 		{"an empty body", asIs, 200, ``, unknown},
@@ -994,24 +1043,33 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}
 }
 
+// BenchmarkMachines reads answers of one instance and of 100, with the fields that are read alone
+// and with as many others as real ones have.
 func BenchmarkMachines(b *testing.B) {
+	var others strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&others, `"Other%dField":{"List":["%d"]},`, i, i)
+	}
 	for _, n := range []int{1, 100} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			ids := make([]string, n)
-			for i := range ids {
-				ids[i] = fmt.Sprintf("i-%04d", i)
-			}
-			entries := make([]string, n)
-			for i, id := range ids {
-				entries[i] = healthy(id)
-			}
-			c := carried(b, always(200, machines(strings.Join(entries, ","))))
-			b.ReportAllocs()
-			for b.Loop() {
-				if got := c.Machines(b.Context(), region, ids); !got[ids[n-1]].OK() {
-					b.Fatalf("%+v", got[ids[n-1]])
+		for _, size := range []string{"short", "real"} {
+			b.Run(fmt.Sprint(n, size), func(b *testing.B) {
+				ids := make([]string, n)
+				entries := make([]string, n)
+				for i := range ids {
+					ids[i] = fmt.Sprintf("i-%04d", i)
+					entries[i] = healthy(ids[i])
+					if size == "real" {
+						entries[i] = "{" + others.String() + entries[i][1:]
+					}
 				}
-			}
-		})
+				c := carried(b, always(200, machines(strings.Join(entries, ","))))
+				b.ReportAllocs()
+				for b.Loop() {
+					if got := c.Machines(b.Context(), region, ids); !got[ids[n-1]].OK() {
+						b.Fatalf("%+v", got[ids[n-1]])
+					}
+				}
+			})
+		}
 	}
 }

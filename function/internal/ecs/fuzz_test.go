@@ -219,3 +219,61 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// FuzzObject scans any JSON, and finds in it what encoding/json finds, but for what is there twice
+// or in another case.
+func FuzzObject(f *testing.F) {
+	for _, body := range []string{
+		`{"A":"x","B":[1,{"C":[]}],"L":[1, "]", {"}":"\""}]}`,
+		` { "A" : "\u0041\\" , "B" : -1e9 } `,
+		`{"A":"x","A":"y"}`, `{"a":"x"}`, `{"\u0041":"\ud800","L":null}`, `{"":{},"B":true}`,
+		`{"A":"` + "\xff" + `"}`, `{}`, `[]`, `"A"`, `null`, `5`, ` `, `{"L":[[[]],{"L":[]}]}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		v, err := parse([]byte(body))
+		if (err == nil) != json.Valid([]byte(body)) {
+			t.Fatalf("%q: %v", body, err)
+		}
+		if err != nil {
+			return
+		}
+		var a string
+		var b value
+		var l list
+		fault := object(member{"A", text(&a)}, member{"B", raw(&b)}, member{"L", l.take})(v)
+		var fields map[string]json.RawMessage
+		if json.Unmarshal([]byte(body), &fields) != nil {
+			if fault == nil {
+				t.Errorf("%q is no object, and read as one", body)
+			}
+			return
+		}
+		for name := range fields {
+			if name == "a" || name == "b" || name == "l" {
+				if fault == nil {
+					t.Errorf("%q: %q is taken for another name", body, name)
+				}
+			}
+		}
+		if fault != nil {
+			return
+		}
+		var elements []json.RawMessage
+		var said string
+		if fields["A"] != nil && json.Unmarshal(fields["A"], &said) != nil || said != a ||
+			string(fields["B"]) != string(b) {
+			t.Errorf("%q: %q and %q, want %s and %s", body, a, b, fields["A"], fields["B"])
+		}
+		if fields["L"] != nil && json.Unmarshal(fields["L"], &elements) != nil ||
+			len(elements) != len(l.elements) || l.known != (elements != nil) {
+			t.Errorf("%q: %q, want %q", body, l.elements, elements)
+		}
+		for i := range l.elements {
+			if string(l.elements[i]) != string(elements[i]) {
+				t.Errorf("%q: element %q, want %q", body, l.elements[i], elements[i])
+			}
+		}
+	})
+}

@@ -186,6 +186,74 @@ func TestListsEnd(t *testing.T) {
 	}
 }
 
+// TestContradictions: every field that a reading rests on is in an answer once, and in no other
+// case than ECS's, however its name is written. encoding/json takes the last of all these.
+func TestContradictions(t *testing.T) {
+	event := `{"EventId":"e","InstanceId":"` + instanceID + `","NotBefore":"2026-11-23T13:00Z",` +
+		`"EventType":{"Name":"SystemFailure.Reboot"},"EventCycleStatus":{"Name":"Scheduled"}}`
+	beat := `{"InstanceId":"` + instanceID + `","CloudAssistantStatus":"true",` +
+		`"LastHeartbeatTime":"2026-11-23T11:59:00Z"}`
+	page := func(body string) string { return strings.Replace(body, `{`, `{"NextToken":"",`, 1) }
+	machine := func(c *Client) bool {
+		r := c.Machines(t.Context(), region, []string{instanceID})[instanceID]
+		return r.OK() && r.Value.LocksKnown
+	}
+	vital := func(c *Client) bool {
+		return c.Heartbeats(t.Context(), region, []string{instanceID})[instanceID].OK()
+	}
+	events := func(c *Client) bool {
+		return c.PlatformEvents(t.Context(), region, instanceID).OK()
+	}
+	locked := strings.Replace(healthy(instanceID), `[]`, `[{"LockReason":"Recycling"}]`, 1)
+	for _, answer := range []struct {
+		body   string
+		read   func(*Client) bool
+		fields string
+	}{
+		{page(machines(locked)), machine, `RequestId NextToken Instances Instance InstanceId
+			RegionId InstanceName Status OperationLocks LockReason InstanceChargeType ExpiredTime
+			StartTime Tags Tag TagKey TagValue`},
+		{page(vitals(beat)), vital, `RequestId NextToken InstanceCloudAssistantStatusSet
+			InstanceCloudAssistantStatus InstanceId CloudAssistantStatus LastHeartbeatTime`},
+		{systemEvents(event, ""), events, `RequestId NextToken InstanceSystemEventSet
+			InstanceSystemEventType EventId InstanceId NotBefore EventType Name EventCycleStatus`},
+	} {
+		if !answer.read(carried(t, always(200, answer.body))) {
+			t.Fatalf("%s: not read", answer.body)
+		}
+		for _, name := range strings.Fields(answer.fields) {
+			field := `"` + name + `":`
+			if !strings.Contains(answer.body, field) {
+				t.Fatalf("%s: no %s", answer.body, name)
+			}
+			other := strings.ToLower(name[:1]) + name[1:]
+			escaped := fmt.Sprintf(`\u%04x`, name[0]) + name[1:]
+			for why, instead := range map[string]string{
+				"twice, first null":         field + `null,` + field,
+				"twice, first in an escape": `"` + escaped + `":null,` + field,
+				"twice in two cases":        `"` + other + `":null,` + field,
+				"in lower case only":        `"` + strings.ToLower(name) + `":`,
+				"in upper case only":        `"` + strings.ToUpper(name) + `":`,
+				"with letters that fold":    `"` + folded(name) + `":null,` + field,
+			} {
+				body := strings.Replace(answer.body, field, instead, 1)
+				if answer.read(carried(t, always(200, body))) {
+					t.Errorf("%s %s is believed: %s", name, why, body)
+				}
+			}
+			body := strings.Replace(answer.body, field, `"`+escaped+`":`, 1)
+			if !answer.read(carried(t, always(200, body))) {
+				t.Errorf("%s: an escape is the letter that it stands for: %s", name, body)
+			}
+		}
+	}
+}
+
+// folded writes a name with letters that are no ASCII and fold to some: a long s, a Kelvin sign.
+func folded(name string) string {
+	return strings.NewReplacer("s", "\u017f", "k", "\u212a").Replace(name)
+}
+
 // TestOnlyWhatWasAskedFor: entries of other instances are no readings of anybody.
 func TestOnlyWhatWasAskedFor(t *testing.T) {
 	ids := []string{"i-1", "i-2", "i-3"}

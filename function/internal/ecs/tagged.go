@@ -21,7 +21,8 @@ const (
 // DescribeInstances. An empty list is what a caller without permission gets, too (ECS API document
 // DescribeInstances): it is asked for again with DryRun, which tells, and a refusal is Denied.
 //
-// It is for operators. The function never lists a region.
+// It is for operators, who can wait: each of its calls, 101 at most, ends within Options.CallLimit,
+// and all of it as soon as ctx does. The function never lists a region.
 func (c *Client) Tagged(ctx context.Context, region, key string) remedy.Reading[[]string] {
 	request := ecs.CreateDescribeInstancesRequest()
 	if key == "" { // it would list the whole region
@@ -53,21 +54,19 @@ func (c *Client) list(ctx context.Context, region string, request *ecs.DescribeI
 	pages int) remedy.Reading[[]string] {
 	all := c.read(ctx, region, question{
 		request: request, turn: func(token string) { request.NextToken = token },
-		list: instanceEntries, most: pages * maxBatch, pages: pages,
+		list: instanceList, most: pages * maxBatch, pages: pages,
 	})
 	if all.more && pages > 1 {
 		all.trouble = garbled(fmt.Sprintf("more than %d instances", pages*maxBatch))
 	}
 	var ids []string
 	for _, entry := range all.entries {
-		var e struct {
-			InstanceID string `json:"InstanceId"`
-		}
-		if understand(entry, &e) != nil || !isToken(e.InstanceID) {
+		var id string
+		if understand(entry, member{"InstanceId", text(&id)}) != nil || !isToken(id) {
 			all.trouble = unusable("an answer with an instance that has no id")
 			break
 		}
-		ids = append(ids, e.InstanceID)
+		ids = append(ids, id)
 	}
 	listed := reading[[]string](all)
 	if all.trouble == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -106,29 +105,30 @@ func (k Credentials) provider() credentials.CredentialsProvider {
 		k.SecurityToken)
 }
 
-// refused keeps of an error answer what is fit to be shown. One with a field of another type is no
-// error of ECS's.
+// refused keeps of an error answer what is fit to be shown. One with a field of another type, or
+// that contradicts itself, is no error of ECS's.
 func (k Credentials) refused(status int, body []byte) *trouble {
 	t := &trouble{sent: true, status: status}
-	var e struct {
-		RequestID     string `json:"RequestId"`
-		Code, Message string
-	}
-	if json.Unmarshal(body, &e) != nil {
-		t.text = notECS
-		return t
+	var requestID, code, message string
+	answer, err := parse(body)
+	if err == nil {
+		err = object(member{"RequestId", text(&requestID)}, member{"Code", text(&code)},
+			member{"Message", text(&message)})(answer)
 	}
 	switch {
-	case !isToken(e.Code) || k.in(e.Code):
+	case err != nil:
+		t.text = notECS
+		return t
+	case !isToken(code) || k.in(code):
 		t.text = notECS
 	// its message quotes what was signed, the token included
-	case strings.Contains(e.Code, "Signature"):
-		t.code = e.Code
+	case strings.Contains(code, "Signature"):
+		t.code = code
 	default:
-		t.code, t.text = e.Code, k.safe(e.Message)
+		t.code, t.text = code, k.safe(message)
 	}
-	if isToken(e.RequestID) && !k.in(e.RequestID) {
-		t.requestID = e.RequestID
+	if isToken(requestID) && !k.in(requestID) {
+		t.requestID = requestID
 	}
 	return t
 }

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ecs-remedy/function/internal/remedy"
@@ -43,8 +44,6 @@ func echo(w http.ResponseWriter, r *http.Request, code string) {
 // TestFailures has a row for each way in which a call can break, before anything was sent and
 // after. A read that breaks is unavailable whichever it is. For a reboot it is all the difference.
 func TestFailures(t *testing.T) {
-	refused := httptest.NewServer(nil)
-	refused.Close()
 	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(
 		func(http.ResponseWriter, *http.Request) {}))
 	// each refused handshake is an error to the server
@@ -53,6 +52,12 @@ func TestFailures(t *testing.T) {
 	defer untrusted.Close()
 	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer plain.Close()
+	// Nobody listens at our end of a connection, and nobody else can get its port.
+	held, err := net.Dial("tcp", plain.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
 
 	type setup func(*testing.T) (*Client, context.Context)
 	serve := func(h http.HandlerFunc) setup {
@@ -75,32 +80,40 @@ func TestFailures(t *testing.T) {
 	hung := func(t *testing.T) *Client {
 		return served(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	}
-	tests := []struct {
+	// silent is a server at the other end of a pipe, which reads and never answers.
+	silent := func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go io.Copy(io.Discard, theirs)
+		return ours, nil
+	}
+	type row struct {
 		why   string
 		setup setup
 		sent  bool // perhaps: the answer is unknown
-	}{
-		{"connection refused", endpoint(refused.URL, func(*Client) {}), false},
-		{"the name does not resolve", endpoint("https://ecs.example.com", func(c *Client) {
-			c.connect = func(context.Context, string, string) (net.Conn, error) {
-				return nil, &net.OpError{Op: "dial",
-					Err: &net.DNSError{Err: "no such host", Name: "ecs.example.com",
-						IsNotFound: true}}
-			}
-		}), false},
+	}
+	// In their bubbles no time passes but that of the limit: a busy machine changes nothing.
+	limited := []row{
 		{"no connection within the limit", endpoint("https://ecs.example.com", func(c *Client) {
-			c.limit = 20 * time.Millisecond
 			c.connect = func(ctx context.Context, _, _ string) (net.Conn, error) {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
 		}), false},
 		{"no TLS handshake within the limit", endpoint("https://ecs.example.com", func(c *Client) {
-			c.limit = 20 * time.Millisecond
+			c.connect = silent
+		}), false},
+		{"no answer within the limit", endpoint("http://127.0.0.1:1", func(c *Client) {
+			c.connect = silent
+		}), true},
+	}
+	tests := []row{
+		{"connection refused", endpoint("http://"+held.LocalAddr().String(), func(*Client) {}),
+			false},
+		{"the name does not resolve", endpoint("https://ecs.example.com", func(c *Client) {
 			c.connect = func(context.Context, string, string) (net.Conn, error) {
-				ours, theirs := net.Pipe()
-				go io.Copy(io.Discard, theirs)
-				return ours, nil
+				return nil, &net.OpError{Op: "dial",
+					Err: &net.DNSError{Err: "no such host", Name: "ecs.example.com",
+						IsNotFound: true}}
 			}
 		}), false},
 		{"a certificate that nobody vouches for", endpoint(untrusted.URL, func(*Client) {}), false},
@@ -119,7 +132,6 @@ func TestFailures(t *testing.T) {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
-			c.limit = time.Second
 			return c, ctx
 		}, false},
 		{"given up while waiting for the answer", func(t *testing.T) (*Client, context.Context) {
@@ -128,11 +140,6 @@ func TestFailures(t *testing.T) {
 				cancel()
 				<-r.Context().Done()
 			}), ctx
-		}, true},
-		{"no answer within the limit", func(t *testing.T) (*Client, context.Context) {
-			c := hung(t)
-			c.limit = 300 * time.Millisecond // long enough to connect and send on a busy machine
-			return c, t.Context()
 		}, true},
 		{"closed without an answer",
 			serve(func(w http.ResponseWriter, _ *http.Request) { hijack(w, "") }), true},
@@ -196,8 +203,8 @@ func TestFailures(t *testing.T) {
 		{"the given transport: time-out", base(context.DeadlineExceeded), true},
 		{"the given transport: something new", base(errors.New("something new")), true},
 	}
-	for _, tt := range tests {
-		t.Run(tt.why, func(t *testing.T) {
+	run := func(tt row) func(*testing.T) {
+		return func(t *testing.T) {
 			c, ctx := tt.setup(t)
 			reboot := c.Reboot(ctx, order())
 			want := remedy.Reply{At: noon, Answer: remedy.AnswerUnknown, Note: reboot.Note}
@@ -218,7 +225,13 @@ func TestFailures(t *testing.T) {
 				}
 			}
 			noSecrets(t, fmt.Sprintf("%+v %+v %+v %+v", reboot, machine, vitals, events))
-		})
+		}
+	}
+	for _, tt := range tests {
+		t.Run(tt.why, run(tt))
+	}
+	for _, tt := range limited {
+		t.Run(tt.why, func(t *testing.T) { synctest.Test(t, run(tt)) })
 	}
 }
 
@@ -552,9 +565,9 @@ func TestNoDialOutlivesItsClient(t *testing.T) {
 		limit   time.Duration
 		closed  bool // else the limit ends it
 	}{
-		{"a dial, at the limit", hangingDial, 20 * time.Millisecond, false},
+		{"a dial, at the limit", hangingDial, time.Minute, false},
 		{"a dial, at Close", hangingDial, time.Hour, true},
-		{"a handshake, at the limit", hangingHandshake, 20 * time.Millisecond, false},
+		{"a handshake, at the limit", hangingHandshake, time.Minute, false},
 		{"a handshake, at Close", hangingHandshake, time.Hour, true},
 	}
 	calls := map[string]func(context.Context, *Client){
@@ -565,7 +578,8 @@ func TestNoDialOutlivesItsClient(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for name, call := range calls {
-			t.Run(tt.why+", "+name, func(t *testing.T) {
+			run := func(t *testing.T) {
+				start := time.Now()
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan struct{})
 				c := newClient(t,
@@ -582,7 +596,11 @@ func TestNoDialOutlivesItsClient(t *testing.T) {
 					c.Close()
 				}
 				<-ended
-			})
+				if took := time.Since(start); (took == tt.limit) == tt.closed {
+					t.Errorf("it ended after %v", took)
+				}
+			}
+			t.Run(tt.why+", "+name, func(t *testing.T) { synctest.Test(t, run) })
 		}
 	}
 }

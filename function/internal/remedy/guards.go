@@ -431,17 +431,21 @@ func platformRule(r *ruling) {
 	waits := "nothing under way"
 	for i := range platform.Value {
 		e := &platform.Value[i]
-		if curesType(e.Type) {
+		switch {
+		case e.Status != "Executing" && e.Status != "Scheduled" && e.Status != "Inquiring":
+			// Only these are asked for. An answer with others is one to another question, and can
+			// lack those under way (ECS API document DescribeInstanceHistoryEvents, which answers
+			// with those that are over unless it is asked by status).
+			r.refuse(RulePlatform, ReasonUnreadable,
+				"an event in the status "+quoted(e.Status)+", which was not asked for")
+			return
+		case curesType(e.Type):
 			continue // the reason that we are here
-		}
-		if e.Status == "Executing" {
+		case e.Status == "Executing":
 			r.refuse(RulePlatform, ReasonPlatformActing, e.Type+" is under way")
 			return
-		}
-		if (e.Status != "Scheduled" && e.Status != "Inquiring") || !planned(e.Type) {
+		case !planned(e.Type):
 			continue
-		}
-		switch {
 		case e.NotBefore.IsZero() && e.Status == "Inquiring":
 			// The platform does nothing before its owner has answered (AcceptInquiredSystemEvent).
 			waits = e.Type + " waits for its owner to accept or decline it"
