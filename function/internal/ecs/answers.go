@@ -38,8 +38,6 @@ type question struct {
 	list    path
 	most    int // entries that there can be
 	pages   int // that are read at most
-	// what is asked about is named, so that an empty page is the last one
-	named bool
 }
 
 // answers are the entries of one read, all pages together.
@@ -67,12 +65,8 @@ func (c *Client) read(ctx context.Context, region string, q question) answers {
 		if trouble == nil {
 			head, found, trouble = decode(answer.body, &q.list)
 		}
-		switch {
-		case trouble != nil:
-		case len(all.entries)+len(found) > q.most:
+		if trouble == nil && len(all.entries)+len(found) > q.most {
 			trouble = garbled(tooMany)
-		case q.named && len(found) == 0 && head.nextToken != "":
-			trouble = garbled("an empty page that says that there is more")
 		}
 		if trouble != nil {
 			all.entries, all.trouble = nil, trouble

@@ -185,7 +185,7 @@ func (c *Client) Machines(ctx context.Context, region string,
 			request.MaxResults = requests.NewInteger(maxBatch)
 			return c.read(ctx, region, question{
 				request: request, turn: func(token string) { request.NextToken = token },
-				list: instanceList, most: len(ids), pages: maxPages, named: true,
+				list: instanceList, most: len(ids), pages: maxPages,
 			}).ended()
 		},
 		parse: func(entry value) (string, remedy.Instance, error) {
@@ -219,7 +219,7 @@ func (c *Client) Heartbeats(ctx context.Context, region string,
 			request.InstanceId = &ids
 			return c.read(ctx, region, question{
 				request: request, turn: func(token string) { request.NextToken = token },
-				list: vitalsList, most: len(ids), pages: maxPages, named: true,
+				list: vitalsList, most: len(ids), pages: maxPages,
 			}).ended()
 		},
 		parse: parseVitals,
@@ -250,7 +250,7 @@ func (c *Client) PlatformEvents(ctx context.Context,
 	request.MaxResults = requests.NewInteger(maxBatch)
 	all := c.read(ctx, region, question{
 		request: request, turn: func(token string) { request.NextToken = token },
-		list: eventList, most: maxPages * maxBatch, pages: maxPages, named: true,
+		list: eventList, most: maxPages * maxBatch, pages: maxPages,
 	}).ended()
 	events := reading[[]remedy.PlatformEvent](all)
 	for _, entry := range all.entries {
