@@ -32,7 +32,8 @@
 //
 // hang.go is the loop of one alarm, batch.go takes the alarms of one event through it side by side,
 // together.go lets them share writes of the fleet's record, http.go answers an HTTP trigger,
-// explain.go goes only as far as reading goes, and this file is the way in and out.
+// explain.go goes only as far as reading goes, panic.go keeps a panic where it belongs, and this
+// file is the way in and out.
 package handle
 
 import (
@@ -246,7 +247,7 @@ func (h *Handler) HandleAlarms(
 // asked for again, unless the timer sent it.
 func NotReady(reporter Reporter, payload []byte, cause error) (Response, error) {
 	if IsTimer(payload) {
-		reporter.Unswept(cause.Error())
+		caught(func() { reporter.Unswept(cause.Error()) })
 		return Response{Results: []remedy.Result{}, Swept: true}, nil
 	}
 	results := unread(reporter, remedy.VerdictPending, remedy.ReasonDependencyUnavailable, cause)
@@ -283,6 +284,6 @@ func unread(
 			State:  string(events.StateUnknown),
 		},
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}}
-	reporter.Report(&result)
+	caught(func() { reporter.Report(&result) })
 	return []remedy.Result{result}
 }

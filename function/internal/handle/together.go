@@ -292,18 +292,16 @@ func (l *line) gather(g *hang, all *joint) (along []*change) {
 // its hang has more time for a write than g, whose haste would be no answer for it; nor where
 // deciding on it panics, which is for its own turn to meet.
 func (c *change) joins(g *hang, all *joint, now time.Time) (goes bool) {
-	defer func() {
-		if recover() != nil {
-			goes = false
+	caught(func() {
+		if c.hang.writeLimit() > g.writeLimit() {
+			return
 		}
-	}()
-	if c.hang.writeLimit() > g.writeLimit() {
-		return false
-	}
-	facts, step, goes := c.hang.facts.Along(&g.Policy, now, all.fleet)
-	if goes {
-		c.facts, c.step, c.along = facts, &step, all
-		all.fleet = *step.Write.Fleet
-	}
+		facts, step, along := c.hang.facts.Along(&g.Policy, now, all.fleet)
+		if along {
+			c.facts, c.step, c.along = facts, &step, all
+			all.fleet = *step.Write.Fleet
+		}
+		goes = along
+	})
 	return goes
 }
