@@ -89,15 +89,15 @@ func (h *Handler) swept(ctx context.Context, invocation Invocation) (hangs []*ha
 	return hangs
 }
 
-// tend writes what the sweep keeps in the ledger besides. What fails now, the next sweep does.
+// tend writes what the sweep keeps in the ledger besides.
 func (h *Handler) tend(ctx context.Context, book remedy.Book, fleet remedy.Reading[remedy.Fleet]) {
-	sign := h.readSign(ctx, book)
-	for _, write := range remedy.Tend(fleet, sign, h.Policy, h.Version, h.Clock.Now()) {
-		ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())
-		written := h.Ledger.Write(ctx, book, "", write)
-		if cancel(); written.Wrote != remedy.WroteDone {
+	t := remedy.Tending{Fleet: fleet, Sign: h.readSign(ctx, book), Version: h.Version}
+	for {
+		write, wanted := remedy.Tend(&h.Policy, &t, h.Clock.Now())
+		if !wanted {
 			return
 		}
+		t.Last, t.Written = write, h.put(ctx, book, "", write)
 	}
 }
 

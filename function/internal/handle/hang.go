@@ -117,9 +117,16 @@ func (g *hang) keep(ctx context.Context, order remedy.EvidenceOrder) (
 // write puts one record into the ledger. It is not cut short where the invocation's time is over:
 // what is written down then must not be lost.
 func (g *hang) write(ctx context.Context, write remedy.Write) remedy.Written {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.writeLimit())
+	return g.put(context.WithoutCancel(ctx), g.facts.Book, g.facts.Alarm.Instance, write)
+}
+
+// put puts one record into the ledger; of the fleet's record and the sign the instance means
+// nothing.
+func (h *Handler) put(ctx context.Context, book remedy.Book, instance string,
+	write remedy.Write) remedy.Written {
+	ctx, cancel := context.WithTimeout(ctx, h.writeLimit())
 	defer cancel()
-	return g.Ledger.Write(ctx, g.facts.Book, g.facts.Alarm.Instance, write)
+	return h.Ledger.Write(ctx, book, instance, write)
 }
 
 // writeLimit is how long a write may take.
