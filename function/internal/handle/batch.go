@@ -124,15 +124,14 @@ func (h *Handler) succeeded(ctx context.Context, invocation Invocation, hangs []
 func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	h.beginAll(ctx, hangs)
 	var leaders []*hang
-	byInstance := map[string]*hang{}
+	leading := map[key]*hang{}
 	for _, g := range hangs {
-		id := g.facts.Alarm.Instance
-		switch leader := byInstance[id]; {
+		switch leader := leading[g.key()]; {
 		case g.done:
 		case leader != nil:
 			leader.followers = append(leader.followers, g)
 		default:
-			byInstance[id] = g
+			leading[g.key()] = g
 			leaders = append(leaders, g)
 		}
 	}
@@ -140,30 +139,33 @@ func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	h.open(ctx, leaders)
 }
 
+// key is an instance's record, in its book.
+type key struct {
+	book     remedy.Book
+	instance string
+}
+
+func (g *hang) key() key { return key{g.facts.Book, g.facts.Alarm.Instance} }
+
 // beginAll takes every hang through the phase told. An instance's record is read for the first of
 // its alarms and shown to the others: whoever writes says what it has seen, and is refused where
 // that is no longer so.
 func (h *Handler) beginAll(ctx context.Context, hangs []*hang) {
-	type key struct {
-		book     remedy.Book
-		instance string
-	}
 	first := map[key]*hang{}
 	var heads, others []*hang
 	for _, g := range hangs {
-		k := key{g.facts.Book, g.facts.Alarm.Instance}
-		if g.facts.Leads() && first[k] != nil {
+		if g.facts.Leads() && first[g.key()] != nil {
 			others = append(others, g)
 			continue
 		}
 		heads = append(heads, g)
 		if g.facts.Leads() {
-			first[k] = g
+			first[g.key()] = g
 		}
 	}
 	h.sideBySide(heads, func(g *hang) { g.begin(ctx) })
 	h.sideBySide(others, func(g *hang) {
-		g.facts.Record = first[key{g.facts.Book, g.facts.Alarm.Instance}].facts.Record
+		g.facts.Record = first[g.key()].facts.Record
 		g.begin(ctx)
 	})
 }
@@ -200,19 +202,12 @@ func (h *Handler) open(ctx context.Context, leaders []*hang) {
 	})
 }
 
-// lead answers those that follow the leader, and takes it to its end. A follower that is judged for
-// itself is judged by what was read for its leader.
+// lead answers those that follow the leader, and takes it to its end.
 func (g *hang) lead(ctx context.Context) {
 	if len(g.followers) > 0 {
 		next := g.followers[0]
 		next.followers = g.followers[1:]
-		next.facts.Leader = remedy.Leader{Leads: true}
-		if g.result != nil {
-			next.facts.Leader.Verdict, next.facts.Leader.Reason = g.result.Verdict, g.result.Reason
-		}
-		next.facts.Fleet, next.facts.Sign = g.facts.Fleet, g.facts.Sign
-		next.facts.Instance, next.facts.Vitals = g.facts.Instance, g.facts.Vitals
-		next.facts.Platform = g.facts.Platform
+		next.facts.Follow(&g.facts, g.result)
 		next.run(ctx, opened)
 		next.lead(ctx)
 	}

@@ -205,7 +205,7 @@ func (f *Facts) Succeed(p Policy, settled []*Facts) bool {
 	var last *Facts // the newest of all that is known of the fleet
 	for _, s := range settled {
 		ended := s.Seen.Ending != nil && s.Book == p.Book() && s.Fleet.OK()
-		if ended && (last == nil || s.Fleet.At.After(last.Fleet.At)) {
+		if ended && (last == nil || newer(last.Fleet, s.Fleet)) {
 			last = s
 		}
 	}
@@ -232,14 +232,6 @@ func (f *Facts) Leads() bool { return f.Alarm.State != events.StateResolved }
 
 // Compare orders the alarms of one event as they get their slots: the oldest first.
 func (f *Facts) Compare(other *Facts) int { return f.Alarm.Time.Compare(other.Alarm.Time) }
-
-// Hear takes over what another alarm of the same event has learned of the fleet since this one's
-// record of it was read.
-func (f *Facts) Hear(other *Facts) {
-	if f.Book == other.Book && other.Fleet.OK() && !other.Fleet.At.Before(f.Fleet.At) {
-		f.Fleet = other.Fleet
-	}
-}
 
 // alreadyWaits answers an alarm whose instance has one that waits: it is that one, or it adds
 // nothing.
