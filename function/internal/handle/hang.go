@@ -129,15 +129,6 @@ func (h *Handler) put(ctx context.Context, book remedy.Book, instance string,
 	return h.Ledger.Write(ctx, book, instance, write)
 }
 
-// writeLimit is how long a write may take.
-func (h *Handler) writeLimit() time.Duration {
-	limit := h.Policy.CallLimit()
-	if h.WriteLimit != 0 {
-		limit = min(limit, h.WriteLimit)
-	}
-	return limit
-}
-
 func (h *Handler) readRecord(ctx context.Context, book remedy.Book, instance string) (
 	r remedy.Reading[remedy.Record]) {
 	ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())

@@ -398,3 +398,25 @@ func (s *scene) checkPanic(f *fragile, way delivery, ids []string, victim, ends 
 		}
 	}
 }
+
+// TestNobodyToTell: whoever is told of results and panics takes no answer away.
+func TestNobodyToTell(t *testing.T) {
+	f := &fragile{told: &told{}}
+	for _, at := range []string{"Report", "Unswept"} {
+		f.at = at
+		response, err := (&handle.Handler{Reporter: f}).Handle(t.Context(), about(), []byte("hello"))
+		var malformed *handle.Malformed
+		if !errors.As(err, &malformed) || len(response.Results) != 1 {
+			t.Errorf("%s, malformed: %v, %+v", at, err, response)
+		}
+		response, err = handle.NotReady(f, []byte(timer), errors.New("no role"))
+		if err != nil || !response.Swept || len(response.Results) != 0 {
+			t.Errorf("%s, a timer's, not ready: %v, %+v", at, err, response)
+		}
+		response, err = handle.NotReady(f, hangs("i-bp1panics000000000a"), errors.New("no role"))
+		var pending *handle.Pending
+		if !errors.As(err, &pending) || len(response.Results) != 1 {
+			t.Errorf("%s, not ready: %v, %+v", at, err, response)
+		}
+	}
+}
