@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -260,45 +260,52 @@ func TestHTTPInTime(t *testing.T) {
 			late(t, "ECS "+action, answer)
 		})
 	}
-	for _, key := range []string{"instance/" + instance, "fleet", ""} {
+	for _, key := range []string{"instance/", "fleet", ""} {
 		for n := 1; n <= 9; n++ { // the call from which on the ledger hangs
 			for _, only := range []bool{true, false} { // that call, or every one since
-				why := fmt.Sprintf("call %d for %q, only that: %v", n, key, only)
-				bubble(t, func(t *testing.T) {
-					s := newSetting(t, env,
-						optedIn(ecssim.Guest{IgnoreGraceful: 9}))
-					var mu sync.Mutex
-					calls := 0
-					h := &hookedStore{before: func(ctx context.Context, _ bool, called string,
-						_ []byte) error {
-						mu.Lock()
-						defer mu.Unlock()
-						if key != "" && called != key {
-							return nil
+				for _, alarms := range []int{1, 4} { // some of them about instances without slots
+					why := fmt.Sprintf("%d alarms, call %d of %q, only that: %v", alarms, n, key, only)
+					bubble(t, func(t *testing.T) {
+						s := newSetting(t, env)
+						h := s.hangs(key, n, only)
+						var payloads []string
+						for _, id := range s.many(alarms) {
+							payloads = append(payloads, kernelHang(id, time.Now()))
 						}
-						if calls++; calls < n || only && calls > n {
-							return nil
+						start := time.Now()
+						answer, err := s.function.Invoke(t.Context(), delivery(0),
+							[]byte(httpEvent(batch(payloads...), nil,
+								map[string]string{"token": token})))
+						response, is := answer.(handle.HTTPResponse)
+						if spent := time.Since(start); spent > 3500*time.Millisecond || !is {
+							t.Errorf("%s: %v, %v after %v", why, answer, err, spent)
 						}
-						mu.Unlock()
-						<-ctx.Done()
-						mu.Lock()
-						return ctx.Err()
-					}}
-					s.hook(h)
-					start := time.Now()
-					answer, err := s.function.Invoke(t.Context(), delivery(0), []byte(httpEvent(
-						kernelHang(instance, time.Now()), nil, map[string]string{"token": token})))
-					response, is := answer.(handle.HTTPResponse)
-					if spent := time.Since(start); spent > 3500*time.Millisecond || !is {
-						t.Errorf("%s: %v, %v after %v", why, answer, err, spent)
-					}
-					late(t, why, response)
-					s.store.Store = h.Store
-					s.lawful(nil)
-				})
+						late(t, why, response)
+						s.store.Store = h.Store
+						s.lawful(nil)
+					})
+				}
 			}
 		}
 	}
+}
+
+// hangs lets the setting's ledger give no answer to the nth call for a key, or of a kind of keys,
+// and to every one since, until whoever calls gives up.
+func (s *setting) hangs(key string, n int, only bool) *hookedStore {
+	var calls atomic.Int64
+	h := &hookedStore{before: func(ctx context.Context, _ bool, called string, _ []byte) error {
+		if !strings.HasPrefix(called, key) {
+			return nil
+		}
+		if call := int(calls.Add(1)); call < n || only && call > n {
+			return nil
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	s.hook(h)
+	return h
 }
 
 // TestHTTPWatches: the first attempt at a deaf guest is watched until about the end.

@@ -31,6 +31,7 @@ func TestNewest(t *testing.T) {
 		{"nothing is known of the other", sharedReading(0, 1), Reading[Fleet]{}, false},
 		{"of neither", Reading[Fleet]{}, Reading[Fleet]{}, false},
 		{"what could not be read is nothing", sharedReading(0, 1), failedLater, false},
+		{"not even where nothing is known", Reading[Fleet]{}, failed, false},
 		{"and better than nothing is what could be", failed, sharedReading(0, 1), true},
 		{"unless it is older: perhaps it cannot be read any more", failed, sharedReading(-1, 1),
 			false},
