@@ -218,7 +218,7 @@ func TestTogetherInItsOwnTime(t *testing.T) {
 				answer, err := s.function.Invoke(t.Context(), delivery(0), []byte(httpEvent(
 					kernelHang(ids[2], time.Now()), nil, map[string]string{"token": token})))
 				response, ok := answer.(handle.HTTPResponse)
-				if spent := time.Since(start); err != nil || !ok || spent > 4500*time.Millisecond {
+				if spent := time.Since(start); err != nil || !ok || spent > 3500*time.Millisecond {
 					t.Errorf("%v after %v: %v", answer, spent, err)
 				}
 				t.Logf("answered %d after %v", response.StatusCode, time.Since(start))

@@ -63,39 +63,41 @@ func (h *Handler) alarmed(invocation Invocation, alarms []events.Alarm) []*hang 
 // Whether the owner of a slot's incident is alive is for Next to say.
 func (h *Handler) swept(ctx context.Context, invocation Invocation) (hangs []*hang) {
 	for _, book := range h.Policy.SweptBooks() {
-		fleet := h.readFleet(ctx, book)
-		if !fleet.OK() {
-			h.Reporter.Unswept("the ledger: " + fleet.Note)
-			continue
-		}
-		now := h.Clock.Now()
-		for _, slot := range fleet.Value.Sweepable(h.Policy, book, invocation.Region, now) {
-			g := h.newHang(invocation)
-			g.facts.Swept, g.facts.Slot, g.facts.Book = true, slot, book
-			g.facts.Alarm.Instance, g.facts.Fleet = slot.Instance, fleet
-			hangs = append(hangs, g)
-		}
-		for _, w := range fleet.Value.DueWaiters(h.Policy, invocation.Region, h.Clock.Now()) {
-			g := h.newHang(invocation)
-			g.facts.TakeTurn(w, book, fleet)
-			hangs = append(hangs, g)
-		}
-		if book == h.Policy.Book() {
-			h.tend(ctx, book, fleet)
-		}
+		h.sweeping(func() {
+			fleet := h.readFleet(ctx, book)
+			if !fleet.OK() {
+				h.Reporter.Unswept("the ledger: " + fleet.Note)
+				return
+			}
+			now := h.Clock.Now()
+			for _, slot := range fleet.Value.Sweepable(h.Policy, book, invocation.Region, now) {
+				g := h.newHang(invocation)
+				g.facts.Swept, g.facts.Slot, g.facts.Book = true, slot, book
+				g.facts.Alarm.Instance, g.facts.Fleet = slot.Instance, fleet
+				hangs = append(hangs, g)
+			}
+			for _, w := range fleet.Value.DueWaiters(h.Policy, invocation.Region, now) {
+				g := h.newHang(invocation)
+				g.facts.TakeTurn(w, book, fleet)
+				hangs = append(hangs, g)
+			}
+			if book == h.Policy.Book() {
+				h.tend(ctx, book, fleet)
+			}
+		})
 	}
 	return hangs
 }
 
-// tend writes what the sweep keeps in the ledger besides. What fails now, the next sweep does.
+// tend writes what the sweep keeps in the ledger besides.
 func (h *Handler) tend(ctx context.Context, book remedy.Book, fleet remedy.Reading[remedy.Fleet]) {
-	sign := h.readSign(ctx, book)
-	for _, write := range remedy.Tend(fleet, sign, h.Policy, h.Version, h.Clock.Now()) {
-		ctx, cancel := context.WithTimeout(ctx, h.Policy.CallLimit())
-		written := h.Ledger.Write(ctx, book, "", write)
-		if cancel(); written.Wrote != remedy.WroteDone {
+	t := remedy.Tending{Fleet: fleet, Sign: h.readSign(ctx, book), Version: h.Version}
+	for {
+		write, wanted := remedy.Tend(&h.Policy, &t, h.Clock.Now())
+		if !wanted {
 			return
 		}
+		t.Last, t.Written = write, h.put(ctx, book, "", write)
 	}
 }
 
@@ -106,9 +108,12 @@ func (h *Handler) succeeded(ctx context.Context, invocation Invocation, hangs []
 	for i, g := range hangs {
 		all[i] = &g.facts
 	}
-	next := h.newHang(invocation)
-	next.facts.Ask(h.Clock.Now())
-	if !next.facts.Succeed(h.Policy, all) {
+	next, turn := h.newHang(invocation), false
+	h.sweeping(func() {
+		next.facts.Ask(h.Clock.Now())
+		turn = next.facts.Succeed(h.Policy, all)
+	})
+	if !turn {
 		return nil
 	}
 	next.run(ctx, watched)
@@ -119,15 +124,14 @@ func (h *Handler) succeeded(ctx context.Context, invocation Invocation, hangs []
 func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	h.beginAll(ctx, hangs)
 	var leaders []*hang
-	byInstance := map[string]*hang{}
+	leading := map[key]*hang{}
 	for _, g := range hangs {
-		id := g.facts.Alarm.Instance
-		switch leader := byInstance[id]; {
+		switch leader := leading[g.key()]; {
 		case g.done:
 		case leader != nil:
 			leader.followers = append(leader.followers, g)
 		default:
-			byInstance[id] = g
+			leading[g.key()] = g
 			leaders = append(leaders, g)
 		}
 	}
@@ -135,30 +139,33 @@ func (h *Handler) handleAll(ctx context.Context, hangs []*hang) {
 	h.open(ctx, leaders)
 }
 
+// key is an instance's record, in its book.
+type key struct {
+	book     remedy.Book
+	instance string
+}
+
+func (g *hang) key() key { return key{g.facts.Book, g.facts.Alarm.Instance} }
+
 // beginAll takes every hang through the phase told. An instance's record is read for the first of
 // its alarms and shown to the others: whoever writes says what it has seen, and is refused where
 // that is no longer so.
 func (h *Handler) beginAll(ctx context.Context, hangs []*hang) {
-	type key struct {
-		book     remedy.Book
-		instance string
-	}
 	first := map[key]*hang{}
 	var heads, others []*hang
 	for _, g := range hangs {
-		k := key{g.facts.Book, g.facts.Alarm.Instance}
-		if g.facts.Leads() && first[k] != nil {
+		if g.facts.Leads() && first[g.key()] != nil {
 			others = append(others, g)
 			continue
 		}
 		heads = append(heads, g)
 		if g.facts.Leads() {
-			first[k] = g
+			first[g.key()] = g
 		}
 	}
 	h.sideBySide(heads, func(g *hang) { g.begin(ctx) })
 	h.sideBySide(others, func(g *hang) {
-		g.facts.Record = first[key{g.facts.Book, g.facts.Alarm.Instance}].facts.Record
+		g.facts.Record = first[g.key()].facts.Record
 		g.begin(ctx)
 	})
 }
@@ -195,19 +202,12 @@ func (h *Handler) open(ctx context.Context, leaders []*hang) {
 	})
 }
 
-// lead answers those that follow the leader, and takes it to its end. A follower that is judged for
-// itself is judged by what was read for its leader.
+// lead answers those that follow the leader, and takes it to its end.
 func (g *hang) lead(ctx context.Context) {
 	if len(g.followers) > 0 {
 		next := g.followers[0]
 		next.followers = g.followers[1:]
-		next.facts.Leader = remedy.Leader{Leads: true}
-		if g.result != nil {
-			next.facts.Leader.Verdict, next.facts.Leader.Reason = g.result.Verdict, g.result.Reason
-		}
-		next.facts.Fleet, next.facts.Sign = g.facts.Fleet, g.facts.Sign
-		next.facts.Instance, next.facts.Vitals = g.facts.Instance, g.facts.Vitals
-		next.facts.Platform = g.facts.Platform
+		next.facts.Follow(&g.facts, g.result)
 		next.run(ctx, opened)
 		next.lead(ctx)
 	}
@@ -227,12 +227,12 @@ func (h *Handler) readTogether(ctx context.Context, group []*hang) {
 	for _, g := range group {
 		book := g.facts.Book
 		if _, known := fleets[book]; !known {
-			fleets[book] = h.readFleet(ctx, book)
+			caught(func() { fleets[book] = h.readFleet(ctx, book) }) // or for the next of them
 		}
 		g.facts.Fleet, g.facts.Crowd = fleets[book], true
 		if g.asks() == remedy.SourceSign {
 			if _, known := signs[book]; !known {
-				signs[book] = h.readSign(ctx, book)
+				caught(func() { signs[book] = h.readSign(ctx, book) })
 			}
 			g.facts.Sign = signs[book]
 		}
@@ -256,44 +256,56 @@ type question struct {
 }
 
 // asks is what Next wants to be read now; nothing where it wants something else.
-func (g *hang) asks() remedy.Source {
-	g.facts.Now = g.Clock.Now()
-	step := remedy.Next(&g.Policy, &g.facts)
-	if step.Do != remedy.DoRead {
+func (g *hang) asks() (sources remedy.Source) {
+	if g.done {
 		return 0
 	}
-	return step.Sources
+	g.apart(func() {
+		g.facts.Now = g.Clock.Now()
+		if step := remedy.Next(&g.Policy, &g.facts); step.Do == remedy.DoRead {
+			sources = step.Sources
+		}
+	})
+	return sources
 }
 
 // readFor reads what several hangs ask ECS for, all at once.
 func (h *Handler) readFor(ctx context.Context, asked map[question][]*hang) {
 	var reads []func()
 	for q, some := range asked {
-		ids := make([]string, len(some))
-		for i, g := range some {
-			ids[i] = g.facts.Alarm.Instance
-			if q.sources.Has(remedy.SourcePlatform) {
+		want := func(source remedy.Source, hangs []*hang, read func(some []*hang, ids []string)) {
+			if q.sources.Has(source) {
 				reads = append(reads, func() {
-					g.facts.Platform = h.Cloud.PlatformEvents(ctx, q.region, g.facts.Alarm.Instance)
+					h.forAll(hangs, func(some []*hang) { read(some, instances(some)) })
 				})
 			}
 		}
-		if q.sources.Has(remedy.SourceInstance) {
-			reads = append(reads, func() {
-				machines := h.Cloud.Machines(ctx, q.region, ids)
-				for _, g := range some {
-					g.facts.Instance = machines[g.facts.Alarm.Instance]
-				}
-			})
-		}
-		if q.sources.Has(remedy.SourceVitals) {
-			reads = append(reads, func() {
-				heartbeats := h.Cloud.Heartbeats(ctx, q.region, ids)
-				for _, g := range some {
-					g.facts.Vitals = heartbeats[g.facts.Alarm.Instance]
-				}
+		want(remedy.SourceInstance, some, func(some []*hang, ids []string) {
+			machines := h.Cloud.Machines(ctx, q.region, ids)
+			for i, g := range some {
+				g.facts.Instance = machines[ids[i]]
+			}
+		})
+		want(remedy.SourceVitals, some, func(some []*hang, ids []string) {
+			heartbeats := h.Cloud.Heartbeats(ctx, q.region, ids)
+			for i, g := range some {
+				g.facts.Vitals = heartbeats[ids[i]]
+			}
+		})
+		for i := range some {
+			want(remedy.SourcePlatform, some[i:i+1], func(one []*hang, ids []string) {
+				one[0].facts.Platform = h.Cloud.PlatformEvents(ctx, q.region, ids[0])
 			})
 		}
 	}
 	h.Clock.Each(len(reads), func(i int) { reads[i]() })
+}
+
+// instances are those that the hangs are about.
+func instances(hangs []*hang) []string {
+	ids := make([]string, len(hangs))
+	for i, g := range hangs {
+		ids[i] = g.facts.Alarm.Instance
+	}
+	return ids
 }

@@ -32,7 +32,8 @@
 //
 // hang.go is the loop of one alarm, batch.go takes the alarms of one event through it side by side,
 // together.go lets them share writes of the fleet's record, http.go answers an HTTP trigger,
-// explain.go goes only as far as reading goes, and this file is the way in and out.
+// explain.go goes only as far as reading goes, panic.go keeps a panic where it belongs, and this
+// file is the way in and out.
 package handle
 
 import (
@@ -128,8 +129,9 @@ type Handler struct {
 	// fleet's record is a write of its own.
 	Together *Together
 
-	HTTPToken  string        // secret of the HTTP trigger; empty: HTTP requests are refused
-	WriteLimit time.Duration // of a last write when the time is over; zero: Policy.CallLimit
+	HTTPToken string // secret of the HTTP trigger; empty: HTTP requests are refused
+
+	answerBy time.Time // when the last write must be over; zero: a while after the deadline
 }
 
 // Invocation is what the platform says of one delivery of an event.
@@ -179,13 +181,25 @@ func describe(results []remedy.Result, verdict remedy.Verdict) string {
 			continue
 		}
 		if count++; count <= 5 {
-			said = append(said, strings.TrimSpace(r.InstanceID+" "+string(r.Reason)+": "+r.Detail))
+			said = append(said, inWords(&r))
 		}
 	}
 	if count > len(said) {
 		said = append(said, fmt.Sprintf("and %d more", count-len(said)))
 	}
 	return string(verdict) + ": " + strings.Join(said, "; ")
+}
+
+// inWords is a result in an error's text, which names the verdict once.
+func inWords(r *remedy.Result) string {
+	about := strings.Fields(r.InstanceID + " " + string(r.Reason))
+	if string(r.Reason) == string(r.Verdict) {
+		about = about[:len(about)-1]
+	}
+	if len(about) == 0 {
+		return r.Detail
+	}
+	return strings.Join(about, " ") + ": " + r.Detail
 }
 
 // Handle takes one event from its payload to its results, and then the alarm whose turn it is after
@@ -246,7 +260,7 @@ func (h *Handler) HandleAlarms(
 // asked for again, unless the timer sent it.
 func NotReady(reporter Reporter, payload []byte, cause error) (Response, error) {
 	if IsTimer(payload) {
-		reporter.Unswept(cause.Error())
+		caught(func() { reporter.Unswept(cause.Error()) })
 		return Response{Results: []remedy.Result{}, Swept: true}, nil
 	}
 	results := unread(reporter, remedy.VerdictPending, remedy.ReasonDependencyUnavailable, cause)
@@ -283,6 +297,6 @@ func unread(
 			State:  string(events.StateUnknown),
 		},
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}}
-	reporter.Report(&result)
+	caught(func() { reporter.Report(&result) })
 	return []remedy.Result{result}
 }

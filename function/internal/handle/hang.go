@@ -27,17 +27,11 @@ func (h *Handler) newHang(invocation Invocation) *hang {
 
 // run asks Next what to do and does it, until there is an answer, or until the phase of the event's
 // handling is over. A step that ends a phase is not taken: Next gives it again in the next phase.
-//
-// A panic, of a store or of anything else, is this alarm's failure and nobody else's.
 func (g *hang) run(ctx context.Context, over phase) {
-	defer func() {
-		if p := recover(); p != nil && !g.done {
-			g.done = true
-			if g.result == nil {
-				g.answer(g.facts.Panicked(p))
-			}
-		}
-	}()
+	g.apart(func() { g.steps(ctx, over) })
+}
+
+func (g *hang) steps(ctx context.Context, over phase) {
 	var step remedy.Step // one for every round: it is large, and others look at it
 	for !g.done {
 		g.facts.Ask(g.Clock.Now())
@@ -101,16 +95,19 @@ func (g *hang) read(ctx context.Context, sources remedy.Source, evidence remedy.
 		order := remedy.Order{Region: region, Instance: id, DryRun: true}
 		f.Rehearsal = g.Rebooter.Reboot(ctx, order)
 	})
-	g.Clock.Each(len(reads), func(i int) { reads[i]() })
+	g.each(len(reads), func(i int) { reads[i]() })
 }
 
-// keep keeps what the console shows, for no longer than the order allows.
+// keep keeps what the console shows, for no longer than the order allows. It is in nobody's way,
+// whatever the store does.
 func (g *hang) keep(ctx context.Context, order remedy.EvidenceOrder) (
 	kept remedy.Reading[remedy.Evidence]) {
 	ctx, cancel := context.WithTimeout(ctx, order.Limit)
 	defer cancel()
 	if g.Evidence != nil {
-		kept = g.Evidence.Keep(ctx, order)
+		if p := caught(func() { kept = g.Evidence.Keep(ctx, order) }); p != nil {
+			kept.Failure, kept.Note = remedy.FailureUnavailable, remedy.Defect(p)
+		}
 	}
 	kept.At = g.Clock.Now()
 	kept.Value.Incident, kept.Value.Stage = order.Incident, order.Stage
@@ -120,18 +117,16 @@ func (g *hang) keep(ctx context.Context, order remedy.EvidenceOrder) (
 // write puts one record into the ledger. It is not cut short where the invocation's time is over:
 // what is written down then must not be lost.
 func (g *hang) write(ctx context.Context, write remedy.Write) remedy.Written {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.writeLimit())
-	defer cancel()
-	return g.Ledger.Write(ctx, g.facts.Book, g.facts.Alarm.Instance, write)
+	return g.put(context.WithoutCancel(ctx), g.facts.Book, g.facts.Alarm.Instance, write)
 }
 
-// writeLimit is how long a write may take.
-func (h *Handler) writeLimit() time.Duration {
-	limit := h.Policy.CallLimit()
-	if h.WriteLimit != 0 {
-		limit = min(limit, h.WriteLimit)
-	}
-	return limit
+// put puts one record into the ledger; of the fleet's record and the sign the instance means
+// nothing.
+func (h *Handler) put(ctx context.Context, book remedy.Book, instance string,
+	write remedy.Write) remedy.Written {
+	ctx, cancel := context.WithTimeout(ctx, h.writeLimit())
+	defer cancel()
+	return h.Ledger.Write(ctx, book, instance, write)
 }
 
 func (h *Handler) readRecord(ctx context.Context, book remedy.Book, instance string) (

@@ -12,17 +12,17 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
-// CloudMonitor waits 5 s for the answer to a callback, and calls again when there is none. So an
-// HTTP invocation spends at most httpBudget, and begins no attempt unless httpAttempt of that is
-// left.
+// CloudMonitor waits 5 s for the answer to a callback, and calls again when there is none. What is
+// done about an HTTP request is over httpAnswer after its beginning, so that people can still be
+// told of it; all of these are counted from there.
 const (
-	httpBudget  = 3500 * time.Millisecond
-	httpAttempt = 2 * time.Second
-	// A call that is under way at the end of the budget may overrun it by httpOverrun. The last
-	// write then has httpWrite, and as much again to see whether it was stored where its answer is
-	// lost.
-	httpOverrun = 400 * time.Millisecond
-	httpWrite   = 500 * time.Millisecond
+	httpAnswer = 3500 * time.Millisecond
+	httpClaim  = httpAnswer - 2*time.Second // an attempt is claimed by then, or none
+	httpStop   = 2800 * time.Millisecond    // no call begins after this
+	httpCut    = 3 * time.Second            // and one that is under way then is given up
+	// What is left is the last write's: a half for its answer, and as much again to see whether it
+	// was stored where that is lost. No write has more than httpWrite for its answer.
+	httpWrite = 500 * time.Millisecond
 )
 
 // HTTPResponse is what Function Compute turns into the answer to an HTTP request.
@@ -34,7 +34,8 @@ type HTTPResponse struct {
 
 // HandleHTTP handles an event of an HTTP trigger. The trigger is open to the world, so the token is
 // the only gate: without a token configured, every request is refused. An incident that goes on
-// after the answer is left to the timer's sweep.
+// after the answer is left to the timer's sweep. The answer is there 3.5 s after the beginning at
+// the latest, whatever has no answer, if only the stores and the cloud obey their contexts.
 func (h *Handler) HandleHTTP(
 	ctx context.Context,
 	invocation Invocation,
@@ -49,17 +50,16 @@ func (h *Handler) HandleHTTP(
 	}
 	now := h.Clock.Now()
 	quick := *h
-	quick.Reserve, quick.WriteLimit = 0, httpWrite
-	invocation.Deadline = now.Add(httpBudget)
-	invocation.ClaimBy = invocation.Deadline.Add(-httpAttempt)
-	ctx, cancel := context.WithTimeout(ctx, httpBudget+httpOverrun)
+	quick.Reserve, quick.answerBy = 0, now.Add(httpAnswer)
+	invocation.Deadline, invocation.ClaimBy = now.Add(httpStop), now.Add(httpClaim)
+	ctx, cancel := context.WithTimeout(ctx, httpCut)
 	defer cancel()
 	response, err := quick.Handle(ctx, invocation, payload)
 	status := http.StatusOK
 	switch err := err.(type) {
 	case *Malformed:
-		if err.Cause != nil { // a batch of which a part is malformed has results
-			return answerHTTP(http.StatusBadRequest, map[string]string{"error": err.Error()})
+		if status = http.StatusBadRequest; err.Cause != nil { // there is no alarm to have a result
+			return answerHTTP(status, map[string]string{"error": err.Error()})
 		}
 	case *Pending:
 		status = http.StatusAccepted
@@ -71,6 +71,15 @@ func (h *Handler) HandleHTTP(
 		}
 	}
 	return answerHTTP(status, response)
+}
+
+// writeLimit is how long a write may take.
+func (h *Handler) writeLimit() time.Duration {
+	limit := h.Policy.CallLimit()
+	if !h.answerBy.IsZero() {
+		limit = min(limit, httpWrite, h.answerBy.Sub(h.Clock.Now())/2)
+	}
+	return limit
 }
 
 // HTTPNotReady is the answer where there is nothing to handle a request with. A stranger learns

@@ -159,9 +159,7 @@ func (l *line) hasRead(r *shared) {
 	if l.reading == r {
 		l.reading = nil
 	}
-	if r.fleet.OK() && r.fleet.Value.Revision > l.newest.Value.Revision {
-		l.newest = r.fleet
-	}
+	l.newest = remedy.Newest(l.newest, r.fleet)
 	close(r.done)
 }
 
@@ -232,14 +230,11 @@ func (c *change) upToDate(ctx context.Context, l *line, waited bool) bool {
 	l.mu.Lock()
 	newest := l.newest
 	l.mu.Unlock()
-	newer := newest.OK() && newest.Value.Revision > f.Fleet.Value.Revision &&
-		!newest.At.Before(f.Fleet.At)
-	switch {
-	case newer:
-		f.Fleet = newest
-	case waited && !newest.OK():
+	read, again := f.CatchUp(newest, waited)
+	if read {
 		f.Fleet = l.read(ctx, g)
-	case !waited:
+	}
+	if !again {
 		return true
 	}
 	f.Ask(g.Clock.Now())
@@ -258,11 +253,7 @@ func (c *change) write(ctx context.Context, l *line) {
 	defer func() { // whatever the store does
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.newest = remedy.Reading[remedy.Fleet]{}
-		if all.written.Wrote == remedy.WroteDone {
-			l.newest = remedy.Reading[remedy.Fleet]{At: all.written.At, Value: all.fleet}
-			l.newest.Value.Revision = all.written.Revision
-		}
+		l.newest = all.written.Left(all.fleet)
 		for _, d := range along {
 			close(d.ready)
 		}
@@ -289,21 +280,16 @@ func (l *line) gather(g *hang, all *joint) (along []*change) {
 }
 
 // joins makes the change one of g's write, and reports whether it is one there. It is none where
-// its hang has more time for a write than g, whose haste would be no answer for it; nor where
 // deciding on it panics, which is for its own turn to meet.
 func (c *change) joins(g *hang, all *joint, now time.Time) (goes bool) {
-	defer func() {
-		if recover() != nil {
-			goes = false
+	caught(func() {
+		facts, step, along := c.hang.facts.Joins(&g.Policy, now, all.fleet, c.hang.writeLimit(),
+			g.writeLimit())
+		if along {
+			c.facts, c.step, c.along = facts, &step, all
+			all.fleet = *step.Write.Fleet
 		}
-	}()
-	if c.hang.writeLimit() > g.writeLimit() {
-		return false
-	}
-	facts, step, goes := c.hang.facts.Along(&g.Policy, now, all.fleet)
-	if goes {
-		c.facts, c.step, c.along = facts, &step, all
-		all.fleet = *step.Write.Fleet
-	}
+		goes = along
+	})
 	return goes
 }

@@ -45,6 +45,28 @@ func TestAPanicInTheLine(t *testing.T) {
 	}
 }
 
+// quiet is told, and says nothing.
+type quiet struct{}
+
+func (quiet) Report(*remedy.Result) {}
+
+func (quiet) Unswept(string) {}
+
+// TestAPanicAmongMany: where it is decided for many alarms what is to be read for all of them, a
+// defect that one of them meets is its own result, and no other's.
+func TestAPanicAmongMany(t *testing.T) {
+	fit := &Handler{Clock: noon{}, Ledger: waits{}, Reporter: quiet{}}
+	broken := &Handler{Reporter: quiet{}} // without a clock, every decision panics
+	group := []*hang{{Handler: fit}, {Handler: broken}, {Handler: fit}}
+	fit.open(t.Context(), group)
+	for i, want := range []remedy.Verdict{remedy.VerdictIgnored, remedy.VerdictPending,
+		remedy.VerdictIgnored} {
+		if g := group[i]; !g.done || g.result == nil || g.result.Verdict != want {
+			t.Errorf("alarm %d: done %v, %+v, want %s", i, g.done, g.result, want)
+		}
+	}
+}
+
 // machine is the machine's own clock.
 type machine struct{ noon }
 

@@ -372,8 +372,13 @@ func (l *life) actions() map[string]func(*rapid.T) {
 		for _, book := range l.policy.SweptBooks() {
 			reader := ledger.New(l.store, l.policy, func() time.Time { return l.at })
 			f, sign := reader.Fleet(t.Context(), book), reader.Sign(t.Context(), book)
-			for _, write := range remedy.Tend(f, sign, l.policy, "version", l.at) {
-				reader.Write(t.Context(), book, "", write) // what fails, the next sweep does
+			tending := remedy.Tending{Fleet: f, Sign: sign, Version: "version"}
+			for {
+				write, wanted := remedy.Tend(&l.policy, &tending, l.at)
+				if !wanted {
+					break
+				}
+				tending.Last, tending.Written = write, reader.Write(t.Context(), book, "", write)
 			}
 			for _, slot := range f.Value.Sweepable(l.policy, book, "cn-hangzhou", l.at) {
 				v := l.invoke(l.owner(), events.Alarm{Instance: slot.Instance})

@@ -586,10 +586,16 @@ func TestQuietFunction(t *testing.T) {
 			var sign remedy.Reading[remedy.Sign]
 			for hour := range 40 * 24 {
 				fleet, sign = records.Fleet(t.Context()), records.Sign(t.Context())
-				for _, write := range remedy.Tend(fleet, sign, strict(), "version", time.Now()) {
-					if w := l.Write(t.Context(), remedy.BookEnforce, "",
-						write); w.Wrote != remedy.WroteDone {
-						t.Fatalf("%s: %+v", why, w)
+				tending, policy := remedy.Tending{Fleet: fleet, Sign: sign}, strict()
+				for {
+					write, wanted := remedy.Tend(&policy, &tending, time.Now())
+					if !wanted {
+						break
+					}
+					tending.Last = write
+					tending.Written = l.Write(t.Context(), remedy.BookEnforce, "", write)
+					if tending.Written.Wrote != remedy.WroteDone {
+						t.Fatalf("%s: %+v", why, tending.Written)
 					}
 				}
 				if hour == 0 && pause != 0 {

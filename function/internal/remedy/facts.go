@@ -278,11 +278,8 @@ func (f *Facts) Wrote(write Write, w Written) {
 		f.Record.Value.Revision = w.Revision
 	case write.Record != nil:
 		f.Record = Reading[Record]{}
-	case done:
-		f.Fleet = Reading[Fleet]{At: w.At, Value: *write.Fleet}
-		f.Fleet.Value.Revision = w.Revision
 	default:
-		f.Fleet = Reading[Fleet]{}
+		f.Fleet = w.Left(*write.Fleet)
 	}
 }
 

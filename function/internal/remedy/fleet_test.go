@@ -490,7 +490,8 @@ func TestFleetTend(t *testing.T) {
 		{"it cannot be read", unread, again, false, -1},
 		{"nor can it be told whether it was lost", none, unseen, false, -1},
 	} {
-		writes := Tend(row.fleet, row.sign, *recordPolicy(), "version", local)
+		tending := Tending{Fleet: row.fleet, Sign: row.sign, Version: "version"}
+		writes := tend(t, &tending, local, WroteDone)
 		var wantSign []Write
 		if row.open >= 0 {
 			wantSign = []Write{{Sign: &Sign{Mode: ModeEnforce, Version: "version", At: recordNoon,
@@ -510,5 +511,52 @@ func TestFleetTend(t *testing.T) {
 			t.Errorf("%s: the fleet's is written: %v, and (-want +got)\n%s", row.why, wrote, diff)
 		}
 		recordAllUTC(t, row.why, reflect.ValueOf(writes))
+	}
+}
+
+// tend is what a sweep writes where that becomes of every write.
+func tend(t *testing.T, tending *Tending, now time.Time, became Wrote) (writes []Write) {
+	for {
+		write, wanted := Tend(recordPolicy(), tending, now)
+		if !wanted {
+			return writes
+		}
+		if writes = append(writes, write); len(writes) > 9 {
+			t.Fatal("a sweep writes for ever")
+		}
+		tending.Last, tending.Written = write, Written{At: now, Wrote: became}
+	}
+}
+
+// No sign of life is written before the fleet's record is: of a record that is missing beside a
+// sign everybody believes that it was lost.
+func TestTendInOrder(t *testing.T) {
+	none := Reading[Fleet]{At: recordNoon}
+	old := Reading[Fleet]{At: recordNoon, Value: fleetWith()}
+	old.Value.Written = recordNoon.Add(-25 * time.Hour)
+	for why, fleet := range map[string]Reading[Fleet]{"none yet": none, "an old one": old} {
+		for _, row := range []struct {
+			became Wrote
+			signs  int
+		}{
+			{WroteDone, 1},
+			{WroteConflict, 0}, // perhaps somebody else has lost it since
+			{WroteUnknown, 0},
+		} {
+			tending := Tending{Fleet: fleet, Sign: Reading[Sign]{At: recordNoon}}
+			writes := tend(t, &tending, recordNoon, row.became)
+			if len(writes) != 1+row.signs || writes[0].Fleet == nil {
+				t.Errorf("%s, and the write is %s: %d writes", why, row.became, len(writes))
+			}
+		}
+	}
+	// A sign that is not written is written by the next sweep, and not again and again by this one.
+	there := Reading[Fleet]{At: recordNoon, Value: fleetWith()}
+	for _, became := range []Wrote{WroteDone, WroteConflict, WroteUnknown} {
+		tending := Tending{Fleet: there, Sign: Reading[Sign]{At: recordNoon}}
+		writes := tend(t, &tending, recordNoon, became)
+		if len(writes) != 1 || writes[0].Sign == nil {
+			t.Errorf("the sign, and its write is %s: %d writes", became, len(writes))
+		}
 	}
 }

@@ -90,16 +90,21 @@ func (m *machine) result(step *Step) *Result {
 }
 
 // Panicked is the answer to an alarm whose handling hit a defect of this program: the event is
-// asked for again. What panicked is named by its type or as the runtime words it; other text might
-// hold anything.
+// asked for again.
 func (f *Facts) Panicked(value any) *Result {
+	m := machine{f: f, seen: f.Seen}
+	return m.result(&Step{Verdict: VerdictPending, Reason: ReasonDependencyUnavailable,
+		Why: Defect(value)})
+}
+
+// Defect says that something panicked, with the value given. That is named by its type or as the
+// runtime words it; other text might hold anything.
+func Defect(value any) string {
 	what := fmt.Sprintf("%T", value)
 	if err, ok := value.(runtime.Error); ok {
 		what = err.Error()
 	}
-	m := machine{f: f, seen: f.Seen}
-	return m.result(&Step{Verdict: VerdictPending, Reason: ReasonDependencyUnavailable,
-		Why: "a defect of this program: " + what})
+	return "a defect of this program: " + what
 }
 
 // Views are the incident's attempts as results show them.

@@ -14,33 +14,39 @@ type Sign struct {
 	Revision uint64 // the store's; zero: no function ever wrote here
 }
 
-// Tend are the records that a sweep writes on its way, in this order: the fleet's record where
-// there is none yet, or where it must be kept from expiring; and the sign of life. The fleet's
-// record comes first, so that one which is missing beside a sign means that it was lost, and a
-// pause perhaps with it. What is lost is not made anew here: an operator has to say that nothing is
-// paused.
-func Tend(
-	fleet Reading[Fleet],
-	sign Reading[Sign],
-	p Policy,
-	version string,
-	now time.Time,
-) []Write {
-	var writes []Write
-	if !fleet.OK() || !sign.OK() {
-		return nil
-	}
-	switch record := fleet.Value; {
-	case record.Revision == 0 && sign.Value.Revision == 0:
-		writes = append(writes, Write{Fleet: ptr(record.changed(now))})
+// Tending is what a sweep keeps in the ledger on its way: what it has read of that, and how far it
+// has come.
+type Tending struct {
+	Fleet   Reading[Fleet]
+	Sign    Reading[Sign]
+	Version string  // of the code
+	Last    Write   // what Tend gave last; the zero Write: nothing yet
+	Written Written // what became of that
+}
+
+// Tend is the record that a sweep writes next on its way; false: there is none any more. The first
+// is the fleet's, where there is none yet, or where it must be kept from expiring; the second is
+// the sign of life. None is written before the fleet's record is, so that one which is missing
+// beside a sign means that it was lost, and a pause perhaps with it. What is lost is not made anew
+// here: an operator has to say that nothing is paused. What fails now, the next sweep does.
+func Tend(p *Policy, t *Tending, now time.Time) (Write, bool) {
+	record := &t.Fleet.Value
+	switch {
+	case !t.Fleet.OK() || !t.Sign.OK(), t.Last.Sign != nil:
+		return Write{}, false
+	case t.Last.Fleet != nil && t.Written.Wrote != WroteDone:
+		return Write{}, false
+	case t.Last.Fleet != nil:
+	case record.Revision == 0 && t.Sign.Value.Revision == 0:
+		return Write{Fleet: ptr(record.changed(now))}, true
 	case record.Revision != 0:
 		if fresh, due := record.Refreshed(now); due {
-			writes = append(writes, Write{Fleet: &fresh})
+			return Write{Fleet: &fresh}, true
 		}
 	}
-	return append(writes, Write{Sign: &Sign{Mode: p.Mode, Version: version, At: now.UTC(),
-		Open: len(fleet.Value.Open), Waiting: len(fleet.Value.Waiting),
-		Revision: sign.Value.Revision}})
+	return Write{Sign: &Sign{Mode: p.Mode, Version: t.Version, At: now.UTC(),
+		Open: len(record.Open), Waiting: len(record.Waiting),
+		Revision: t.Sign.Value.Revision}}, true
 }
 
 // lostFleet reports whether the fleet's record is missing though it was there, and a pause with it

@@ -207,7 +207,7 @@ func (f *Facts) Succeed(p Policy, settled []*Facts) bool {
 		// The sweep gives back slots of incidents that others have ended, too.
 		swept := s.Swept && s.Written.Fleet && s.Written.Wrote == WroteDone
 		gave := (s.Seen.Ending != nil || swept) && s.Book == p.Book() && s.Fleet.OK()
-		if gave && (last == nil || s.Fleet.At.After(last.Fleet.At)) {
+		if gave && (last == nil || newer(last.Fleet, s.Fleet)) {
 			last = s
 		}
 	}
@@ -234,14 +234,6 @@ func (f *Facts) Leads() bool { return f.Alarm.State != events.StateResolved }
 
 // Compare orders the alarms of one event as they get their slots: the oldest first.
 func (f *Facts) Compare(other *Facts) int { return f.Alarm.Time.Compare(other.Alarm.Time) }
-
-// Hear takes over what another alarm of the same event has learned of the fleet since this one's
-// record of it was read.
-func (f *Facts) Hear(other *Facts) {
-	if f.Book == other.Book && other.Fleet.OK() && !other.Fleet.At.Before(f.Fleet.At) {
-		f.Fleet = other.Fleet
-	}
-}
 
 // alreadyWaits answers an alarm whose instance has one that waits: it is that one, or it adds
 // nothing.

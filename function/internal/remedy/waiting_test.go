@@ -1037,7 +1037,8 @@ func TestTogether(t *testing.T) {
 // Who takes a turn after an incident has settled: one alarm, if the invocation has time for it.
 func TestSucceed(t *testing.T) {
 	fleet := func(at time.Duration, waiting ...Waiter) Reading[Fleet] {
-		return Reading[Fleet]{At: recordNoon.Add(at), Value: Fleet{Waiting: waiting}}
+		return Reading[Fleet]{At: recordNoon.Add(at), Value: Fleet{Waiting: waiting,
+			Revision: uint64(9 + at/time.Second)}}
 	}
 	p := *recordPolicy()
 	p.AlarmMaxAge = time.Minute

@@ -514,13 +514,13 @@ func (p *process) changesFleet() bool {
 // first is decided once more before, on what the store holds.
 func (w *world) together(first, second *process, newest bool, fault string) {
 	if newest {
-		first.facts.Fleet = answered(w, SourceFleet, w.fleet, "")
+		first.facts.CatchUp(answered(w, SourceFleet, w.fleet, ""), true)
 		if w.decide(first); !first.changesFleet() {
 			return
 		}
 	}
 	one := first.step.Write
-	facts, step, goes := second.facts.Along(&w.policy, w.now, *one.Fleet)
+	facts, step, goes := second.facts.Joins(&w.policy, w.now, *one.Fleet, 0, 0)
 	first.ready = false
 	w.endless(first)
 	before := w.revision

@@ -25,8 +25,8 @@ var english = sync.OnceValue(func() *Words {
 		remedy.VerdictRefused: "{subject} was not restarted{tried}: {because}",
 		remedy.VerdictIgnored: "{subject} needs no restart: {because}",
 		remedy.VerdictFailed:  "{subject} needs a human{tried}: {because}",
-		remedy.VerdictPending: "{subject} is not finished, and the event is to be delivered " +
-			"again: {because}",
+		remedy.VerdictPending: "{subject} is not finished, and the next delivery or the timer's " +
+			"sweep goes on: {because}",
 		remedy.VerdictMalformed: "this payload cannot be understood",
 		VerdictOpen:             "{subject} is being looked after{tried}",
 	}

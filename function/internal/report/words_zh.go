@@ -23,7 +23,7 @@ var chinese = sync.OnceValue(func() *Words {
 		remedy.VerdictRefused:   "{subject}{tried}未被重启：{because}",
 		remedy.VerdictIgnored:   "{subject}无需重启：{because}",
 		remedy.VerdictFailed:    "{subject}{tried}仍需人工处理：{because}",
-		remedy.VerdictPending:   "{subject}尚未处理完，需要重新投递该事件：{because}",
+		remedy.VerdictPending:   "{subject}尚未处理完，下次投递或定时巡检会继续处理：{because}",
 		remedy.VerdictMalformed: "无法解析该事件的内容",
 		VerdictOpen:             "{subject}{tried}仍在处理中",
 	}
