@@ -67,7 +67,7 @@ counts.`
 // Run drills every file, and says how that went with its error.
 func (d *drillCommand) Run(c *console) error {
 	if d.List {
-		return list(c)
+		return list(c, d.JSON)
 	}
 	scenario, err := newScenario(d.Guest, d.Fault)
 	if err != nil {

@@ -99,9 +99,26 @@ func (p *page) row(at string, label cell, text string, lead ...cell) {
 	p.beside(head, width, plain(text))
 }
 
+const (
+	// readable is how much room text needs beside something: with less it would be a word a line.
+	readable = 24
+	// below is how far text is indented that has no such room, and stands below instead.
+	below = 6
+)
+
 // beside prints text after a head of that width, and its further lines below its first. A word that
-// has no room there, such as a long id, gets a line of its own, further left.
+// has no room there, such as a long id, gets a line of its own, further left. Where the page is too
+// narrow for both, all of the text stands below the head.
 func (p *page) beside(head string, width int, text string) {
+	if width > below && p.width-width < readable {
+		if strings.TrimSpace(head) != "" {
+			p.print(head)
+		}
+		if text == "" {
+			return
+		}
+		head, width = strings.Repeat(" ", below), below
+	}
 	for _, line := range wrap(text, p.width-width) {
 		if room := p.width - wide(line); room < width && head != "" {
 			if strings.TrimSpace(head) != "" {
