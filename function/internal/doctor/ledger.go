@@ -60,8 +60,9 @@ func (e *examination) ledger(ctx context.Context) ledger.Store {
 	}
 	books, err := app.OpenLedger(settings, e.Credentials)
 	if err != nil {
-		e.add(name, ResultFinding, err.Error(),
-			"a REMEDY_LEDGER that can be opened, with the credentials that it needs")
+		for _, p := range problems(errors.Join(err)) {
+			e.add(name, ResultFinding, p.Wrong, p.Cure)
+		}
 		return nil
 	}
 	took, err := ledger.Probe(ctx, books.Store)
