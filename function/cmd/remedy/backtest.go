@@ -451,9 +451,13 @@ func (b *backtestCommand) printReport(p *page, name string, r *backtest.Report) 
 	p.grid([]string{"verdict/reason", "results", "first", "last"},
 		[]bool{false, true, false, false}, verdicts)
 	for _, l := range r.Limits() {
+		worst := toTheMinute(l.WorstAt)
+		if l.WorstAt.UTC().Year() == l.First.UTC().Year() { // which says the year
+			_, worst, _ = strings.Cut(worst, "-")
+		}
 		limits = append(limits, []string{l.Variable, backtest.Grouped(l.N) + " " +
 			string(l.Verdict.Verdict), toTheMinute(l.First), backtest.Grouped(l.Worst) + " from " +
-			toTheMinute(l.WorstAt)})
+			worst})
 	}
 	if len(limits) > 0 {
 		p.gap()

@@ -69,6 +69,10 @@ func (d *drillCommand) Run(c *console) error {
 	if d.List {
 		return list(c, d.JSON)
 	}
+	if d.JSON && d.HTML == "-" {
+		return hinted{errors.New("--html -: standard output is the JSON document's"),
+			"name a file: --html page.html"}
+	}
 	scenario, err := newScenario(d.Guest, d.Fault)
 	if err != nil {
 		return err

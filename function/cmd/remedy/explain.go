@@ -450,7 +450,7 @@ func (x *explanation) print(p *page, n, of int) {
 		{"problem", string(a.Problem)}, {"note", a.Note},
 	} {
 		if field[1] != "" {
-			p.row("", about, field[1], cell{field[0] + pad(field[0], 16) + " ", faint})
+			p.row("", about, field[1], cell{field[0] + pad(field[0], fieldWidth) + " ", faint})
 			about = cell{}
 		}
 	}

@@ -58,8 +58,8 @@ func TestPageOfATerminalsWidth(t *testing.T) {
 		{"just enough", 103, head + id + "\n"},
 		{"one column short", 102, apart(37)},
 		{"as wide as the id", 65, apart(0)},
-		{"narrower than the id", 41, apart(0)},
-		{"too narrow for anything", 2, apart(0)},
+		{"narrower than the id", 41, "+0:00  alarm  key\n" + id + "\n"},
+		{"too narrow for anything", 2, "+0:00  alarm  key\n" + id + "\n"},
 	} {
 		var out strings.Builder
 		p := newPage(&console{out: &out, width: test.width})
@@ -90,6 +90,41 @@ func TestPageTooNarrowForTwo(t *testing.T) {
 		newPage(&console{out: &out, width: test.width}).pairs(2, 20, [][2]string{{name, text}})
 		if got := out.String(); got != test.want {
 			t.Errorf("%s: %q, want %q", test.why, got, test.want)
+		}
+	}
+}
+
+// The rows of a timeline do without their columns where those leave no room.
+func TestPageOfNarrowRows(t *testing.T) {
+	var out strings.Builder
+	p := newPage(&console{out: &out, width: 40})
+	p.row("+0:00", cell{"alarm", normal}, "firing, CRITICAL, format system-event")
+	p.row("+0:00", cell{}, "region cn-hangzhou")
+	p.row("", cell{}, "region cn-hangzhou, account 1234567890123456")
+	p.finding("+0:05", cell{"rules", normal}, true, "mode", "enforce")
+	p.finding("+0:05", cell{}, false, "second-check", "last heartbeat 20m0s ago")
+	const want = `+0:00  alarm
+      firing, CRITICAL, format
+      system-event
+      region cn-hangzhou
+      region cn-hangzhou, account
+      1234567890123456
++0:05  rules  ✓ mode  enforce
+  ✗ second-check
+      last heartbeat 20m0s ago
+`
+	if got := out.String(); got != want {
+		t.Errorf("%s, want\n%s", got, want)
+	}
+	for width, want := range map[int]string{
+		61: "+0:05  rules  ✓ mode  enforce\n",
+		62: "   +0:05  rules      ✓ mode           enforce\n",
+	} {
+		out.Reset()
+		p := newPage(&console{out: &out, width: width})
+		p.finding("+0:05", cell{"rules", normal}, true, "mode", "enforce")
+		if got := out.String(); got != want {
+			t.Errorf("%d columns: %q, want %q", width, got, want)
 		}
 	}
 }
