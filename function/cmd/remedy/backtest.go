@@ -87,7 +87,8 @@ func (b *backtestCommand) Run(c *console) error {
 	case b.Region && len(b.Files) > 0:
 		return hinted{errors.New("--region takes no files"), "its alarms are its own"}
 	case b.Region && b.HTML != "":
-		return hinted{errors.New("--region has no page"), "leave --html out; --json has its figures"}
+		return hinted{errors.New("--region has no page"),
+			"leave --html out; --json has its figures"}
 	case b.Region:
 		return b.simulate(c)
 	case len(b.Files) == 0:

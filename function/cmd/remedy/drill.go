@@ -159,7 +159,8 @@ func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.
 	})
 	store, err := app.OpenStore(settings, c.credentials())
 	if err != nil {
-		return nil, nil, hinted{unopened(app.Unopened(err), d.Ledger), "--ledger mem: needs nothing"}
+		return nil, nil, hinted{unopened(app.Unopened(err), d.Ledger),
+			"--ledger mem: needs nothing"}
 	}
 	options := drill.Options{Settings: settings, Event: event, Scenario: scenario,
 		Start: line.start, Account: d.Account, Store: store, Watcher: recorder}

@@ -177,8 +177,8 @@ func (o *overview) empty() bool {
 }
 
 // newOverview sorts what was seen by what it means; sign is what is known of the function, and own
-// the sign of life among the records that were seen. Text that came from alarms or was typed is made
-// fit for a terminal here, for both forms of output.
+// the sign of life among the records that were seen. Text that came from alarms or was typed is
+// made fit for a terminal here, for both forms of output.
 func newOverview(seen ledger.Overview, sign *doctor.Function, own *remedy.Reading[remedy.Sign],
 	policy remedy.Policy) *overview {
 	o := &overview{policy: policy, Function: sign, At: seen.At, Open: []openIncident{},

@@ -70,8 +70,8 @@ func TestPageOfATerminalsWidth(t *testing.T) {
 	}
 }
 
-// Where a page is too narrow for two things beside each other, one stands below the other: text gets
-// 24 columns, or all but six.
+// Where a page is too narrow for two things beside each other, one stands below the other: text
+// gets 24 columns, or all but six.
 func TestPageTooNarrowForTwo(t *testing.T) {
 	const name, text = "Agent_Status_Stopped", "its agent is silent, and so is perhaps its guest"
 	for _, test := range []struct {

@@ -75,8 +75,8 @@ func (f *Function) String() string {
 	return text
 }
 
-// Said is what it said of itself, such as "enforce, version 213c343; its sweep began with 2 incidents
-// open": the sweep writes that first, and what it then did is not in it.
+// Said is what it said of itself, such as "enforce, version 213c343; its sweep began with 2
+// incidents open": the sweep writes that first, and what it then did is not in it.
 func (f *Function) Said() string {
 	said, joint := fmt.Sprintf("%s, version %s", f.Mode, f.Version), "; its sweep began with "
 	for _, n := range []struct {

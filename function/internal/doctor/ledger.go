@@ -173,7 +173,8 @@ func (e *examination) clock(whose string, theirs, ours time.Time) {
 	switch {
 	case apart > remedy.MaxSkew:
 		e.add(name, ResultFinding, fmt.Sprintf("%s clock is %s away from ours, and beyond %s its "+
-			"times mean nothing to us", whose, remedy.Age(apart), remedy.MaxSkew), "set the clock of this "+
+			"times mean nothing to us", whose, remedy.Age(apart),
+			remedy.MaxSkew), "set the clock of this "+
 			"machine by NTP, and that of the other one; Function Compute sets its own")
 	case apart > time.Second: // a Date has no fractions
 		e.well(name, fmt.Sprintf("%s clock is %s away from ours", whose, apart))

@@ -545,7 +545,8 @@ func short(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// Age is how long ago something was, in any language: "20m0s", and from two days on "2d", "1107d4h".
+// Age is how long ago something was, in any language: "20m0s", and from two days on "2d" or
+// "1107d4h".
 func Age(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d < 2*day {

@@ -1346,7 +1346,7 @@ func TestLostBeside(t *testing.T) {
 		{"whether one stands there is not known", Fleet{}, unread, false},
 		{"nobody has read it", Fleet{}, Reading[Sign]{}, false},
 		{"both stand there", Fleet{Revision: 1}, wrote, false},
-		{"the record was made anew after its loss", Fleet{Revision: 1, Lost: recordNoon}, wrote, true},
+		{"it was made anew after its loss", Fleet{Revision: 1, Lost: recordNoon}, wrote, true},
 		{"which it says itself", Fleet{Revision: 1, Lost: recordNoon}, never, true},
 	} {
 		if got := row.fleet.LostBeside(&row.sign); got != row.want {
