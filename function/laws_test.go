@@ -57,8 +57,7 @@ func (s *setting) historyOf(policy remedy.Policy, book *ledger.Records, ids []st
 // underWay reports whether the open incident still has to end. An opening that nobody has claimed
 // when its lease is over is void: without a slot nothing is to be done about it.
 func underWay(open *remedy.Incident, policy remedy.Policy) bool {
-	return open != nil &&
-		(len(open.Attempts) > 0 || time.Now().Before(policy.Takeover(open.LeaseUntil)))
+	return open != nil && (len(open.Attempts) > 0 || open.Held(policy, time.Now()))
 }
 
 // lawful checks the laws on what ECS really got and what the ledger holds. Lost tells when the

@@ -18,7 +18,6 @@ import (
 	"github.com/aliyun/fc-runtime-go-sdk/fccontext"
 
 	"ecs-remedy/function/internal/app"
-	"ecs-remedy/function/internal/config"
 )
 
 func main() { os.Exit(run(os.Environ(), os.Stdout, os.Stderr)) }
@@ -48,7 +47,7 @@ func run(environ []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "hint: to see it work here, run: go run ./function/cmd/remedy drill")
 		return 2
 	}
-	settings, err := config.Load(environ)
+	settings, err := app.Load(environ)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1

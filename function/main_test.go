@@ -368,3 +368,50 @@ func TestDebug(t *testing.T) {
 		)
 	}
 }
+
+// TestBadStart: whatever is wrong with the configuration is told at once, a line for each, with the
+// variable's name and a cure; also what shows only when the ledger is opened.
+func TestBadStart(t *testing.T) {
+	t.Parallel()
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	text := folder + "/no-ledger"
+	if err := os.WriteFile(text, []byte("some text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		why    string
+		ledger string
+		poll   string
+		want   []string // how the lines begin
+	}{
+		{"two variables", "paper:", "1ms", []string{"REMEDY_POLL=", "REMEDY_LEDGER: "}},
+		{"the ledger's folder is not there", "bolt://" + folder + "/none/ledger.db", "",
+			[]string{"REMEDY_LEDGER="}},
+		{"and something else is wrong", "bolt://" + folder + "/none/ledger.db", "1ms",
+			[]string{"REMEDY_POLL=", "REMEDY_LEDGER="}},
+		{"the file is no ledger", "bolt://" + text, "", []string{"warning: ", "REMEDY_LEDGER: "}},
+	} {
+		command := exec.Command(name)
+		command.Env = []string{"FC_RUNTIME_API=127.0.0.1:1", "REMEDY_MODE=enforce",
+			"REMEDY_LEDGER=" + row.ledger, "REMEDY_POLL=" + row.poll}
+		var out, told bytes.Buffer
+		command.Stdout, command.Stderr = &out, &told
+		_ = command.Run() // its status is what the test is about
+		status := command.ProcessState.ExitCode()
+		lines := strings.Split(strings.TrimSuffix(told.String(), "\n"), "\n")
+		if status != 1 || out.Len() > 0 || len(lines) != len(row.want) {
+			t.Errorf("%s: exit %d, told %q", row.why, status, lines)
+			continue
+		}
+		for i, want := range row.want {
+			cure := strings.Contains(lines[i], "; cure: ") || want == "warning: "
+			if !strings.HasPrefix(lines[i], want) || !cure {
+				t.Errorf("%s: told %q, want %s with a cure", row.why, lines[i], want)
+			}
+		}
+	}
+}

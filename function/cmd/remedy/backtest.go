@@ -28,7 +28,7 @@ type backtestCommand struct {
 	JSON      bool          `name:"json" help:"Print one JSON document, and nothing else."`
 	HTML      string        `name:"html" placeholder:"FILE" help:"Write a page with plots, too."`
 
-	Generate int    `placeholder:"N" help:"Write a history of N alarms to standard output instead."`
+	Generate *int   `placeholder:"N" help:"Write a history of N alarms to standard output instead."`
 	Seed     uint64 `default:"1" placeholder:"S" help:"Another seed, another history or region."`
 
 	Region bool `help:"Simulate a region in its worst hours instead, under this policy."`
@@ -73,15 +73,22 @@ Exit status: 0 done; 2 for wrong usage, a policy with a mistake, or a line that 
 // Run replays the files, or writes a history.
 func (b *backtestCommand) Run(c *console) error {
 	switch {
-	case b.Generate < 0:
-		return hinted{errors.New("--generate: a negative number"), "such as --generate 1000"}
-	case b.Generate > 0 && len(b.Files) > 0:
+	case b.Generate != nil && *b.Generate < 1:
+		return hinted{fmt.Errorf("--generate %d: a history has 1 alarm at least", *b.Generate),
+			"such as --generate 1000"}
+	case b.Generate != nil && len(b.Files) > 0:
 		return hinted{errors.New("--generate takes no files"),
 			"it writes a history; replay that with remedy backtest FILE"}
-	case b.Generate > 0:
-		return backtest.Generate(c.out, b.Generate, b.Seed)
+	case b.Generate != nil && (b.JSON || b.HTML != ""):
+		return hinted{errors.New("--generate writes a history, a line of JSON for each event: " +
+			"neither --json nor --html"), "replay the history with them: remedy backtest FILE"}
+	case b.Generate != nil:
+		return backtest.Generate(c.out, *b.Generate, b.Seed)
 	case b.Region && len(b.Files) > 0:
 		return hinted{errors.New("--region takes no files"), "its alarms are its own"}
+	case b.Region && b.HTML != "":
+		return hinted{errors.New("--region has no page"),
+			"leave --html out; --json has its figures"}
 	case b.Region:
 		return b.simulate(c)
 	case len(b.Files) == 0:
@@ -157,7 +164,7 @@ func (b *backtestCommand) simulate(c *console) error {
 		}
 		return fmt.Sprintf("median %v, p99 %v, most %v", at(0.5), at(0.99), at(1))
 	}
-	for _, row := range [][2]string{
+	p.pairs(2, 26, [][2]string{
 		{"alarms delivered", backtest.Grouped(r.Deliveries)},
 		{"incidents", backtest.Grouped(r.Incidents)},
 		{"reboots", fmt.Sprintf("%s, %s forced", backtest.Grouped(r.Reboots),
@@ -178,14 +185,14 @@ func (b *backtestCommand) simulate(c *console) error {
 		{"queued for the function", fmt.Sprintf("%v at most", r.Queued.Round(time.Second))},
 		{"cost", fmt.Sprintf("USD %.4f for the storm, USD %.2f for a month that has it once",
 			figures.CostUSD, figures.MonthUSD)},
-	} {
-		p.print(fmt.Sprintf("  %-26s %s", row[0], row[1]))
-	}
+	})
 	p.gap()
+	var verdicts [][]string
 	for _, v := range r.Verdicts {
-		p.print(fmt.Sprintf("  %-38s %12s", string(v.Verdict)+"/"+string(v.Reason),
-			backtest.Grouped(v.N)))
+		verdicts = append(verdicts, []string{string(v.Verdict) + "/" + string(v.Reason),
+			backtest.Grouped(v.N)})
 	}
+	p.grid([]string{"verdict/reason", "results"}, []bool{false, true}, verdicts)
 	return p.err
 }
 
@@ -407,7 +414,11 @@ func (b *backtestCommand) print(c *console, all *backtest.Page) error {
 	}
 	for i, r := range all.Reports {
 		p.gap()
-		b.printReport(p, all.Names[i], r)
+		name := all.Names[i]
+		if i == 0 {
+			name = "This policy"
+		}
+		b.printReport(p, name, r)
 	}
 	if len(all.Reports) == 2 {
 		p.gap()
@@ -417,10 +428,10 @@ func (b *backtestCommand) print(c *console, all *backtest.Page) error {
 }
 
 func (b *backtestCommand) printReport(p *page, name string, r *backtest.Report) {
-	p.text(bold, strings.ToUpper(name[:1])+name[1:]+" (mode "+string(r.Policy.Mode)+")")
+	p.text(bold, name+" (mode "+string(r.Policy.Mode)+")")
 	would := func(verdict remedy.Verdict, words string, more string) {
 		if n := r.Total(verdict); n > 0 {
-			p.print(fmt.Sprintf("  %12s  %s%s", backtest.Grouped(n), words, more))
+			p.beside(fmt.Sprintf("  %12s  ", backtest.Grouped(n)), 16, words+more)
 		}
 	}
 	reboots := "; " + counted(r.Reboots, "reboot", "reboots") + ", " +
@@ -433,47 +444,51 @@ func (b *backtestCommand) printReport(p *page, name string, r *backtest.Report) 
 	would(remedy.VerdictIgnored, "would be ignored", "")
 	would(remedy.VerdictMalformed, "could not be understood", "")
 	p.gap()
-	p.print(fmt.Sprintf("  %-38s %12s  %-19s  %-19s", "verdict/reason", "results", "first", "last"))
+	var verdicts, limits, instances [][]string
 	for _, v := range r.Verdicts {
-		p.print(fmt.Sprintf("  %-38s %12s  %s  %s", string(v.Verdict)+"/"+string(v.Reason),
-			backtest.Grouped(v.N), shortTime(v.First), shortTime(v.Last)))
+		verdicts = append(verdicts, []string{string(v.Verdict) + "/" + string(v.Reason),
+			backtest.Grouped(v.N), toTheMinute(v.First), toTheMinute(v.Last)})
 	}
-	if limits := r.Limits(); len(limits) > 0 {
-		p.gap()
-		p.print(fmt.Sprintf("  %-24s %-8s %10s  %-16s  %s", "limit", "verdict", "times", "first",
-			"most within an hour"))
-		for _, l := range limits {
-			p.print(fmt.Sprintf("  %-24s %-8s %10s  %s  %s at %s",
-				l.Variable, l.Verdict.Verdict, backtest.Grouped(l.N), shortTime(l.First)[:16],
-				backtest.Grouped(l.Worst), shortTime(l.WorstAt)[:16]))
+	p.grid([]string{"verdict/reason", "results", "first", "last"},
+		[]bool{false, true, false, false}, verdicts)
+	for _, l := range r.Limits() {
+		worst := toTheMinute(l.WorstAt)
+		if l.WorstAt.UTC().Year() == l.First.UTC().Year() { // which says the year
+			_, worst, _ = strings.Cut(worst, "-")
 		}
+		limits = append(limits, []string{l.Variable, backtest.Grouped(l.N) + " " +
+			string(l.Verdict.Verdict), toTheMinute(l.First), backtest.Grouped(l.Worst) + " from " +
+			worst})
+	}
+	if len(limits) > 0 {
+		p.gap()
+		p.grid([]string{"limit", "alarms", "first", "most in an hour"}, make([]bool, 4), limits)
 	}
 	if h := r.Busiest; h != nil {
 		p.gap()
-		p.print("  Busiest hour: " + shortTime(h.At)[:16] + ", with " +
-			counted(h.Alarms, "alarm", "alarms") + ", " + counted(h.Reboots, "reboot", "reboots") +
-			", " + backtest.Grouped(h.Refused) + " refused")
+		p.beside("  ", 2, "Busiest hour: "+toTheMinute(h.At)+", with "+
+			counted(h.Alarms, "alarm", "alarms")+", "+counted(h.Reboots, "reboot", "reboots")+
+			", "+backtest.Grouped(h.Refused)+" refused")
 	}
 	if len(r.Instances) == 0 || b.Top == 0 {
 		return
 	}
 	p.gap()
-	row := func(name, alarms, restarted, reboots, forced, failed, refused string) {
-		p.print(fmt.Sprintf("  %-32s %8s %9s %8s %7s %7s %8s", plain(name), alarms, restarted,
-			reboots, forced, failed, refused))
-	}
-	row("instance", "alarms", "restarted", "reboots", "forced", "failed", "refused")
 	shown := r.Instances[:min(b.Top, len(r.Instances))]
 	for _, l := range shown {
-		row(l.Name, backtest.Grouped(l.Alarms), backtest.Grouped(l.Restarted),
-			backtest.Grouped(l.Reboots), backtest.Grouped(l.Forced), backtest.Grouped(l.Failed),
-			backtest.Grouped(l.Refused))
+		row := []string{plain(l.Name)}
+		for _, n := range []int{l.Alarms, l.Restarted, l.Reboots, l.Forced, l.Failed, l.Refused} {
+			row = append(row, backtest.Grouped(n))
+		}
+		instances = append(instances, row)
 	}
+	p.grid([]string{"instance", "alarms", "restarted", "reboots", "forced", "failed", "refused"},
+		[]bool{false, true, true, true, true, true, true}, instances)
 	if rest := len(r.Instances) - len(shown); rest > 0 {
 		p.print("  and " + backtest.Grouped(rest) + " more")
 	}
 	if r.Many {
-		p.print("  (" + counted(r.Others.Alarms, "alarm", "alarms") +
+		p.beside("  ", 2, "("+counted(r.Others.Alarms, "alarm", "alarms")+
 			" of further instances: they are not counted one by one)")
 	}
 }
@@ -486,8 +501,8 @@ func (b *backtestCommand) printDifferences(p *page, all *backtest.Page) {
 	p.text(bold, counted(all.Different, "alarm ends", "alarms end")+" in another way")
 	p.gap()
 	for _, change := range all.Changes[:min(b.Top, len(all.Changes))] {
-		p.print(fmt.Sprintf("  %12s  %s -> %s", backtest.Grouped(change.N), change.First,
-			change.Second))
+		p.beside(fmt.Sprintf("  %12s  ", backtest.Grouped(change.N)), 16,
+			fmt.Sprintf("%s -> %s", change.First, change.Second))
 	}
 	if rest := len(all.Changes) - b.Top; rest > 0 {
 		p.print(fmt.Sprintf("  %12s  and %s more", "", counted(rest, "way", "ways")))
@@ -499,10 +514,13 @@ func (b *backtestCommand) printDifferences(p *page, all *backtest.Page) {
 		if !d.Time.IsZero() {
 			at = shortTime(d.Time)
 		}
-		p.print(fmt.Sprintf("  %-19s  %-22s  %s -> %s", at, plain(d.Instance), d.First, d.Second))
+		name := plain(d.Instance)
+		p.beside(fmt.Sprintf("  %-19s  %s%s  ", at, name, pad(name, 22)), 25+max(22, wide(name)),
+			fmt.Sprintf("%s -> %s", d.First, d.Second))
 	}
 	if rest := all.Different - len(shown); rest > 0 {
-		p.print("  and " + backtest.Grouped(rest) + " more: --top N, or --json for all of them")
+		p.beside("  ", 2, "and "+backtest.Grouped(rest)+
+			" more: --top N, or --json for all of them")
 	}
 }
 
@@ -525,6 +543,8 @@ func waited(all []time.Duration) (mean, most time.Duration) {
 	mean = sum / time.Duration(max(1, len(all)))
 	return mean.Round(time.Second), most.Round(time.Second)
 }
+
+func toTheMinute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 
@@ -649,13 +669,14 @@ func printBacktest(w io.Writer, history *backtest.History, reports []*backtest.R
 // One goroutine at a time draws it.
 type share struct {
 	out   io.Writer // nil: not shown
+	width int       // of the terminal in columns; zero: it is not known
 	drawn time.Time
 	what  string // was drawn last
 }
 
 // newShare shows the bar on standard error, if that is a terminal.
 func newShare(c *console) *share {
-	s := &share{}
+	s := &share{width: c.barWidth}
 	if c.live {
 		s.out = c.err
 	}
@@ -663,10 +684,8 @@ func newShare(c *console) *share {
 }
 
 // draw says how much is done, ten times a second at most, and always how each piece of work begins
-// and ends. It fails silently: nothing depends on the
-// bar.
+// and ends. It fails silently: nothing depends on the bar.
 func (s *share) draw(what string, done, all int64) {
-	const width = 40
 	if s.out == nil || what == s.what && done < all && time.Since(s.drawn) < 100*time.Millisecond {
 		return
 	}
@@ -675,9 +694,8 @@ func (s *share) draw(what string, done, all int64) {
 		fmt.Fprintf(s.out, "\r\x1b[K%s, %d KB", what, done>>10)
 		return
 	}
-	full := int(min(done, all) * width / all)
-	fmt.Fprintf(s.out, "\r\x1b[K%s%s %s, %d %%", strings.Repeat("█", full),
-		strings.Repeat("░", width-full), what, min(done, all)*100/all)
+	fmt.Fprint(s.out, "\r\x1b[K"+bar(s.width, done, all,
+		fmt.Sprintf("%s, %d %%", what, min(done, all)*100/all)))
 }
 
 // end takes the bar away.

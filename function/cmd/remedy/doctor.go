@@ -47,7 +47,8 @@ Examples:
   remedy doctor --region cn-hangzhou --instance i-bp1a2b3c4d5e6f7g8h9j
   remedy doctor --region cn-hangzhou --notify-test --json
 
-Exit status: 0 nothing needs anybody to act, 1 there is a finding, 2 wrong usage or configuration.`
+Exit status: 0 nothing needs anybody to act, 1 there is a finding, of which a wrong configuration is
+one, 2 wrong usage.`
 }
 
 // Run examines, prints, and returns errNotWell where there is a finding.
@@ -98,10 +99,7 @@ func (d *doctorCommand) Run(c *console) error {
 			return p.err
 		}
 	}
-	switch {
-	case wrong != nil:
-		return errSaid
-	case report.ToCure() > 0:
+	if report.ToCure() > 0 { // a wrong configuration is one
 		return errNotWell
 	}
 	return nil
@@ -143,9 +141,12 @@ func notifyTest(settings config.Config) (doctor.NotifyTest, error) {
 // print prints the totals, then what was found, then what is well.
 func (d *doctorCommand) print(p *page, r *doctor.Report) {
 	if r.Simulated != "" {
-		ledger := "its ledger is simulated, too"
-		if r.Ledger != "simulated" {
-			ledger = "the ledger is the real one: " + r.Ledger
+		ledger := "the ledger is the real one: " + r.Ledger
+		switch r.Ledger {
+		case "":
+			ledger = "no ledger was looked at"
+		case "simulated":
+			ledger = "its ledger is simulated, too"
 		}
 		p.text(bold, fmt.Sprintf("SIMULATED account %q; %s", r.Simulated, ledger))
 	}
@@ -256,11 +257,7 @@ func line(p *page, r doctor.Result, name, said string) {
 	mark := map[doctor.Result]cell{doctor.ResultOK: {"✓", green},
 		doctor.ResultWarning: {"!", yellow}, doctor.ResultFinding: {"✗", red}}[r]
 	const width = 30 // DescribeInstanceHistoryEvents
-	head := p.paint(mark) + " " + name + pad(name, width) + " "
-	for _, text := range wrap(said, p.width-width-3) {
-		p.print(head + text)
-		head = pad("", width+3)
-	}
+	p.beside(p.paint(mark)+" "+name+pad(name, width)+" ", max(width, wide(name))+3, said)
 }
 
 // sceneFlag is the name of a scene; the flag alone names the first one.

@@ -67,7 +67,11 @@ counts.`
 // Run drills every file, and says how that went with its error.
 func (d *drillCommand) Run(c *console) error {
 	if d.List {
-		return list(c)
+		return list(c, d.JSON)
+	}
+	if d.JSON && d.HTML == "-" {
+		return hinted{errors.New("--html -: standard output is the JSON document's"),
+			"name a file: --html page.html"}
 	}
 	scenario, err := newScenario(d.Guest, d.Fault)
 	if err != nil {
@@ -155,7 +159,8 @@ func (d *drillCommand) drill(c *console, settings config.Config, scenario drill.
 	})
 	store, err := app.OpenStore(settings, c.credentials())
 	if err != nil {
-		return nil, nil, hinted{err, "--ledger mem: needs nothing"}
+		return nil, nil, hinted{unopened(app.Unopened(err), d.Ledger),
+			"--ledger mem: needs nothing"}
 	}
 	options := drill.Options{Settings: settings, Event: event, Scenario: scenario,
 		Start: line.start, Account: d.Account, Store: store, Watcher: recorder}

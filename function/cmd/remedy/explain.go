@@ -192,7 +192,7 @@ func (e *explainCommand) simulated(c *console, in drill.Event) (
 	e.freshen(&settings)
 	store, err := app.OpenStore(settings, c.credentials())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, unopened(app.Unopened(err), e.Ledger)
 	}
 	all.look(store, settings, c.now())
 	sim, err := drill.Simulate(drill.Options{Settings: settings, Event: in, Scenario: scenario,
@@ -240,7 +240,7 @@ func (e *explainCommand) live(c *console, in drill.Event) (*answered, []handle.E
 	e.freshen(&settings)
 	store, err := app.OpenStore(settings, keys)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, unopened(app.Unopened(err), e.Ledger)
 	}
 	all.look(store, settings, c.now())
 	function, err := app.New(settings, io.Discard, app.Seams{Store: store})
@@ -450,7 +450,7 @@ func (x *explanation) print(p *page, n, of int) {
 		{"problem", string(a.Problem)}, {"note", a.Note},
 	} {
 		if field[1] != "" {
-			p.row("", about, field[1], cell{field[0] + pad(field[0], 16) + " ", faint})
+			p.row("", about, field[1], cell{field[0] + pad(field[0], fieldWidth) + " ", faint})
 			about = cell{}
 		}
 	}

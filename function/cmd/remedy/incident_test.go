@@ -89,7 +89,7 @@ func (w *ward) fleet(fleet remedy.Fleet) {
 func (w *ward) incident(attempts ...remedy.Attempt) remedy.Incident {
 	return remedy.Incident{ID: remedy.IncidentID(hung, w.opened), Instance: hung,
 		Region:  "cn-hangzhou",
-		Account: "42", OpenedAt: w.opened, Owner: "a", LeaseUntil: w.opened.Add(time.Hour),
+		Account: "42", OpenedAt: w.opened, Owner: "a", LeaseUntil: w.opened.Add(time.Minute),
 		Alarm: remedy.AlarmRef{Name: "Agent_Status_Stopped", Format: "system-event", Key: "k",
 			State: "firing", Level: "CRITICAL", Time: w.opened.Add(-30 * time.Second)},
 		Attempts: attempts}

@@ -151,16 +151,18 @@ func (i *incidentsCommand) overview(c *console, books app.Books, settings config
 	if err != nil {
 		return nil, err
 	}
+	own := book.Sign(ctx) // before the fleet's record, which a sweep writes before its sign
 	seen, err := book.Look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o := newOverview(seen, sign, settings.Policy)
+	o := newOverview(seen, sign, &own, settings.Policy)
 	if i.Mode == nil && mode == remedy.ModeEnforce && o.empty() {
+		own = books.Observe.Sign(ctx)
 		if seen, err = books.Observe.Look(ctx); err != nil {
 			return nil, err
 		}
-		if other := newOverview(seen, sign, settings.Policy); !other.empty() {
+		if other := newOverview(seen, sign, &own, settings.Policy); !other.empty() {
 			o, mode = other, remedy.ModeObserve
 			o.instead = true
 		}
@@ -174,14 +176,16 @@ func (o *overview) empty() bool {
 	return len(o.Open)+len(o.Waiting)+len(o.Recent)+len(o.Unreadable) == 0
 }
 
-// newOverview sorts what was seen by what it means. Text that came from alarms or was typed is made
-// fit for a terminal here, for both forms of output.
-func newOverview(seen ledger.Overview, sign *doctor.Function, policy remedy.Policy) *overview {
+// newOverview sorts what was seen by what it means; sign is what is known of the function, and own
+// the sign of life among the records that were seen. Text that came from alarms or was typed is
+// made fit for a terminal here, for both forms of output.
+func newOverview(seen ledger.Overview, sign *doctor.Function, own *remedy.Reading[remedy.Sign],
+	policy remedy.Policy) *overview {
 	o := &overview{policy: policy, Function: sign, At: seen.At, Open: []openIncident{},
 		Waiting:     []waitingAlarm{},
 		CoolingDown: []coolingDown{}, Spent: []spentIncidents{}, Recent: []endedIncident{},
 		Unreadable: []badRecord{}}
-	o.FleetLost = !seen.Fleet.Lost.IsZero() || seen.Fleet.Revision == 0 && sign != nil
+	o.FleetLost = seen.Fleet.LostBeside(own)
 	if pause := seen.Fleet.Paused; pause.On(seen.At) {
 		pause.Reason = plain(pause.Reason)
 		o.Paused = &pause
@@ -261,15 +265,16 @@ func newWaiting(n int, w *remedy.Waiter, policy remedy.Policy, now time.Time) wa
 
 // owner is how it stands with the incident's owner, as far as the lease tells.
 func owner(open *remedy.Incident, policy remedy.Policy, now time.Time) string {
+	held, opening := open.Held(policy, now), len(open.Attempts) == 0
 	switch {
-	case open.LeaseUntil.IsZero() && len(open.Attempts) > 0:
-		return "released"
-	case len(open.Attempts) == 0 && now.Before(policy.Takeover(open.LeaseUntil)):
+	case opening && held:
 		return "opening"
-	case len(open.Attempts) == 0:
+	case opening:
 		return "void"
-	case now.Before(policy.Takeover(open.LeaseUntil)):
+	case held:
 		return "alive"
+	case open.LeaseUntil.IsZero():
+		return "released"
 	}
 	return "lease-over"
 }
@@ -370,8 +375,8 @@ func (i *openIncident) words() string {
 func stand(owner string, lease time.Time) string {
 	return map[string]string{
 		"alive": "its owner is alive, with a lease until " + local(lease),
-		"lease-over": "its owner's lease is over since " + local(lease) +
-			", so the next sweep takes it up",
+		"lease-over": "its owner's lease until " + local(lease) +
+			" counts no longer, so the next sweep takes it up",
 		"released": "its owner let go of it, and the next delivery or sweep takes it up",
 		"opening":  "it is being opened",
 		"void":     "it was opened and nothing was sent; the next sweep drops it",

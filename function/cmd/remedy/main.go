@@ -66,7 +66,8 @@ var words = kong.Vars{
 
 	"help_alarms": "Alarms: files, - for standard input, or names of samples.",
 	"help_store":  "In place of REMEDY_LEDGER (mem:, gone after each file).",
-	"help_json":   "Print one JSON document with the results of all files, and nothing else.",
+	"help_json": "Print one JSON document with the results of all files, or with what --list " +
+		"names, and nothing else.",
 	"help_html":   "Write a page that shows what happened, too.",
 	"help_listed": "The incident's name, INSTANCE/TIME, as \"remedy incidents\" lists it.",
 	"help_out": "Where to write the page; - is standard output (default: INSTANCE-TIME.html in " +
@@ -101,6 +102,7 @@ type console struct {
 	live     bool         // err is a terminal that a line can be drawn on again and again
 	redraws  bool         // out is a terminal that a page can be drawn on again and again
 	width    int          // of out in columns; zero: it is not known
+	barWidth int          // of err, the same
 	clock    handle.Clock // nil: the real time
 }
 
@@ -112,7 +114,9 @@ func main() {
 		color:   movable && terminal && os.Getenv("NO_COLOR") == "",
 		live:    movable && term.IsTerminal(int(os.Stderr.Fd())),
 		redraws: movable && terminal,
-		width:   terminalWidth(int(os.Stdout.Fd()), os.Getenv("COLUMNS")),
+
+		width:    terminalWidth(int(os.Stdout.Fd()), os.Getenv("COLUMNS")),
+		barWidth: terminalWidth(int(os.Stderr.Fd()), os.Getenv("COLUMNS")),
 	}))
 }
 

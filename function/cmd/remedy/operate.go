@@ -62,7 +62,7 @@ func (l *ledgerFlag) open(c *console) (config.Config, app.Books, error) {
 		}
 	}
 	books, err := app.OpenLedger(settings, c.credentials())
-	return settings, books, err
+	return settings, books, unopened(err, given)
 }
 
 const credentialsHint = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, " +

@@ -71,6 +71,36 @@ func load(t *testing.T, zone string) *time.Location {
 	return location
 }
 
+// TestOwner: how it stands with an incident's owner is what its lease says to the function, too.
+func TestOwner(t *testing.T) {
+	policy := remedy.Policy{Lease: time.Minute}
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	most := policy.Lease + remedy.MaxSkew
+	for _, row := range []struct {
+		why             string
+		lease           time.Duration // from now; zero: none
+		opening, opened string
+	}{
+		{"given free", 0, "void", "released"},
+		{"the last moment before a take-over", -6*time.Second + 1, "opening", "alive"},
+		{"the first moment of it", -6 * time.Second, "void", "lease-over"},
+		{"as long as two clocks can make it", most, "opening", "alive"},
+		{"longer than that, so no clock of ours wrote it", most + 1, "void", "lease-over"},
+	} {
+		i := remedy.Incident{}
+		if row.lease != 0 {
+			i.LeaseUntil = now.Add(row.lease)
+		}
+		if got := owner(&i, policy, now); got != row.opening {
+			t.Errorf("%s: an opening is %s, want %s", row.why, got, row.opening)
+		}
+		i.Attempts = make([]remedy.Attempt, 1)
+		if got := owner(&i, policy, now); got != row.opened {
+			t.Errorf("%s: an incident is %s, want %s", row.why, got, row.opened)
+		}
+	}
+}
+
 // hostile would clear a terminal, ring it, and turn text round, if it were printed as it is.
 const hostile = "\x1b[2Jweb\a\u009b31m\u202e"
 
@@ -152,7 +182,7 @@ func TestIncidentsInEveryState(t *testing.T) {
 		t.Fatalf("exit %d, %s", status, stderr)
 	}
 	for _, want := range []string{"its owner is alive, with a lease until",
-		"its owner's lease is over since",
+		"its owner's lease until",
 		"its owner let go of it", "it is being opened", "it was opened and nothing was sent",
 		"its record cannot be read",
 		"i-later record instance/i-later is unreadable", "number 1, since", "it has its turn now",

@@ -57,6 +57,10 @@ type page struct {
 const (
 	timeWidth  = 8
 	labelWidth = 9
+	fieldWidth = 16 // of a field's or a rule's name before the text, with its mark
+
+	// tabular is how wide a page is at least whose rows have columns: all of them, or none.
+	tabular = timeWidth + 2 + labelWidth + 2 + fieldWidth + 1 + readable
 )
 
 // newPage returns a page on the console's standard output.
@@ -88,20 +92,83 @@ func (p *page) row(at string, label cell, text string, lead ...cell) {
 		p.shown = at
 	}
 	label.text = plain(label.text)
+	for i := range lead {
+		lead[i].text = plain(lead[i].text)
+	}
+	text = plain(text)
 	head := pad("", timeWidth-wide(shown)) + p.paint(cell{shown, faint}) + "  " +
 		p.paint(label) + pad(label.text, labelWidth) + "  "
 	width := timeWidth + 2 + max(labelWidth, wide(label.text)) + 2
 	for _, c := range lead {
-		c.text = plain(c.text)
 		head += p.paint(c)
 		width += wide(c.text)
 	}
-	p.beside(head, width, plain(text))
+	if p.width < tabular {
+		p.narrowRow(cell{shown, faint}, label, text, lead)
+		return
+	}
+	p.beside(head, width, text)
 }
 
+// narrowRow is a row of a page that has no room for columns: what is known of it stands side by
+// side as far as it goes, and the text below that.
+func (p *page) narrowRow(at, label cell, text string, lead []cell) {
+	head, width := "", 0
+	add := func(gap string, c cell) {
+		head += gap + p.paint(c)
+		width += wide(gap + c.text)
+	}
+	for _, c := range []cell{at, label} {
+		if c.text != "" {
+			add("", c)
+			add("", cell{"  ", normal})
+		}
+	}
+	if width == 0 && len(lead) == 0 { // it goes on from the row before
+		add(pad("", below), cell{})
+	} else if width == 0 {
+		add("  ", cell{})
+	}
+	for i, c := range lead {
+		if i == len(lead)-1 {
+			c.text = strings.TrimRight(c.text, " ")
+		}
+		add("", c)
+	}
+	if len(lead) > 0 {
+		add("  ", cell{})
+	}
+	if width+wide(text) <= p.width {
+		p.print(head + text)
+		return
+	}
+	p.beside(head, p.width, text)
+}
+
+// narrow reports whether text has no room beside a head of that width: neither all of it, nor
+// enough to be read.
+func (p *page) narrow(width int, text string) bool {
+	room := p.width - width
+	return width > below && room < readable && wide(text) > room
+}
+
+const (
+	// readable is how much room text needs beside something: with less it would be a word a line.
+	readable = 24
+	// below is how far text is indented that has no such room, and stands below instead.
+	below = 6
+)
+
 // beside prints text after a head of that width, and its further lines below its first. A word that
-// has no room there, such as a long id, gets a line of its own, further left.
+// has no room there, such as a long id, gets a line of its own, further left. Where the page is too
+// narrow for both, all of the text stands below the head.
 func (p *page) beside(head string, width int, text string) {
+	if p.narrow(width, text) {
+		if strings.TrimSpace(head) != "" {
+			p.print(head)
+		}
+		head, width = strings.Repeat(" ", below), below
+	}
 	for _, line := range wrap(text, p.width-width) {
 		if room := p.width - wide(line); room < width && head != "" {
 			if strings.TrimSpace(head) != "" {
@@ -121,7 +188,7 @@ func (p *page) finding(at string, label cell, ok bool, rule, saw string) {
 	if !ok {
 		mark = cell{"✗ ", red}
 	}
-	p.row(at, label, saw, mark, cell{rule + pad(rule, 14) + " ", normal})
+	p.row(at, label, saw, mark, cell{rule + pad(rule, fieldWidth-wide(mark.text)) + " ", normal})
 }
 
 func (p *page) print(line string) {

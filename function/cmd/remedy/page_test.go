@@ -58,14 +58,112 @@ func TestPageOfATerminalsWidth(t *testing.T) {
 		{"just enough", 103, head + id + "\n"},
 		{"one column short", 102, apart(37)},
 		{"as wide as the id", 65, apart(0)},
-		{"narrower than the id", 41, apart(0)},
-		{"too narrow for anything", 2, apart(0)},
+		{"narrower than the id", 41, "+0:00  alarm  key\n" + id + "\n"},
+		{"too narrow for anything", 2, "+0:00  alarm  key\n" + id + "\n"},
 	} {
 		var out strings.Builder
 		p := newPage(&console{out: &out, width: test.width})
 		p.row("+0:00", cell{"alarm", normal}, id, cell{"key" + pad("key", 16) + " ", normal})
 		if got := out.String(); got != test.want {
 			t.Errorf("%s: %q, want %q", test.why, got, test.want)
+		}
+	}
+}
+
+// Where a page is too narrow for two things beside each other, one stands below the other: text
+// gets 24 columns, or all but six.
+func TestPageTooNarrowForTwo(t *testing.T) {
+	const name, text = "Agent_Status_Stopped", "its agent is silent, and so is perhaps its guest"
+	for _, test := range []struct {
+		why   string
+		width int
+		want  string
+	}{
+		{"24 columns are enough", 48, "  " + name + "  its agent is silent, and\n" + pad("", 24) +
+			"so is perhaps its guest\n"},
+		{"23 are not", 47, "  " + name + "\n      its agent is silent, and so is perhaps\n" +
+			"      its guest\n"},
+		{"the narrowest page", 40, "  " + name + "\n      its agent is silent, and so is\n" +
+			"      perhaps its guest\n"},
+	} {
+		var out strings.Builder
+		newPage(&console{out: &out, width: test.width}).pairs(2, 20, [][2]string{{name, text}})
+		if got := out.String(); got != test.want {
+			t.Errorf("%s: %q, want %q", test.why, got, test.want)
+		}
+	}
+}
+
+// The rows of a timeline do without their columns where those leave no room.
+func TestPageOfNarrowRows(t *testing.T) {
+	var out strings.Builder
+	p := newPage(&console{out: &out, width: 40})
+	p.row("+0:00", cell{"alarm", normal}, "firing, CRITICAL, format system-event")
+	p.row("+0:00", cell{}, "region cn-hangzhou")
+	p.row("", cell{}, "region cn-hangzhou, account 1234567890123456")
+	p.finding("+0:05", cell{"rules", normal}, true, "mode", "enforce")
+	p.finding("+0:05", cell{}, false, "second-check", "last heartbeat 20m0s ago")
+	const want = `+0:00  alarm
+      firing, CRITICAL, format
+      system-event
+      region cn-hangzhou
+      region cn-hangzhou, account
+      1234567890123456
++0:05  rules  ✓ mode  enforce
+  ✗ second-check
+      last heartbeat 20m0s ago
+`
+	if got := out.String(); got != want {
+		t.Errorf("%s, want\n%s", got, want)
+	}
+	for width, want := range map[int]string{
+		61: "+0:05  rules  ✓ mode  enforce\n",
+		62: "   +0:05  rules      ✓ mode           enforce\n",
+	} {
+		out.Reset()
+		p := newPage(&console{out: &out, width: width})
+		p.finding("+0:05", cell{"rules", normal}, true, "mode", "enforce")
+		if got := out.String(); got != want {
+			t.Errorf("%d columns: %q, want %q", width, got, want)
+		}
+	}
+}
+
+// A table is as wide as what is in it; on a page with one column less its rows are lists.
+func TestGrid(t *testing.T) {
+	headings, rightward := []string{"name", "n"}, []bool{false, true}
+	rows := [][]string{{"a-name-of-36-columns-aaaaaaaaaaaaaaaa", "1"}, {"b", "1,234"}}
+	for width, want := range map[int]string{
+		46: "  name" + pad("", 39) + "n\n" +
+			"  a-name-of-36-columns-aaaaaaaaaaaaaaaa      1\n" +
+			"  b" + pad("", 38) + "1,234\n",
+		45: "  a-name-of-36-columns-aaaaaaaaaaaaaaaa\n    n  1\n  b\n    n  1,234\n",
+	} {
+		var out strings.Builder
+		newPage(&console{out: &out, width: width}).grid(headings, rightward, rows)
+		if got := out.String(); got != want {
+			t.Errorf("%d columns: %q, want %q", width, got, want)
+		}
+	}
+}
+
+// The bar leaves the terminal's last column free, so that no line of it wraps.
+func TestBar(t *testing.T) {
+	for _, test := range []struct {
+		width int
+		text  string
+		want  string
+	}{
+		{0, "1 of 2", strings.Repeat("█", 20) + strings.Repeat("░", 20) + " 1 of 2"}, // not known
+		{48, "1 of 2", strings.Repeat("█", 20) + strings.Repeat("░", 20) + " 1 of 2"},
+		{47, "1 of 2", strings.Repeat("█", 19) + strings.Repeat("░", 20) + " 1 of 2"},
+		{12, "1 of 2", "██░░ 1 of 2"}, // the shortest
+		{11, "1 of 2", "1 of 2"},
+		{6, "1 of 2", "1 of "},
+		{1, "1 of 2", ""},
+	} {
+		if got := bar(test.width, 1, 2, test.text); got != test.want {
+			t.Errorf("%d columns: %q, want %q", test.width, got, test.want)
 		}
 	}
 }

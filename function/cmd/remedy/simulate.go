@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ecs-remedy/function/internal/app"
 	"ecs-remedy/function/internal/config"
 	"ecs-remedy/function/internal/drill"
 	"ecs-remedy/function/internal/ecs"
@@ -37,8 +38,18 @@ func (c *console) load(mode, ledger string) (config.Config, error) {
 		environ = append(environ[:len(environ):len(environ)], "REMEDY_LEDGER="+ledger)
 		flags["REMEDY_LEDGER"] = "--ledger"
 	}
-	settings, err := config.Load(environ)
+	settings, err := app.Load(environ)
 	return settings, flagged(err, flags)
+}
+
+// unopened is the error of a ledger that could not be opened, under the name of the flag where its
+// URL came from that.
+func unopened(err error, flag string) error {
+	flags := map[string]string{}
+	if flag != "" {
+		flags["REMEDY_LEDGER"] = "--ledger"
+	}
+	return flagged(errors.Join(err), flags)
 }
 
 // flagged gives the problems of a configuration the names of the flags that the values came from.

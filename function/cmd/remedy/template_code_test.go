@@ -16,7 +16,6 @@ import (
 
 	"ecs-remedy/function/internal/config"
 	"ecs-remedy/function/internal/remedy"
-	"ecs-remedy/function/internal/report"
 )
 
 // code is what the template must agree with, as the code says it.
@@ -204,7 +203,7 @@ func stringConstant(t *testing.T, file, name string) string {
 func auditFields(t *testing.T) []string {
 	t.Helper()
 	var line bytes.Buffer
-	report.New(&line, "request-1", "213c343").Report(&remedy.Result{
+	english.Reporter(&line, "request-1", "213c343").Report(&remedy.Result{
 		Alarm:    remedy.AlarmView{Time: time.Unix(1, 0)},
 		Attempts: []remedy.AttemptView{}, Findings: []remedy.Finding{}})
 	var parsed map[string]any

@@ -58,7 +58,7 @@ func New(c config.Config, out io.Writer, seams Seams) (*Function, error) {
 	if f.store == nil && c.Ledger.Kind != config.LedgerTablestore {
 		store, err := OpenStore(c, ecs.Credentials{})
 		if err != nil {
-			return nil, err
+			return nil, Unopened(err)
 		}
 		f.store = store
 	}

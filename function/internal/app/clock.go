@@ -11,8 +11,7 @@ import (
 type RealClock struct{}
 
 // Now is the wall clock, in UTC, and nothing else: the monotonic clock of a machine that is frozen
-// stands still, and a lease or a reading would look younger than it is. It is the one place that
-// makes a time.
+// stands still, and a lease or a reading would look younger than it is.
 func (RealClock) Now() time.Time { return time.Now().UTC().Round(0) }
 
 // Sleep returns after d, or with ctx's error when that ends first.

@@ -5,6 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"ecs-remedy/function/internal/config"
@@ -13,6 +18,46 @@ import (
 	"ecs-remedy/function/internal/remedy"
 )
 
+// Load reads the configuration as [config.Load] does. Besides, it looks whether the folder is there
+// of a ledger that is a file, so that this, too, is told with everything else that is wrong.
+func Load(environ []string) (config.Config, error) {
+	c, err := config.Load(environ)
+	where := c.Ledger
+	if err != nil { // then c is empty: only its ledger is asked for
+		only := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+			return !strings.HasPrefix(entry, ledgerVariable+"=")
+		})
+		ledger, unreadable := config.Load(only)
+		if unreadable != nil {
+			return c, err // which says so
+		}
+		where = ledger.Ledger
+	}
+	if where.Kind != config.LedgerBolt {
+		return c, err
+	}
+	folder := filepath.Dir(where.Path)
+	if _, missing := os.Stat(folder); !errors.Is(missing, fs.ErrNotExist) {
+		return c, err
+	}
+	all := []error{}
+	if joined, several := err.(interface{ Unwrap() []error }); several {
+		all = append(all, joined.Unwrap()...)
+	}
+	return config.Config{}, errors.Join(append(all, config.Problem{Variable: ledgerVariable,
+		Value: where.Name, Wrong: "there is no folder " + folder,
+		Cure: "the path of a file in a folder that exists"})...)
+}
+
+const ledgerVariable = "REMEDY_LEDGER"
+
+// Unopened is the error of [OpenStore] as a problem of the configuration, with the variable's name
+// and a cure.
+func Unopened(err error) error {
+	return config.Problem{Variable: ledgerVariable, Wrong: err.Error(),
+		Cure: "what that says, or another ledger"}
+}
+
 // Books are the two sets of records that one ledger holds, for an operator: those of mode enforce,
 // and those of mode observe.
 type Books struct {
@@ -20,12 +65,13 @@ type Books struct {
 	Store            ledger.Store
 }
 
-// OpenLedger opens the configured ledger under the operator's clock. Whoever opens it closes its
+// OpenLedger opens the configured ledger under the operator's clock. Its error is that of
+// [Unopened]. Whoever opens it closes its
 // Store.
 func OpenLedger(c config.Config, credentials ecs.Credentials) (Books, error) {
 	store, err := OpenStore(c, credentials)
 	if err != nil {
-		return Books{}, err
+		return Books{}, Unopened(err)
 	}
 	book := ledger.New(store, c.Policy, RealClock{}.Now)
 	return Books{Enforce: book.In(remedy.BookEnforce), Observe: book.In(remedy.BookObserve),

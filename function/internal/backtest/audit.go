@@ -55,6 +55,10 @@ func (in *Input) audit(line []byte) (payload []byte, unfinished bool, key string
 	return in.rebuild(&told), unfinished, told.Alarm.ID, true
 }
 
+// ownAccount stands for the function's own account in the alarm of an audit line, which does not
+// say whose it was. Which account that is, the alarms of other lines may say.
+const ownAccount = "supposed"
+
 // rebuild is a payload with the alarm of an audit line. What a line does not say is supposed: the
 // account is the function's own, unless that was why it was refused, and the metric is one that the
 // policy lists, unless no restart could cure it.
@@ -65,10 +69,7 @@ func (in *Input) rebuild(told *auditLine) []byte {
 	if told.Verdict == remedy.VerdictIgnored && told.Reason == remedy.ReasonNotAnAlarm {
 		return []byte("{}")
 	}
-	account := in.Assumed.Account
-	if account == "" {
-		account = "supposed"
-	}
+	account := ownAccount
 	if told.Reason == remedy.ReasonWrongAccount {
 		account = ""
 	}

@@ -234,6 +234,44 @@ func TestAuditLines(t *testing.T) {
 	}
 }
 
+// TestAccountOfAuditLines: an audit line does not say whose alarm it told of, so it is the
+// function's own, whichever account that is by the other lines; and no account is made up.
+func TestAccountOfAuditLines(t *testing.T) {
+	earlier := strings.ReplaceAll(auditOf("system-event",
+		"Instance:InstanceFailure.PerformanceImpact:Executing", "firing", "k", "refused", "paused"),
+		noon.Format(time.RFC3339), noon.Add(-24*time.Hour).Format(time.RFC3339))
+	later := strings.ReplaceAll(earlier, noon.Add(-24*time.Hour).Format(time.RFC3339),
+		noon.Add(24*time.Hour).Format(time.RFC3339))
+	assumed := Assumed()
+	given := assumed
+	given.Account = "1234567890123456"
+	for _, row := range []struct {
+		why     string
+		assumed Assumptions
+		lines   []string
+		want    map[string]int
+		account string
+	}{
+		{"by itself", assumed, []string{earlier}, map[string]int{"restarted/recovered": 1}, ""},
+		{"before an alarm", assumed, []string{earlier, hang(web, noon)},
+			map[string]int{"restarted/recovered": 2}, "1234567890123456"},
+		{"after an alarm", assumed, []string{hang(web, noon), later},
+			map[string]int{"restarted/recovered": 2}, "1234567890123456"},
+		{"of an account that is given", given, []string{earlier},
+			map[string]int{"restarted/recovered": 1}, "1234567890123456"},
+	} {
+		h := readAll(t, policyOf(t), row.assumed, row.lines...)
+		r, err := h.Replay(policyOf(t), row.assumed, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(row.want, r.Counts()); diff != "" || h.Account != row.account {
+			t.Errorf("%s: account %q, want %q; verdicts (-want +got):\n%s", row.why, h.Account,
+				row.account, diff)
+		}
+	}
+}
+
 // TestBadLines: what is no alarm is named with its place, and left out only where that is asked
 // for.
 func TestBadLines(t *testing.T) {

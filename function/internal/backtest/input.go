@@ -49,8 +49,8 @@ type Input struct {
 // History is past alarms in the order of time.
 type History struct {
 	spool   spool
-	Alarms  int // how many there are, all deliveries together
-	Account string
+	Alarms  int    // how many there are, all deliveries together
+	Account string // the function's; empty: no alarm names one
 	Region  string
 	start   time.Time // when the oldest alarm that has a time arrived
 	// when the oldest alarms arrived that name an account, and a region
@@ -331,7 +331,7 @@ func (in *Input) decode(line []byte) (one decoded) {
 		if a.Time.After(one.d.at) {
 			one.d.at = a.Time
 		}
-		if one.account == "" {
+		if one.account == "" && a.Account != ownAccount {
 			one.account = a.Account
 		}
 		if one.region == "" {

@@ -23,13 +23,6 @@ type Region struct {
 	Seed      uint64
 }
 
-// UsualRegion is the region of the documentation: 1 % hangs, a tenth is in the zone, and the quota
-// is the default one.
-func UsualRegion(instances int) Region {
-	return Region{Instances: instances, Hung: instances / 100, Outage: instances / 10,
-		Functions: 100, Seed: 1}
-}
-
 // What a simulated region supposes besides. Limits are calls within one minute of the clock, each
 // API for itself; the documents name 1,000, 500 and 60 for other APIs and none for these.
 const (

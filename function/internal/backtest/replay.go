@@ -42,7 +42,11 @@ type waiters struct {
 // of one history may go on at once.
 func (h *History) Replay(p remedy.Policy, assumed Assumptions, progress func(alarms int)) (
 	*Report, error) {
-	r := newReplay(p, &assumed, h.Account, h.Region)
+	account := h.Account
+	if account == "" {
+		account = ownAccount // where no alarm names one, that of the audit lines is as good as any
+	}
+	r := newReplay(p, &assumed, account, h.Region)
 	defer r.clock.close()
 	alarms, told := 0, 0
 	if err := h.spool.ahead(func(d *delivery) {
@@ -100,6 +104,9 @@ func (r *replay) deliver(d *delivery, n int) {
 	for i := range d.alarms {
 		a := &d.alarms[i]
 		alarms[i], e.alarms[i] = a.Alarm, told{instance: a.Instance, time: a.Time}
+		if a.Account == ownAccount {
+			alarms[i].Account = r.about.Account
+		}
 		r.tally.delivered(now, a.Instance)
 		if a.Instance != "" && (a.firing() || a.resolved()) {
 			at := a.Time

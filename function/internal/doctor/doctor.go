@@ -69,7 +69,9 @@ type Delivery struct {
 type Report struct {
 	Simulated string `json:"simulated"` // the scene's name; empty: this is the real account
 	Region    string `json:"region"`
-	Ledger    string `json:"ledger"` // as it can be shown; "simulated": the scene's own
+	// Ledger is as it can be shown; "simulated": the scene's own; empty: none was looked at, for
+	// the configuration is wrong.
+	Ledger string `json:"ledger"`
 	// Function is the function's sign of life; nil: the ledger could not be asked.
 	Function  *Function  `json:"function"`
 	Totals    *Totals    `json:"totals"` // nil: it is not known which instances there are

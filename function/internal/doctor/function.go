@@ -16,8 +16,8 @@ type Function struct {
 	Ago     string      `json:"ago"`
 	Mode    remedy.Mode `json:"mode"`
 	Version string      `json:"version"` // the code's short hash
-	Open    int         `json:"open"`    // incidents under way then
-	Waiting int         `json:"waiting"` // alarms that waited for a slot then
+	Open    int         `json:"open"`    // incidents that were under way when its sweep began
+	Waiting int         `json:"waiting"` // alarms that waited for a slot when its sweep began
 	// Old: its sweep should have come since. AheadOfTime: no sweep can have come yet.
 	Old         bool `json:"old"`
 	AheadOfTime bool `json:"aheadOfTime"`
@@ -75,19 +75,23 @@ func (f *Function) String() string {
 	return text
 }
 
-// Said is what it said of itself, such as "enforce, version 213c343, 2 incidents open".
+// Said is what it said of itself, such as "enforce, version 213c343; its sweep began with 2
+// incidents open": the sweep writes that first, and what it then did is not in it.
 func (f *Function) Said() string {
-	said := fmt.Sprintf("%s, version %s", f.Mode, f.Version)
+	said, joint := fmt.Sprintf("%s, version %s", f.Mode, f.Version), "; its sweep began with "
 	for _, n := range []struct {
 		count     int
 		one, many string
 	}{{f.Open, "incident open", "incidents open"}, {f.Waiting, "alarm waiting", "alarms waiting"}} {
 		switch {
 		case n.count == 1:
-			said += ", 1 " + n.one
+			said += joint + "1 " + n.one
 		case n.count > 1:
-			said += ", " + strconv.Itoa(n.count) + " " + n.many
+			said += joint + strconv.Itoa(n.count) + " " + n.many
+		default:
+			continue
 		}
+		joint = ", "
 	}
 	return said
 }

@@ -23,6 +23,8 @@ func TestLastSeen(t *testing.T) {
 	busy, one := sign(remedy.ModeEnforce, time.Second), sign(remedy.ModeEnforce, time.Second)
 	busy.Value.Open, busy.Value.Waiting = 3, 2
 	one.Value.Open, one.Value.Waiting = 1, 1
+	waits := sign(remedy.ModeEnforce, time.Second)
+	waits.Value.Waiting = 2
 	for _, row := range []struct {
 		why   string
 		signs signs
@@ -50,10 +52,12 @@ func TestLastSeen(t *testing.T) {
 			"function last seen 1 s ago: observe, version 213c343"},
 		{"what cannot be read is all there is", signs{none, broken},
 			"THE FUNCTION'S SIGN OF LIFE CANNOT BE READ: it is no JSON"},
-		{"it is at work", signs{busy}, "function last seen 1 s ago: enforce, version 213c343, " +
-			"3 incidents open, 2 alarms waiting"},
-		{"one of each", signs{one}, "function last seen 1 s ago: enforce, version 213c343, " +
-			"1 incident open, 1 alarm waiting"},
+		{"it is at work", signs{busy}, "function last seen 1 s ago: enforce, version 213c343; " +
+			"its sweep began with 3 incidents open, 2 alarms waiting"},
+		{"one of each", signs{one}, "function last seen 1 s ago: enforce, version 213c343; " +
+			"its sweep began with 1 incident open, 1 alarm waiting"},
+		{"one only waits", signs{waits}, "function last seen 1 s ago: enforce, version 213c343; " +
+			"its sweep began with 2 alarms waiting"},
 	} {
 		f := LastSeen(now, row.signs...)
 		if got := f.String(); got != row.want {

@@ -366,5 +366,5 @@ func heartbeat(v remedy.Reading[remedy.Vitals]) string {
 	if v.Value.Heartbeat.IsZero() {
 		return "no heartbeat known"
 	}
-	return "last heartbeat " + v.Date.Sub(v.Value.Heartbeat).Round(time.Second).String() + " ago"
+	return "last heartbeat " + remedy.Age(v.Date.Sub(v.Value.Heartbeat)) + " ago"
 }

@@ -60,8 +60,9 @@ func (e *examination) ledger(ctx context.Context) ledger.Store {
 	}
 	books, err := app.OpenLedger(settings, e.Credentials)
 	if err != nil {
-		e.add(name, ResultFinding, err.Error(),
-			"a REMEDY_LEDGER that can be opened, with the credentials that it needs")
+		for _, p := range problems(errors.Join(err)) {
+			e.add(name, ResultFinding, p.Wrong, p.Cure)
+		}
 		return nil
 	}
 	took, err := ledger.Probe(ctx, books.Store)
@@ -112,7 +113,7 @@ func (e *examination) redis(ctx context.Context, r *ledger.Redis) {
 func (e *examination) read(ctx context.Context, book *ledger.Ledger) {
 	const name = "ledger"
 	var signs []remedy.Reading[remedy.Sign]
-	var own remedy.Sign // of the configured mode
+	var own remedy.Reading[remedy.Sign] // of the configured mode
 	for _, mode := range []remedy.Book{remedy.BookEnforce, remedy.BookObserve} {
 		sign := book.Sign(ctx, mode)
 		if !sign.OK() {
@@ -121,7 +122,7 @@ func (e *examination) read(ctx context.Context, book *ledger.Ledger) {
 			continue
 		}
 		if mode == e.Settings.Policy.Book() {
-			own = sign.Value
+			own = sign
 		}
 		signs = append(signs, sign)
 	}
@@ -140,7 +141,7 @@ func (e *examination) read(ctx context.Context, book *ledger.Ledger) {
 		e.add(name, ResultWarning, "paused since "+local(pause.Since)+" until "+ends(pause)+": "+
 			pause.Reason, "remedy resume")
 	}
-	if !seen.Fleet.Lost.IsZero() || seen.Fleet.Revision == 0 && own.Revision != 0 {
+	if seen.Fleet.LostBeside(&own) {
 		e.add(name, ResultFinding, "the fleet's record was lost, and with it perhaps a pause: no "+
 			"incident opens before somebody says that nothing is paused", "remedy resume, once "+
 			"you know that nothing has to stay paused")
@@ -172,7 +173,8 @@ func (e *examination) clock(whose string, theirs, ours time.Time) {
 	switch {
 	case apart > remedy.MaxSkew:
 		e.add(name, ResultFinding, fmt.Sprintf("%s clock is %s away from ours, and beyond %s its "+
-			"times mean nothing to us", whose, apart, remedy.MaxSkew), "set the clock of this "+
+			"times mean nothing to us", whose, remedy.Age(apart),
+			remedy.MaxSkew), "set the clock of this "+
 			"machine by NTP, and that of the other one; Function Compute sets its own")
 	case apart > time.Second: // a Date has no fractions
 		e.well(name, fmt.Sprintf("%s clock is %s away from ours", whose, apart))

@@ -65,15 +65,6 @@ func (k Kept) Missing() []string {
 	return missing
 }
 
-// String is one phrase that says what was kept and what not and why, for a finding.
-func (k Kept) String() string {
-	var parts []string
-	if names := k.Names(); len(names) > 0 {
-		parts = append(parts, "kept "+strings.Join(names, " and "))
-	}
-	return strings.Join(append(parts, k.Missing()...), "; ")
-}
-
 // Take asks the console for a screenshot and a log in parallel, cleans both, and stores them in the
 // incident's folder, as N-screenshot.jpg or N-screenshot.png and N-console.txt, where N is the
 // moment. What is there already is not overwritten and counts as kept: another invocation was

@@ -184,7 +184,7 @@ func TestTake(t *testing.T) {
 				if took := time.Since(start); took != row.took {
 					t.Errorf("it took %v, want %v", took, row.took)
 				}
-				if diff := cmp.Diff(row.want, kept.String()); diff != "" {
+				if diff := cmp.Diff(row.want, said(kept)); diff != "" {
 					t.Errorf("(-want +got) %s", diff)
 				}
 				secretless(t, "what was kept", kept)
@@ -270,8 +270,8 @@ func TestTakeFromECS(t *testing.T) {
 	defer client.Close()
 	sim, store := newOSS(t)
 	kept := Take(t.Context(), client, store, region, incident, MomentForce)
-	if kept.String() != "kept 2-screenshot.jpg and 2-console.txt" {
-		t.Error(kept)
+	if said(kept) != "kept 2-screenshot.jpg and 2-console.txt" {
+		t.Error(said(kept))
 	}
 	log := sim.Objects()["ecs-remedy/a.b_C/"+incident+"/2-console.txt"].Content
 	if marks := Marks(string(log)); len(marks) != 1 || marks[0].Kind != MarkHungTask {
@@ -279,7 +279,16 @@ func TestTakeFromECS(t *testing.T) {
 	}
 	// ECS takes the next one in 10 seconds.
 	again := Take(t.Context(), client, store, region, incident, MomentEnd)
-	if again.Screenshot.Code != "Throttling" || !strings.Contains(again.String(), "Throttling") {
+	if again.Screenshot.Code != "Throttling" || !strings.Contains(said(again), "Throttling") {
 		t.Errorf("at once again: %+v", again)
 	}
+}
+
+// said is what was kept, and what not and why, in one phrase.
+func said(k Kept) string {
+	var parts []string
+	if names := k.Names(); len(names) > 0 {
+		parts = append(parts, "kept "+strings.Join(names, " and "))
+	}
+	return strings.Join(append(parts, k.Missing()...), "; ")
 }

@@ -3,9 +3,10 @@
 // this package encodes them, checks what it reads back, puts them into a [Store], and settles lost
 // answers.
 //
-// There are two kinds of record, JSON objects under the keys of a Store: "instance/ID" holds what
-// is known of one instance, and "fleet" what is known of all together. Observe mode keeps its own
-// under "observe/". Every write is a compare-and-swap on one record.
+// There are three kinds of record, JSON objects under the keys of a Store: "instance/ID" holds what
+// is known of one instance, "fleet" what is known of all together, and "function" the sweep's sign
+// of life. Observe mode keeps its own under "observe/". Every write is a compare-and-swap on one
+// record. Besides, [Probe] writes "doctor", and package notify what begins with "notify/".
 package ledger
 
 import (

@@ -24,9 +24,9 @@ import (
 // from outside. A key has 1 to MaxKey bytes of UTF-8, a value at most MaxValue bytes; anything else
 // is refused before anything is sent. Neither is ever spliced into a command, a script, a pattern
 // or a path: bolt and memory compare bytes, Redis gets them as arguments (see [Redis]), and
-// Tablestore as the value of a primary key or of a column. Two keys are never one record: what this
-// package writes begins with one of its own words ("instance/", "fleet", "observe/"), and an id is
-// only ever the end of a key.
+// Tablestore as the value of a primary key or of a column. Two keys are never one record: what is
+// written begins with a word of ours ("instance/", "fleet", "function", the same behind "observe/",
+// "doctor", "notify/"), and an id is only ever the end of a key.
 //
 // No panic of a library, whatever a file or a server made it read, leaves a store: it is the error
 // of that call.

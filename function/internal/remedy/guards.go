@@ -172,16 +172,16 @@ func timeRule(r *ruling) {
 		r.refuse(
 			RuleAlarmAge,
 			ReasonUnreadable,
-			"the alarm's time is "+short(-age)+" in the future",
+			"the alarm's time is "+Age(-age)+" in the future",
 		)
 	case age > r.p.AlarmMaxAge:
 		r.refuse(
 			RuleAlarmAge,
 			ReasonStaleAlarm,
-			short(age)+" old, the limit is "+short(r.p.AlarmMaxAge),
+			Age(age)+" old, the limit is "+short(r.p.AlarmMaxAge),
 		)
 	default:
-		r.pass(RuleAlarmAge, short(age))
+		r.pass(RuleAlarmAge, Age(age))
 	}
 }
 
@@ -499,11 +499,11 @@ func (f *Facts) pulse(p *Policy) (pulse, string) {
 	case !v.clockAgrees():
 		return pulseUnsettled, clockDispute
 	case age < -MaxSkew:
-		return pulseUnsettled, "the last heartbeat is " + short(-age) + " in the future"
+		return pulseUnsettled, "the last heartbeat is " + Age(-age) + " in the future"
 	case age < p.HeartbeatFresh:
-		return pulseBeating, "last heartbeat " + short(age) + " ago"
+		return pulseBeating, "last heartbeat " + Age(age) + " ago"
 	}
-	return pulseSilent, "last heartbeat " + short(age) + " ago"
+	return pulseSilent, "last heartbeat " + Age(age) + " ago"
 }
 
 func heartbeatRule(r *ruling) {
@@ -547,6 +547,20 @@ func short(d time.Duration) string {
 		return d.Round(time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()
+}
+
+// Age is how long ago something was, in any language: "20m0s", and from two days on "2d" or
+// "1107d4h".
+func Age(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 2*day {
+		return short(d)
+	}
+	text := strconv.Itoa(int(d/day)) + "d"
+	if hours := int(d % day / time.Hour); hours > 0 {
+		text += strconv.Itoa(hours) + "h"
+	}
+	return text
 }
 
 // stamp is a time to the second.

@@ -1325,3 +1325,46 @@ func TestFindings(t *testing.T) {
 		}
 	}
 }
+
+// TestAge: an age is to the second, and from two days on it is said in days.
+func TestAge(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                             "0s",
+		-1500 * time.Millisecond:      "-1.5s",
+		20 * time.Minute:              "20m0s",
+		48*time.Hour - time.Second:    "47h59m59s",
+		48 * time.Hour:                "2d",
+		49*time.Hour - time.Second:    "2d",
+		49 * time.Hour:                "2d1h",
+		26572*time.Hour + time.Minute: "1107d4h",
+	} {
+		if got := Age(d); got != want {
+			t.Errorf("%v is %s, want %s", d, got, want)
+		}
+	}
+}
+
+// TestLostBeside: a fleet's record that is missing was lost where a function wrote beside it.
+func TestLostBeside(t *testing.T) {
+	never := Reading[Sign]{At: recordNoon}
+	wrote := Reading[Sign]{At: recordNoon, Value: Sign{Revision: 1}}
+	unread := Reading[Sign]{At: recordNoon, Value: Sign{Revision: 1}, Failure: FailureUnavailable}
+	for _, row := range []struct {
+		why   string
+		fleet Fleet
+		sign  Reading[Sign]
+		want  bool
+	}{
+		{"nothing was ever written", Fleet{}, never, false},
+		{"a sign stands alone", Fleet{}, wrote, true},
+		{"whether one stands there is not known", Fleet{}, unread, false},
+		{"nobody has read it", Fleet{}, Reading[Sign]{}, false},
+		{"both stand there", Fleet{Revision: 1}, wrote, false},
+		{"it was made anew after its loss", Fleet{Revision: 1, Lost: recordNoon}, wrote, true},
+		{"which it says itself", Fleet{Revision: 1, Lost: recordNoon}, never, true},
+	} {
+		if got := row.fleet.LostBeside(&row.sign); got != row.want {
+			t.Errorf("%s: %v, want %v", row.why, got, row.want)
+		}
+	}
+}

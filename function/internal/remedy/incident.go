@@ -175,8 +175,18 @@ func (i *Incident) limit(p *Policy) time.Time { return i.OpenedAt.Add(p.Incident
 
 // heldFrom reports whether another owner than the given one is alive, as far as its lease tells.
 func (i *Incident) heldFrom(owner string, p *Policy, now time.Time) bool {
-	return i.Owner != owner && now.Before(p.Takeover(i.LeaseUntil)) && !p.absurd(i.LeaseUntil, now)
+	return i.Owner != owner && i.held(p, now)
 }
+
+// held reports whether the owner is alive, as far as its lease tells. A lease that ends later than
+// any of ours could holds nothing.
+func (i *Incident) held(p *Policy, now time.Time) bool {
+	return now.Before(p.Takeover(i.LeaseUntil)) && !p.absurd(i.LeaseUntil, now)
+}
+
+// Held reports whether the incident's owner is alive at this moment, as far as its lease tells; of
+// an opening, whether it may still come to a first attempt.
+func (i *Incident) Held(p Policy, now time.Time) bool { return i.held(&p, now) }
 
 // takenOverSince reports whether the incident has a new owner since it was read.
 func (i *Incident) takenOverSince(read *Incident) bool {

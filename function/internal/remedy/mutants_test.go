@@ -1448,7 +1448,7 @@ var mutants = []mutant{
 		"case age > r.p.AlarmMaxAge:", "case age >= r.p.AlarmMaxAge:",
 		"^TestOpening$/^age_at_the_limit$"},
 	{"the finding alarm-age", "a refusal can be explained", "guards.go",
-		`		r.pass(RuleAlarmAge, short(age))
+		`		r.pass(RuleAlarmAge, Age(age))
 `,
 		"", "^TestFindings$"},
 	{"mode off, as a finding", lawtest.S8, "guards.go",
@@ -2074,13 +2074,13 @@ var mutants = []mutant{
 
 	// A fleet's record that is missing, and clocks that step back.
 	{"a fleet's record that was there, and is missing, was lost", lawtest.S8, "sign.go",
-		"case fleet.Revision == 0 && f.Sign.OK() && f.Sign.Value.Revision != 0:", "case false:",
+		" || fl.Revision == 0 && sign.OK() && sign.Value.Revision != 0", "",
 		"^TestOpening$/^no_fleet's_record_any_more$"},
 	{"one that never was is none that was lost", "a first deployment works", "sign.go",
-		"fleet.Revision == 0 && f.Sign.OK() && f.Sign.Value.Revision != 0:",
-		"fleet.Revision == 0:", "^TestOpening$/^no_fleet's_record_yet$"},
-	{"that it was lost is remembered", lawtest.S8, "sign.go", "case !fleet.Lost.IsZero():",
-		"case false:", "^TestOpening$/^a_fleet's_record_after_a_loss$"},
+		"fl.Revision == 0 && sign.OK() && sign.Value.Revision != 0",
+		"fl.Revision == 0", "^TestOpening$/^no_fleet's_record_yet$"},
+	{"that it was lost is remembered", lawtest.S8, "sign.go", "return !fl.Lost.IsZero() || ",
+		"return ", "^TestOpening$/^a_fleet's_record_after_a_loss$"},
 	{"the sign is read where the fleet's record is missing", lawtest.S8, "next.go",
 		"needs |= SourceSign // there is none: was there ever one?", "",
 		"^TestOpening$/^no_fleet's_record_any_more$"},

@@ -9,8 +9,8 @@ type Prospect struct {
 }
 
 // Foresee supposes that the platform reports a hang of an instance, and asks the rules, in a
-// rehearsal. It takes Now, Region, Record, Machine, Vitals, Events and Dry of the facts, all of
-// them read. A guest that is alive is supposed to have just fallen silent. What concerns all
+// rehearsal. It takes Now, Region, Record, Instance, Vitals, Platform and Rehearsal of the facts,
+// all of them read. A guest that is alive is supposed to have just fallen silent. What concerns all
 // instances at once is left out: the mode, the windows, a pause and the fleet's limits; and so is
 // an incident that is open already.
 func Foresee(p Policy, f Facts) Prospect {

@@ -49,18 +49,25 @@ func Tend(p *Policy, t *Tending, now time.Time) (Write, bool) {
 		Revision: t.Sign.Value.Revision}}, true
 }
 
+// LostBeside reports whether the fleet's record was lost, and a pause with it perhaps: it says so
+// itself, or it is missing beside a sign of life of the same book, before which a sweep writes it.
+// A sign that could not be read says nothing.
+func (fl *Fleet) LostBeside(sign *Reading[Sign]) bool {
+	return !fl.Lost.IsZero() || fl.Revision == 0 && sign.OK() && sign.Value.Revision != 0
+}
+
 // lostFleet reports whether the fleet's record is missing though it was there, and a pause with it
 // perhaps; why says so.
 func (f *Facts) lostFleet() (why string, lost bool) {
 	fleet := &f.Fleet.Value
 	switch {
+	case !fleet.LostBeside(&f.Sign):
+		return "", false
 	case !fleet.Lost.IsZero():
 		return "the fleet's record was lost at " + stamp(
 			fleet.Lost,
 		) + ", and with it perhaps a pause: remedy resume", true
-	case fleet.Revision == 0 && f.Sign.OK() && f.Sign.Value.Revision != 0:
-		return "the fleet's record is missing, though a function wrote here, and with it perhaps a " +
-			"pause: remedy resume", true
 	}
-	return "", false
+	return "the fleet's record is missing, though a function wrote here, and with it perhaps a " +
+		"pause: remedy resume", true
 }

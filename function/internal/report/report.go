@@ -16,12 +16,6 @@ type Reporter struct {
 	words *Words
 }
 
-// New returns a Reporter that writes to w in English. Every line carries the code's version, and
-// the invocation's request id if there is one.
-func New(w io.Writer, requestID, version string) *Reporter {
-	return In(LangEnglish).Reporter(w, requestID, version)
-}
-
 // Reporter returns a Reporter that writes to out. Every line carries the code's version, and the
 // invocation's request id if there is one.
 func (w *Words) Reporter(out io.Writer, requestID, version string) *Reporter {

@@ -102,7 +102,7 @@ func TestAuditLine(t *testing.T) {
 		Attempts: []remedy.AttemptView{},
 		Findings: []remedy.Finding{{Rule: "expiry", Saw: "since 2024"}},
 	}
-	New(&out, "1-request", "213c343").Report(&result)
+	In(LangEnglish).Reporter(&out, "1-request", "213c343").Report(&result)
 	if strings.Count(out.String(), "\n") != 1 {
 		t.Fatalf("%d lines: %s", strings.Count(out.String(), "\n"), out.String())
 	}

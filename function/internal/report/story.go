@@ -139,7 +139,7 @@ func (w *Words) Stamp(t, now time.Time) string {
 	if ago < 0 {
 		template, ago = w.events.ahead, -ago
 	}
-	return fill(template, "time", t.Format(time.RFC3339), "ago", ago.String())
+	return fill(template, "time", t.Format(time.RFC3339), "ago", remedy.Age(ago))
 }
 
 // answered says what ECS answered to an attempt.
