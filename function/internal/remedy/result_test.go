@@ -106,9 +106,24 @@ func TestRegion(t *testing.T) {
 			c.Alarm.Region = "cn-beijing"
 			return c
 		}, "cn-beijing"},
-		{"it names no instance, so that there is none", func() *candidate {
+		{"where the alarm says, though it names no instance", func() *candidate {
 			c := opens()
 			c.Alarm.Instance = ""
+			return c
+		}, "cn-hangzhou"},
+		{"nor a region, so that there is none", func() *candidate {
+			c := opens()
+			c.Alarm.Instance, c.Alarm.Region = "", ""
+			return c
+		}, ""},
+		{"where the alarm says, whatever else is wrong", func() *candidate {
+			c := opens()
+			c.Alarm.Instance, c.Alarm.Problem = "", events.ProblemContradiction
+			return c
+		}, "cn-hangzhou"},
+		{"what it says is no region, so that none is known", func() *candidate {
+			c := opens()
+			c.Alarm.Region, c.Alarm.Problem = "", events.ProblemRegion
 			return c
 		}, ""},
 		{"where its incident is", func() *candidate {
