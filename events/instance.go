@@ -163,7 +163,7 @@ func (c *claims) settle(a *Alarm) {
 	account, conflict := agree(c.accounts)
 	a.Account = clean(account)
 	if conflict != "" {
-		conflict = "the account is not known: " + conflict
+		conflict = TwoAccounts + conflict
 	}
 	a.Weak = c.doubt != ""
 	a.Note = clean(sentences(a.Note, c.doubt, conflict))
