@@ -133,8 +133,8 @@ type Alarm struct {
 	Note    string
 }
 
-// TwoAccounts begins the part of a Note that says why the Account is empty although the payload names
-// one: two fields disagree, and behind it stands which and what they say.
+// TwoAccounts begins the part of a Note that says why the Account is empty although the payload
+// names one: two fields disagree, and behind it stands which and what they say.
 const TwoAccounts = "the account is not known: "
 
 // Limits on what Decode accepts; a payload beyond one of them is malformed.

@@ -169,8 +169,8 @@ func (c *claims) settle(a *Alarm) {
 	a.Note = clean(sentences(a.Note, c.doubt, conflict))
 }
 
-// region is the one that all claims name; empty where it is none, and where only fields name it from
-// which nothing may be guessed.
+// region is the one that all claims name; empty where it is none, and where only fields name it
+// from which nothing may be guessed.
 func (c *claims) region() string {
 	region, _ := agree(c.regions)
 	sure := slices.ContainsFunc(c.regions, func(r claim) bool {

@@ -174,8 +174,8 @@ func TestNoFalseRegionGetsThrough(t *testing.T) {
 	}
 }
 
-// TestRegionOfWhatIsNotUsed: the region is known where only something else is wrong, and it is told;
-// where the region itself is in doubt, it is not.
+// TestRegionOfWhatIsNotUsed: the region is known where only something else is wrong, and it is
+// told; where the region itself is in doubt, it is not.
 func TestRegionOfWhatIsNotUsed(t *testing.T) {
 	disk := `"resourceId":"acs:ecs:cn-hangzhou:` + account + `:disk/d-bp1abcdefghijklmnopq"`
 	bus := func(rest string) string {
@@ -192,10 +192,10 @@ func TestRegionOfWhatIsNotUsed(t *testing.T) {
 			"cn-hangzhou"},
 		{"two instances", sample(t, "system-event-contradiction-instances"), ProblemContradiction,
 			"cn-hangzhou"},
-		{"a disk, whose ARN alone has the region", `{"product":"ECS","name":"Disk:Stalled",` + disk +
-			`}`, ProblemNotECS, "cn-hangzhou"},
-		{"a disk, whose ARN and regionId disagree", `{"product":"ECS","name":"Disk:Stalled",` + disk +
-			`,"regionId":"cn-beijing"}`, ProblemNotECS, ""},
+		{"a disk, whose ARN alone has the region", `{"product":"ECS","name":"Disk:Stalled",` +
+			disk + `}`, ProblemNotECS, "cn-hangzhou"},
+		{"a disk, whose ARN and regionId disagree", `{"product":"ECS","name":"Disk:Stalled",` +
+			disk + `,"regionId":"cn-beijing"}`, ProblemNotECS, ""},
 		{"a disk in no region that is one", `{"product":"ECS","name":"Disk:Stalled",` +
 			strings.Replace(disk, "cn-", "oss-cn-", 1) + `}`, ProblemNotECS, ""},
 		{"another service's event", bus(`"source":"acs.rds","type":"rds:x",` +
@@ -207,8 +207,9 @@ func TestRegionOfWhatIsNotUsed(t *testing.T) {
 		{"the same about an instance elsewhere", bus(`"source":"acs.cms","type":"cms:x",` +
 			`"subject":"acs:ecs:cn-beijing:1:instance/` + instance + `",` +
 			`"aliyunregionid":"cn-hangzhou"`), ProblemContradiction, ""},
-		{"a region that is given twice", `{"product":"ECS","name":"Instance:StateChange:Executing",` +
-			`"resourceId":"` + instance + `","regionId":"cn-hangzhou","regionId":"cn-beijing"}`,
+		{"a region that is given twice", `{"product":"ECS",` +
+			`"name":"Instance:StateChange:Executing","resourceId":"` + instance +
+			`","regionId":"cn-hangzhou","regionId":"cn-beijing"}`,
 			ProblemContradiction, ""},
 		{"an ARN that is given twice", `{"product":"ECS","name":"Disk:Stalled",` + disk + `,` +
 			strings.Replace(disk, "hangzhou", "beijing", 1) + `}`, ProblemContradiction, ""},

@@ -286,8 +286,8 @@ func list(into *[]string, check func(item string, fail fail) string) parser {
 	}
 }
 
-// metric drops the period of a metric's name, as package events does it with an alarm's: with it, no
-// alarm would ever match. Nor would a pattern.
+// metric drops the period of a metric's name, as package events does it with an alarm's: with it,
+// no alarm would ever match. Nor would one with a pattern.
 func metric(item string, fail fail) string {
 	name, _, _ := strings.Cut(item, "#")
 	switch name = strings.TrimSpace(name); {

@@ -156,7 +156,8 @@ func curable(product, event string) Curable {
 	return Curable{}
 }
 
-// curedAs is the product as whose event a restart cures an event of this name; empty: it never does.
+// curedAs is the product as whose event a restart cures an event of this name; empty: it never
+// does.
 func curedAs(event string) string {
 	for _, row := range CurableEvents {
 		if row.Event == event && row.Status != "" {

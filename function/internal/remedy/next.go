@@ -179,8 +179,8 @@ func concerns(p *Policy, a events.Alarm) bool {
 // incurable says why an alarm is about nothing that a restart cures.
 func incurable(a events.Alarm) string {
 	if product := curedAs(a.Event); product != "" {
-		return a.Event + " of product " + quoted(a.Product) + ", and a restart cures it only as one of " +
-			product
+		return a.Event + " of product " + quoted(a.Product) +
+			", and a restart cures it only as one of " + product
 	}
 	return subject(a) + ", which no restart cures"
 }

@@ -65,13 +65,15 @@ func TestWords(t *testing.T) {
 		}), "", `Instance:InstanceFailure.PerformanceImpact of product "CloudMonitor", and a ` +
 			"restart cures it only as one of ECS"},
 		{"and the other way round", about("Agent_Status_Stopped", ""), "",
-			`Agent_Status_Stopped of product "ECS", and a restart cures it only as one of CloudMonitor`},
+			`Agent_Status_Stopped of product "ECS", and a restart cures it only as one of ` +
+				"CloudMonitor"},
 
 		{"no account", account(""), RuleAccount, "the alarm does not say whose instance it is"},
-		{"two accounts", account(`the account is not known: resourceId says "1", but userId says "2"`),
-			RuleAccount, `the alarm names two accounts: resourceId says "1", but userId says "2"`},
-		{"two accounts, and a doubt besides", account("curLevel says so; the account is not known: " +
-			`resourceId says "1", but userId says "2"`),
+		{"two accounts", account("the account is not known: " +
+			`resourceId says "1", but userId says "2"`), RuleAccount,
+			`the alarm names two accounts: resourceId says "1", but userId says "2"`},
+		{"two accounts, and a doubt besides", account("curLevel says so; the account is not " +
+			`known: resourceId says "1", but userId says "2"`),
 			RuleAccount, `the alarm names two accounts: resourceId says "1", but userId says "2"`},
 		{"no account, and a doubt", account("curLevel says so"), RuleAccount,
 			"the alarm does not say whose instance it is"},
@@ -79,15 +81,17 @@ func TestWords(t *testing.T) {
 		{"nothing is under way, but somebody waits before it", from(opens(), func(c *candidate) {
 			c.FleetConcurrent = 1
 			others(nil, time.Second)(c)
-		}), RuleFleet, "0 of 1 under way, 0 of 20 within the hour, 1 of 50 waiting; what is free is " +
-			"for those who wait before it"},
+		}), RuleFleet, "0 of 1 under way, 0 of 20 within the hour, 1 of 50 waiting; what is " +
+			"free is for those who wait before it"},
 		{"the same, in its place", from(opens(), func(c *candidate) {
 			c.FleetConcurrent = 1
 			others(nil, time.Second)(c)
-		}), "", "number 2; 0 of 1 under way, 0 of 20 within the hour, 2 of 50 waiting; what is free " +
-			"is for those who wait before it"},
-		{"all is taken", from(opens(), func(c *candidate) { busy(3)(c); others(nil, time.Second)(c) }),
-			"", "number 2; 3 of 3 under way, 0 of 20 within the hour, 2 of 50 waiting"},
+		}), "", "number 2; 0 of 1 under way, 0 of 20 within the hour, 2 of 50 waiting; what " +
+			"is free is for those who wait before it"},
+		{"all is taken", from(opens(), func(c *candidate) {
+			busy(3)(c)
+			others(nil, time.Second)(c)
+		}), "", "number 2; 3 of 3 under way, 0 of 20 within the hour, 2 of 50 waiting"},
 
 		{"force that the tag forbids: the tag is named, too", from(incident(1, isFailed),
 			func(c *candidate) { c.Instance.Value.Tags["auto-restart"] = "graceful" }), RuleForce,

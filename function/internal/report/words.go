@@ -107,9 +107,8 @@ func (w *Words) phrase(text string) string {
 		return text
 	}
 	for i := range w.phrases {
-		form, numbers := strings.CutPrefix(w.phrases[i][0], "#")
-		values, fits := match(form, text)
-		if !fits || numbers && strings.Trim(strings.Join(values, ""), "0123456789") != "" {
+		values, fits := match(w.phrases[i][0], text)
+		if !fits {
 			continue
 		}
 		var pairs []string
@@ -149,8 +148,12 @@ func unquoted(text, separator string) int {
 }
 
 // match takes the values out of a text that has a phrase's form: each is as short as it can be, and
-// not empty.
+// not empty; all are numbers where the form begins with a #.
 func match(form, text string) (values []string, fits bool) {
+	if numbered, numbers := strings.CutPrefix(form, "#"); numbers {
+		values, fits = match(numbered, text)
+		return values, fits && strings.Trim(strings.Join(values, ""), "0123456789") == ""
+	}
 	before, form, more := strings.Cut(form, "{}")
 	text, fits = strings.CutPrefix(text, before)
 	for fits && more {
@@ -213,8 +216,8 @@ func (w *Words) reason(verdict remedy.Verdict, why remedy.Reason) reason {
 // Verdict is the verdict in a word or two.
 func (w *Words) Verdict(v remedy.Verdict) string { return or(w.verdicts[v], string(v)) }
 
-// Tried says how often what was tried: "2 graceful reboots and 1 forced reboot"; empty where nothing
-// was.
+// Tried says how often what was tried: "2 graceful reboots and 1 forced reboot"; empty where
+// nothing was.
 func (w *Words) Tried(all []remedy.AttemptView) string {
 	return strings.Join(w.all(all), w.and)
 }

@@ -285,12 +285,12 @@ func TestNotice(t *testing.T) {
 		{"a refusal that is about no instance", LangEnglish,
 			News{Result: &remedy.Result{Verdict: remedy.VerdictRefused,
 				Reason: remedy.ReasonUnreadable}, Kind: "refused"},
-			Notice{"Nothing was restarted", "nothing was restarted: something that decides cannot " +
-				"be read, and unreadable means no.",
+			Notice{"Nothing was restarted", "nothing was restarted: something that decides " +
+				"cannot be read, and unreadable means no.",
 				[]Line{{"What to do", "See in the findings what could not be read. remedy doctor " +
 					"checks permissions, ledger and configuration."},
-					{"Reason", "unreadable: Something that decides cannot be read, and unreadable " +
-						"means no."}}, Line{}}},
+					{"Reason", "unreadable: Something that decides cannot be read, and " +
+						"unreadable means no."}}, Line{}}},
 		{"one that waits speaks for the others", LangEnglish,
 			News{Result: &remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictWaiting,
 				Reason: remedy.ReasonFleetConcurrent}, Kind: "waiting", More: 4},
@@ -299,8 +299,9 @@ func TestNotice(t *testing.T) {
 				[]Line{{"What to do", "Nothing yet: its turn comes when another incident ends. " +
 					"If many instances hang at once, look for a common cause before you raise " +
 					"REMEDY_FLEET_CONCURRENT."}, {"Instance", "i-bp1"},
-					{"Reason", "fleet-concurrent: The limit of instances restarted at once leaves " +
-						"it no slot yet."}, {"More", "4 further alarms began to wait"}}, Line{}}},
+					{"Reason", "fleet-concurrent: The limit of instances restarted at once " +
+						"leaves it no slot yet."}, {"More", "4 further alarms began to wait"}},
+				Line{}}},
 	} {
 		if diff := cmp.Diff(row.want, In(row.lang).Notice(row.news)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.why, diff)
