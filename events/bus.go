@@ -78,7 +78,7 @@ func agentEvent(o, data *object, name string) Alarm {
 
 // busData returns the data of an event, which may be an object, or a text that holds one or a form.
 func busData(o *object) object {
-	if text := o.document("data"); isForm(text) && o.json("data") == "" {
+	if text := trim(o.document("data")); isForm(text) && o.json("data") == "" {
 		return readForm(text, 0)
 	}
 	return o.object("data")
@@ -147,6 +147,7 @@ func busAlarm(o *object, a Alarm) Alarm {
 // unreadableEvent is an event that may be about an instance and cannot be understood.
 func unreadableEvent(o *object, text, note string) Alarm {
 	a := busAlarm(o, unusable(ProblemContradiction, note, text))
-	a.Name = clean(o.text("type"))
+	outer := envelopeClaims(o)
+	a.Name, a.Region = clean(o.text("type")), outer.region()
 	return a
 }

@@ -283,6 +283,8 @@ func (d *decoder) cloudEvent(o *object, text string) error {
 		a := unusable(problem,
 			fmt.Sprintf("source is %s, neither \"acs.ecs\" nor \"acs.cms\"", quote(source)), text)
 		a.Format, a.Name, a.Time = FormatEventBridge, clean(kind), parseTime(o.text("time"))
+		outer := envelopeClaims(o)
+		a.Region = outer.region()
 		if id := o.text("id"); id != "" {
 			a.Key = key(source, id)
 		}

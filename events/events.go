@@ -104,8 +104,9 @@ type Alarm struct {
 	// Account is the Alibaba Cloud account id that owns the instance; empty, with a Note, where two
 	// fields disagree.
 	Account string
-	// Region is a region id such as cn-hangzhou, for which [ValidRegion] holds, or empty: where the
-	// payload names none, and with a Problem.
+	// Region is a region id such as cn-hangzhou, for which [ValidRegion] holds, whatever else is
+	// wrong; or empty: where the payload names none, and where two fields disagree about it or name
+	// one that is none, which is a Problem.
 	Region string
 	// Instance is the ECS instance's id. It is set only where it is well-formed and unambiguous,
 	// and never with a Problem other than Contradiction or Region.
@@ -131,6 +132,10 @@ type Alarm struct {
 	Problem Problem
 	Note    string
 }
+
+// TwoAccounts begins the part of a Note that says why the Account is empty although the payload
+// names one: two fields disagree, and behind it stands which and what they say.
+const TwoAccounts = "the account is not known: "
 
 // Limits on what Decode accepts; a payload beyond one of them is malformed.
 const (

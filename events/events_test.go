@@ -186,8 +186,11 @@ func TestEnvelopesChangeNothing(t *testing.T) {
 	for _, name := range []string{"system-event-agent-stopped", "threshold-form-cpu-firing",
 		"metric-mns-firing",
 		"subscription-form", "subscription-agent-stopped", "eventbridge-performance-impact",
-		"fc-timer"} {
-		payload := sample(t, name)
+		"fc-timer", "null", "true", "7", "{}"} {
+		payload := name // JSON of no known shape
+		if s, ok := SampleByName(name); ok {
+			payload = string(s.Payload)
+		}
 		want := decodeOne(t, payload)
 		for inner, wrapInner := range envelopes {
 			for outer, wrapOuter := range envelopes {
@@ -273,6 +276,12 @@ func TestMalformed(t *testing.T) {
 		{"base64 of nothing we know", "AAAA", "neither"},
 		{"a topic's message that is no alarm", topic(`"hello"`), "neither"},
 		{"a topic's message that is empty", topic(`""`), "empty"},
+		{"a topic's message that is the word null: JSON of no known shape", topic(`"null"`), ""},
+		{"a topic's message that is null, which is the same", topic(`null`), ""},
+		{"a topic's message that is null in base64", topic(`"bnVsbA=="`), ""},
+		{"a form's document that is null", "data=null", ""},
+		{"a request whose body is null", `{"path":"/","httpMethod":"POST","body":"null"}`, ""},
+		{"a request without a body", `{"path":"/","httpMethod":"POST","body":null}`, "empty"},
 		{"a topic's message that is no string", topic(`{"a":1}`), ""},
 		{"a queue's event without data",
 			`{"specversion":"1.0","source":"q","type":"mns:Queue:SendMessage"}`, "empty"},

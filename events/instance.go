@@ -65,11 +65,11 @@ func (c *claims) resource(in, field, value string) {
 		return
 	}
 	kind, id, _ := strings.Cut(parts[4], "/")
+	put(&c.regions, in, field, parts[2])
 	if parts[1] != "ecs" || kind != "instance" {
 		c.foreign = fmt.Sprintf("%s%s is %s, not an ECS instance", in, field, quote(value))
 		return
 	}
-	put(&c.regions, in, field, parts[2])
 	put(&c.accounts, in, field, parts[3])
 	put(&c.instances, in, field, id)
 }
@@ -156,19 +156,30 @@ func (c *claims) settle(a *Alarm) {
 	for _, conflict := range c.conflicts {
 		problem(ProblemContradiction, conflict)
 	}
-	if ValidRegion(region) {
-		a.Region = strings.Clone(region)
-	} else if region != "" {
+	if a.Region = c.region(); a.Region == "" && region != "" {
 		problem(ProblemRegion, fmt.Sprintf("%s, which is no region id", c.regions[0]))
 	}
 
 	account, conflict := agree(c.accounts)
 	a.Account = clean(account)
 	if conflict != "" {
-		conflict = "the account is not known: " + conflict
+		conflict = TwoAccounts + conflict
 	}
 	a.Weak = c.doubt != ""
 	a.Note = clean(sentences(a.Note, c.doubt, conflict))
+}
+
+// region is the one that all claims name; empty where it is none, and where only fields name it
+// from which nothing may be guessed.
+func (c *claims) region() string {
+	region, _ := agree(c.regions)
+	sure := slices.ContainsFunc(c.regions, func(r claim) bool {
+		return !slices.ContainsFunc(c.bad, func(f fault) bool { return f.field == r.field })
+	})
+	if !sure || !ValidRegion(region) {
+		return ""
+	}
+	return strings.Clone(region)
 }
 
 // sentences joins those that there are.

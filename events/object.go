@@ -196,13 +196,14 @@ func (o *object) text(name string) string {
 	return given(s)
 }
 
-// document returns the text of a document within the document, as it is.
+// document returns the text of a document within the document, as it is: null is JSON there, as it
+// is at the top.
 func (o *object) document(name string) string {
 	raw, _ := o.raw(name)
 	if !o.form && strings.HasPrefix(raw, `"`) {
 		raw = unquote(raw)
 	}
-	return given(raw)
+	return raw
 }
 
 // given drops white space around a text, and the word that stands for no text.

@@ -173,3 +173,53 @@ func TestNoFalseRegionGetsThrough(t *testing.T) {
 		}
 	}
 }
+
+// TestRegionOfWhatIsNotUsed: the region is known where only something else is wrong, and it is
+// told; where the region itself is in doubt, it is not.
+func TestRegionOfWhatIsNotUsed(t *testing.T) {
+	disk := `"resourceId":"acs:ecs:cn-hangzhou:` + account + `:disk/d-bp1abcdefghijklmnopq"`
+	bus := func(rest string) string {
+		return `{"specversion":"1.0","id":"1",` + rest + `,"data":{}}`
+	}
+	for _, row := range []struct {
+		why, payload string
+		problem      Problem
+		want         string
+	}{
+		{"another service", callback(t, "namespace", "acs_rds"), ProblemNotECS, "cn-hangzhou"},
+		{"no instance", callback(t, "dimensions", "{}"), ProblemNoInstance, "cn-hangzhou"},
+		{"a placeholder", callback(t, "dimensions", "{instanceId=i-bp1****}"), ProblemPlaceholder,
+			"cn-hangzhou"},
+		{"two instances", sample(t, "system-event-contradiction-instances"), ProblemContradiction,
+			"cn-hangzhou"},
+		{"a disk, whose ARN alone has the region", `{"product":"ECS","name":"Disk:Stalled",` +
+			disk + `}`, ProblemNotECS, "cn-hangzhou"},
+		{"a disk, whose ARN and regionId disagree", `{"product":"ECS","name":"Disk:Stalled",` +
+			disk + `,"regionId":"cn-beijing"}`, ProblemNotECS, ""},
+		{"a disk in no region that is one", `{"product":"ECS","name":"Disk:Stalled",` +
+			strings.Replace(disk, "cn-", "oss-cn-", 1) + `}`, ProblemNotECS, ""},
+		{"another service's event", bus(`"source":"acs.rds","type":"rds:x",` +
+			`"aliyunregionid":"cn-hangzhou"`), ProblemNotECS, "cn-hangzhou"},
+		{"somebody else's event, with a region that is none", bus(`"source":"acs.rds",` +
+			`"type":"rds:x","aliyunregionid":"oss-cn-hangzhou"`), ProblemNotECS, ""},
+		{"an event of CloudMonitor that nobody knows", bus(`"source":"acs.cms","type":"cms:x",` +
+			`"aliyunregionid":"cn-hangzhou"`), ProblemContradiction, "cn-hangzhou"},
+		{"the same about an instance elsewhere", bus(`"source":"acs.cms","type":"cms:x",` +
+			`"subject":"acs:ecs:cn-beijing:1:instance/` + instance + `",` +
+			`"aliyunregionid":"cn-hangzhou"`), ProblemContradiction, ""},
+		{"a region that is given twice", `{"product":"ECS",` +
+			`"name":"Instance:StateChange:Executing","resourceId":"` + instance +
+			`","regionId":"cn-hangzhou","regionId":"cn-beijing"}`,
+			ProblemContradiction, ""},
+		{"an ARN that is given twice", `{"product":"ECS","name":"Disk:Stalled",` + disk + `,` +
+			strings.Replace(disk, "hangzhou", "beijing", 1) + `}`, ProblemContradiction, ""},
+		{"the same beside a region that is given once", `{"product":"ECS","name":"Disk:Stalled",` +
+			disk + `,` + strings.Replace(disk, "d-bp1", "d-bp2", 1) + `,"regionId":"cn-hangzhou"}`,
+			ProblemContradiction, "cn-hangzhou"},
+	} {
+		if a := decodeOne(t, row.payload); a.Problem != row.problem || a.Region != row.want {
+			t.Errorf("%s: problem %q (%s), region %q; want %q, %q", row.why, a.Problem, a.Note,
+				a.Region, row.problem, row.want)
+		}
+	}
+}

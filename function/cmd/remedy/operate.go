@@ -15,6 +15,7 @@ import (
 	"ecs-remedy/function/internal/doctor"
 	"ecs-remedy/function/internal/ledger"
 	"ecs-remedy/function/internal/remedy"
+	"ecs-remedy/function/internal/report"
 )
 
 // ledgerFlag says which ledger an operator means.
@@ -144,9 +145,12 @@ func (cl *closeCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	p.text(normal, fmt.Sprintf("Closed %s as %s/%s after %s.", ended.ID, ended.Verdict,
-		ended.Reason,
-		attempts(ended.Attempts)))
+	tried := "before anything was sent for it"
+	if all := report.In(report.LangEnglish).Tried(ended.Views()); all != "" {
+		tried = "after " + all
+	}
+	p.text(normal, fmt.Sprintf("Closed %s by hand, %s. It counts as %s/%s.", ended.ID, tried,
+		ended.Verdict, ended.Reason))
 	p.text(normal, fmt.Sprintf("The instance is left alone until %s, or until remedy reset %s.",
 		local(ended.EndedAt.Add(settings.Policy.Cooldown)), ended.Instance))
 	return p.err

@@ -222,7 +222,8 @@ func TestIncidentsInEveryState(t *testing.T) {
 		t.Errorf("resetting it while it is open: exit %d, %s", status, stderr)
 	}
 	if text, stderr, status = command(nil, "close", "--ledger", url, id); status != 0 ||
-		!strings.Contains(text, "\nClosed "+id+" as failed/abandoned after graceful failed") {
+		!strings.Contains(text, "\nClosed "+id+" by hand, after 1 graceful reboot. It counts as "+
+			"failed/abandoned.\n") {
 		t.Errorf("closing it: exit %d, %s%s", status, text, stderr)
 	}
 	if _, stderr, status = command(nil, "close", "--ledger", url, id); status != 2 ||

@@ -97,9 +97,12 @@ type loader struct {
 	problems []error
 }
 
+// add keeps a problem, once: two items of a list may have the same.
 func (l *loader) add(p Problem) {
 	l.wrong[p.Variable] = true
-	l.problems = append(l.problems, p)
+	if !slices.Contains(l.problems, error(p)) {
+		l.problems = append(l.problems, p)
+	}
 }
 
 // parse reads one variable, or its default.

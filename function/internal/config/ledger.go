@@ -46,10 +46,10 @@ var tablestoreURL = late(`^ots://([A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)\.`
 	`([A-Za-z_][A-Za-z0-9_]{0,254})$`)
 
 // ledgerHidden: a URL may hold a password, also one so misspelt that it cannot be told where; the
-// other kinds have none.
+// other kinds have none, and neither has the word alone.
 func ledgerHidden(value string) bool {
-	harmless := strings.HasPrefix(value, "mem:") || strings.HasPrefix(value, "bolt:") ||
-		strings.HasPrefix(value, "ots:")
+	kind, _, _ := strings.Cut(value, ":")
+	harmless := kind == LedgerMemory || kind == LedgerBolt || kind == LedgerTablestore
 	return !harmless || urlHidden(value)
 }
 
@@ -57,7 +57,12 @@ func ledger(into *Ledger) parser {
 	return func(value string, fail fail) {
 		switch kind, _, _ := strings.Cut(value, ":"); kind {
 		case "mem":
-			if value != "mem:" {
+			switch value {
+			case "mem:":
+			case kind:
+				fail("write mem: with its colon", "the colon is missing")
+				return
+			default:
 				fail("mem: and nothing after it", "a ledger in memory has no name")
 				return
 			}

@@ -206,11 +206,18 @@ func oneOf[T any](into *T, choices ...choice[T]) parser {
 	}
 }
 
+// durationForm is what time.ParseDuration reads, whatever the size: it says of one that is too long
+// the same as of one that is none.
+var durationForm = late(`^\+?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$`)
+
 // duration reads a Go duration that is positive and not less than the least.
 func duration(into *time.Duration, least time.Duration) parser {
 	return func(value string, fail fail) {
 		d, err := time.ParseDuration(value)
 		switch {
+		case err != nil && durationForm().MatchString(value):
+			fail("292 years at most; a number with its unit, such as 90s, 5m or 1h30m",
+				"longer than a duration can be")
 		case err != nil:
 			fail("a number with its unit, such as 90s, 5m or 1h30m", "not a duration")
 		case d <= 0:
@@ -279,7 +286,21 @@ func list(into *[]string, check func(item string, fail fail) string) parser {
 	}
 }
 
-func metric(item string, _ fail) string { return item }
+// metric drops the period of a metric's name, as package events does it with an alarm's: with it,
+// no alarm would ever match. Nor would one with a pattern.
+func metric(item string, fail fail) string {
+	name, _, _ := strings.Cut(item, "#")
+	switch name = strings.TrimSpace(name); {
+	case name == "":
+		fail("the name of a metric in front of the #, such as cpu_total#60",
+			"%s has no name", quoted(item))
+	case strings.ContainsAny(name, "*?["):
+		fail("the whole name of each metric, such as cpu_total; REMEDY_RULES is what takes "+
+			"patterns, of the names of alarm rules",
+			"%s is a pattern, and no metric is called so", quoted(item))
+	}
+	return name
+}
 
 func glob(item string, fail fail) string {
 	if _, err := path.Match(item, ""); err != nil {

@@ -156,6 +156,17 @@ func curable(product, event string) Curable {
 	return Curable{}
 }
 
+// curedAs is the product as whose event a restart cures an event of this name; empty: it never
+// does.
+func curedAs(event string) string {
+	for _, row := range CurableEvents {
+		if row.Event == event && row.Status != "" {
+			return row.Product
+		}
+	}
+	return ""
+}
+
 // curesType reports whether a platform event type ("InstanceFailure.PerformanceImpact") is one that
 // brings us here, so that its being under way is no reason to stand back.
 func curesType(eventType string) bool {

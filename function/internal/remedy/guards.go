@@ -154,12 +154,20 @@ func alarmRule(r *ruling) {
 func accountRule(r *ruling) {
 	switch account := r.f.Alarm.Account; {
 	case account == "":
-		r.refuse(RuleAccount, ReasonWrongAccount, "the alarm does not say whose instance it is")
+		r.refuse(RuleAccount, ReasonWrongAccount, unowned(&r.f.Alarm))
 	case account != r.f.Account:
 		r.refuse(RuleAccount, ReasonWrongAccount, "the alarm is about account "+account)
 	default:
 		r.pass(RuleAccount, account)
 	}
+}
+
+// unowned says why an alarm has no account.
+func unowned(a *events.Alarm) string {
+	if _, two, disagree := strings.Cut(a.Note, events.TwoAccounts); disagree {
+		return "the alarm names two accounts: " + two
+	}
+	return "the alarm does not say whose instance it is"
 }
 
 func timeRule(r *ruling) {
@@ -295,6 +303,9 @@ func fleetRule(r *ruling) {
 	fleet := &r.f.Fleet.Value
 	full, saw := fleet.Full(*r.p, r.f.Now)
 	w := r.f.waiter()
+	if full == "" && r.f.Waiter == nil && !fleet.admits(&w, r.p, r.f.Now) {
+		saw += promised
+	}
 	switch {
 	case full == ReasonFleetHourly:
 		r.refuse(RuleFleet, full, saw)
@@ -573,6 +584,9 @@ func forceRule(r *ruling, previous *Attempt) {
 	case !r.p.Force:
 		r.refuse(RuleForce, ReasonForceNotAllowed, "REMEDY_FORCE=never")
 	case grant != GrantFull:
+		if value, tagged := r.f.Instance.Value.Tags[r.p.OptInTag]; tagged && value == tag {
+			tag = r.p.OptInTag + "=" + value // by itself it could be anything's value
+		}
 		r.refuse(RuleForce, ReasonForceNotAllowed, tag)
 	case previous != nil && previous.Answer == AnswerRejected:
 		r.pass(

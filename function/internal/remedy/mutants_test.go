@@ -1417,7 +1417,7 @@ var mutants = []mutant{
 		"^TestOpening$/^no_data_from_the_agent$"},
 	{"an alarm says whose instance it is", "deny is the default", "guards.go",
 		`	case account == "":
-		r.refuse(RuleAccount, ReasonWrongAccount, "the alarm does not say whose instance it is")
+		r.refuse(RuleAccount, ReasonWrongAccount, unowned(&r.f.Alarm))
 `,
 		`	case account == "":
 `,

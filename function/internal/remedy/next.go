@@ -121,7 +121,7 @@ func dismiss(p *Policy, f *Facts) (Step, bool) {
 		return Step{}, false // an open incident wants to know
 	}
 	if !concerns(p, a) {
-		return ignore(ReasonNotRestartable, subject(a)+", which no restart cures")
+		return ignore(ReasonNotRestartable, incurable(a))
 	}
 	status := curable(a.Product, a.Event).Status
 	if a.Event != "" && a.State == events.StateFiring && (status == "" || a.EventStatus != status) {
@@ -176,12 +176,24 @@ func concerns(p *Policy, a events.Alarm) bool {
 	return curable(a.Product, a.Event).Status != ""
 }
 
+// incurable says why an alarm is about nothing that a restart cures.
+func incurable(a events.Alarm) string {
+	if product := curedAs(a.Event); product != "" {
+		return a.Event + " of product " + quoted(a.Product) +
+			", and a restart cures it only as one of " + product
+	}
+	return subject(a) + ", which no restart cures"
+}
+
 func subject(a events.Alarm) string {
 	switch {
 	case a.Event != "":
 		return a.Event
 	case a.Metric != "":
 		return "metric " + a.Metric
+	case a.Product != "" || a.EventStatus != "" || a.Format == events.FormatSystemEvent ||
+		a.Format == events.FormatSubscription:
+		return "an event without a name"
 	}
 	return "an alarm of no known metric"
 }
@@ -440,7 +452,11 @@ func (m *machine) again(blind string) Step {
 		return answer(VerdictPending, ReasonDependencyUnavailable, blind)
 	}
 	m.seen.Blind++
-	return m.wait(m.f.Now.Add(m.p.Poll))
+	step := m.wait(m.f.Now.Add(m.p.Poll))
+	if step.Do == DoAnswer && step.Reason == ReasonOutOfTime {
+		step.Why += "; " + blind // which is why time was needed
+	}
+	return step
 }
 
 // rehearse asks ECS with DryRun, and takes only its exact yes for one. What would have been an
@@ -457,12 +473,21 @@ func (m *machine) rehearse() Step {
 			"every guard passed, and ECS would accept the reboot", f.Now)
 		return m.settle(incident)
 	case AnswerRejected:
-		return answer(VerdictRefused, f.Rehearsal.Reason, strings.TrimSpace(
-			"ECS would refuse the reboot: "+f.Rehearsal.Code+" "+f.Rehearsal.Note))
+		return answer(VerdictRefused, f.Rehearsal.Reason,
+			"ECS would refuse the reboot: "+said(&f.Rehearsal))
 	}
-	return m.again(
-		"the rehearsal (DryRun) had no answer: " + f.Rehearsal.Code + " " + f.Rehearsal.Note,
-	)
+	return m.again("the rehearsal (DryRun) had no answer: " + said(&f.Rehearsal))
+}
+
+// said is what ECS answered: a note that names the code says all of it.
+func said(r *Reply) string {
+	switch {
+	case r.Note == "":
+		return r.Code
+	case r.Code == "" || strings.Contains(r.Note, r.Code):
+		return r.Note
+	}
+	return r.Code + ": " + r.Note
 }
 
 // opening is the incident that the alarm opens now.

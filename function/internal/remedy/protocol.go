@@ -387,8 +387,14 @@ func (m *machine) outOfTime() Step {
 func (m *machine) pendingOutOfTime() Step {
 	step := outOfTime
 	if m.incident != nil && len(m.incident.Attempts) > 0 {
-		if code := m.incident.Attempts[len(m.incident.Attempts)-1].Code; code != "" {
-			step.Why += "; ECS answered " + code + " last"
+		last := &m.incident.Attempts[len(m.incident.Attempts)-1]
+		switch until := m.backoff(); {
+		case last.Code == "":
+		case last.Throttled && m.f.Now.Before(until):
+			step.Why += "; ECS throttled the last call (" + last.Code +
+				"), and may be asked again at " + stamp(until)
+		default:
+			step.Why += "; ECS answered " + last.Code + " last"
 		}
 	}
 	return step

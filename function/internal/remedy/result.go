@@ -66,7 +66,7 @@ func (m *machine) result(step *Step) *Result {
 		},
 		Attempts: []AttemptView{}, Findings: m.seen.Findings, Name: m.f.Instance.Value.Name,
 	}
-	if a.Instance != "" {
+	if r.Region = a.Region; a.Instance != "" && a.Problem == "" {
 		r.Region = m.f.InstanceRegion()
 	}
 	if r.Findings == nil {

@@ -24,6 +24,18 @@ func TestWords(t *testing.T) {
 	tag := func(value string) *candidate {
 		return from(opens(), func(c *candidate) { c.Instance.Value.Tags["auto-restart"] = value })
 	}
+	account := func(note string) *candidate {
+		return from(opens(), func(c *candidate) { c.Alarm.Account, c.Alarm.Note = "", note })
+	}
+	rehearsed := func(answer Answer, code, note string) *candidate {
+		return from(opens(), func(c *candidate) {
+			c.Mode = ModeObserve
+			c.Rehearsal = Reply{At: c.Now, Answer: answer, Code: code, Note: note}
+			if answer == AnswerRejected {
+				c.Rehearsal.Reason = ReasonForbidden
+			}
+		})
+	}
 	// late is an attempt that was answered just now, with no time left to wait for anything.
 	late := func(last standing, code string) *candidate {
 		return from(incident(0, last), func(c *candidate) {
@@ -40,7 +52,73 @@ func TestWords(t *testing.T) {
 	}{
 		{"an event", about("Disk:Stalled", ""), "", "Disk:Stalled, which no restart cures"},
 		{"a metric", about("", "eip"), "", "metric eip, which no restart cures"},
-		{"neither", about("", ""), "", "an alarm of no known metric, which no restart cures"},
+		{"a metric alarm without one", from(about("", ""), func(c *candidate) {
+			c.Alarm.Product, c.Alarm.Format = "", events.FormatThreshold
+		}), "", "an alarm of no known metric, which no restart cures"},
+		{"an event without a name", about("", ""), "",
+			"an event without a name, which no restart cures"},
+		{"one that names no product either", from(about("", ""), func(c *candidate) {
+			c.Alarm.Product, c.Alarm.Format = "", events.FormatSystemEvent
+		}), "", "an event without a name, which no restart cures"},
+		{"the right event of the wrong product", from(opens(), func(c *candidate) {
+			c.Alarm.Product = "CloudMonitor"
+		}), "", `Instance:InstanceFailure.PerformanceImpact of product "CloudMonitor", and a ` +
+			"restart cures it only as one of ECS"},
+		{"and the other way round", about("Agent_Status_Stopped", ""), "",
+			`Agent_Status_Stopped of product "ECS", and a restart cures it only as one of ` +
+				"CloudMonitor"},
+
+		{"no account", account(""), RuleAccount, "the alarm does not say whose instance it is"},
+		{"two accounts", account("the account is not known: " +
+			`resourceId says "1", but userId says "2"`), RuleAccount,
+			`the alarm names two accounts: resourceId says "1", but userId says "2"`},
+		{"two accounts, and a doubt besides", account("curLevel says so; the account is not " +
+			`known: resourceId says "1", but userId says "2"`),
+			RuleAccount, `the alarm names two accounts: resourceId says "1", but userId says "2"`},
+		{"no account, and a doubt", account("curLevel says so"), RuleAccount,
+			"the alarm does not say whose instance it is"},
+
+		{"nothing is under way, but somebody waits before it", from(opens(), func(c *candidate) {
+			c.FleetConcurrent = 1
+			others(nil, time.Second)(c)
+		}), RuleFleet, "0 of 1 under way, 0 of 20 within the hour, 1 of 50 waiting; what is " +
+			"free is for those who wait before it"},
+		{"the same, in its place", from(opens(), func(c *candidate) {
+			c.FleetConcurrent = 1
+			others(nil, time.Second)(c)
+		}), "", "number 2; 0 of 1 under way, 0 of 20 within the hour, 2 of 50 waiting; what " +
+			"is free is for those who wait before it"},
+		{"all is taken", from(opens(), func(c *candidate) {
+			busy(3)(c)
+			others(nil, time.Second)(c)
+		}), "", "number 2; 3 of 3 under way, 0 of 20 within the hour, 2 of 50 waiting"},
+
+		{"force that the tag forbids: the tag is named, too", from(incident(1, isFailed),
+			func(c *candidate) { c.Instance.Value.Tags["auto-restart"] = "graceful" }), RuleForce,
+			"auto-restart=graceful"},
+		{"force that the tag's absence forbids", from(incident(1, isFailed),
+			func(c *candidate) {
+				c.Instance.Value.Tags = nil
+				c.Untagged = GrantGraceful
+			}), RuleForce, "no tag auto-restart; untagged instances get graceful"},
+
+		{"a rehearsal that ECS refuses: its code once", rehearsed(AnswerRejected, "Forbidden.RAM",
+			"RebootInstance: Forbidden.RAM: no (status 403)"), "",
+			"ECS would refuse the reboot: RebootInstance: Forbidden.RAM: no (status 403)"},
+		{"with nothing but a code", rehearsed(AnswerRejected, "Forbidden.RAM", ""), "",
+			"ECS would refuse the reboot: Forbidden.RAM"},
+		{"with a note that does not name it", rehearsed(AnswerRejected, "DiskError", "no disk"), "",
+			"ECS would refuse the reboot: DiskError: no disk"},
+		{"with nothing but a note", rehearsed(AnswerRejected, "", "RebootInstance answered"), "",
+			"ECS would refuse the reboot: RebootInstance answered"},
+		{"one without an answer", from(rehearsed(AnswerUnknown, "", "RebootInstance: no answer"),
+			func(c *candidate) { c.Seen.Blind = blindRounds }), "",
+			"the rehearsal (DryRun) had no answer: RebootInstance: no answer"},
+		{"one without an answer, and no time for another", from(rehearsed(AnswerNotExecuted,
+			"Throttling", "RebootInstance: Throttling"), func(c *candidate) {
+			c.StopAt = c.Now.Add(1)
+		}), "", "the invocation's time is nearly over; the rehearsal (DryRun) had no answer: " +
+			"RebootInstance: Throttling"},
 
 		{"an alarm of the future", aged(-3 * time.Minute), RuleAlarmAge,
 			"the alarm's time is 3m0s in the future"},
@@ -68,6 +146,11 @@ func TestWords(t *testing.T) {
 		{"out of time, and ECS said something that may be mended", late(isNotExecuted,
 			"Throttling.User"), "",
 			"the invocation's time is nearly over; ECS answered Throttling.User last"},
+		{"throttled to the next minute, which is too late", from(late(isNotExecuted,
+			"Throttling.User"), func(c *candidate) {
+			c.last().Throttled, c.last().AnsweredAt = true, c.Now
+		}), "", "the invocation's time is nearly over; ECS throttled the last call " +
+			"(Throttling.User), and may be asked again at 2026-11-23T08:01:00Z"},
 	} {
 		step := row.c.ask()
 		for row.c.comesTo(&step) == toRelease {
@@ -106,9 +189,24 @@ func TestRegion(t *testing.T) {
 			c.Alarm.Region = "cn-beijing"
 			return c
 		}, "cn-beijing"},
-		{"it names no instance, so that there is none", func() *candidate {
+		{"where the alarm says, though it names no instance", func() *candidate {
 			c := opens()
 			c.Alarm.Instance = ""
+			return c
+		}, "cn-hangzhou"},
+		{"nor a region, so that there is none", func() *candidate {
+			c := opens()
+			c.Alarm.Instance, c.Alarm.Region = "", ""
+			return c
+		}, ""},
+		{"where the alarm says, whatever else is wrong", func() *candidate {
+			c := opens()
+			c.Alarm.Instance, c.Alarm.Problem = "", events.ProblemContradiction
+			return c
+		}, "cn-hangzhou"},
+		{"what it says is no region, so that none is known", func() *candidate {
+			c := opens()
+			c.Alarm.Region, c.Alarm.Problem = "", events.ProblemRegion
 			return c
 		}, ""},
 		{"where its incident is", func() *candidate {

@@ -254,9 +254,16 @@ func (m *machine) alreadyWaits() (Step, bool) {
 
 // place says how many are before the alarm.
 func (m *machine) place(fleet *Fleet) string {
-	_, saw := fleet.Full(*m.p, m.f.Now)
-	return "number " + strconv.Itoa(fleet.Place(m.f.Alarm.Instance)) + "; " + saw
+	full, saw := fleet.Full(*m.p, m.f.Now)
+	place := fleet.Place(m.f.Alarm.Instance)
+	if full == "" && place > 1 {
+		saw += promised
+	}
+	return "number " + strconv.Itoa(place) + "; " + saw
 }
+
+// promised is what else keeps an alarm from a slot that is free.
+const promised = "; what is free is for those who wait before it"
 
 // await writes down that the alarm waits from now on.
 func (m *machine) await() Step {

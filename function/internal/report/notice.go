@@ -50,8 +50,12 @@ func (w *Words) Notice(n News) Notice {
 	r := n.Result
 	subject := or(n.Name, or(r.InstanceID, w.subject))
 	meaning, todo := w.Reason(r.Verdict, r.Reason)
+	title := w.told.titles[n.Kind]
+	if r.Verdict == remedy.VerdictRefused && n.Name == "" && r.InstanceID == "" {
+		title = w.nobody.title
+	}
 	notice := Notice{
-		Title: fill(w.told.titles[n.Kind], "subject", subject),
+		Title: fill(title, "subject", subject),
 		Text:  w.Detail(r),
 	}
 	more := ""

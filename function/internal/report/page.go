@@ -173,7 +173,7 @@ func (w *Words) view(s *Story, n int) storyView {
 	scale := reach(s.Entries)
 	v := storyView{N: n, Verdict: w.Verdict(r.Verdict), Reason: string(r.Reason),
 		Tone:      tone(r.Verdict),
-		Headline:  fill(w.headlines[r.Verdict], "subject", w.about(or(s.Name, r.InstanceID))),
+		Headline:  w.headline(r.Verdict, or(s.Name, r.InstanceID)),
 		Simulated: s.Simulated, Place: s.Place}
 	for _, missing := range s.Missing {
 		v.Missing = append(v.Missing, w.phrase(missing))
@@ -250,16 +250,18 @@ func (w *Words) summary(s *Story, scale scale) []Line {
 	if !ended.IsZero() {
 		took = w.Duration(ended.Sub(scale.from))
 	}
-	tried := make([]string, 0, len(w.counts))
-	for i, n := range counted(r.Attempts) {
-		if n > 0 {
-			tried = append(tried, w.counts[i].of(n))
-		}
-	}
 	return filled(Line{l.Instance, named(s.Name, r.InstanceID)}, Line{l.Region, r.Region},
 		Line{l.Opened, w.Time(r.Alarm.Time)}, Line{l.Ended, w.Time(ended)}, Line{l.Took, took},
-		Line{l.Attempts, or(strings.Join(tried, w.labels.Comma), l.NoAttempts)},
+		Line{l.Attempts, or(strings.Join(w.all(r.Attempts), w.labels.Comma), l.NoAttempts)},
 		Line{l.Incident, r.Incident})
+}
+
+// headline says in a few words how it ended for an instance.
+func (w *Words) headline(verdict remedy.Verdict, instance string) string {
+	if verdict == remedy.VerdictRefused && instance == "" {
+		return w.nobody.headline
+	}
+	return fill(w.headlines[verdict], "subject", w.about(instance))
 }
 
 // steps words the entries, the middle of very many left out.
@@ -396,7 +398,7 @@ func (w *Words) received(s *Story) []Line {
 		Line{l.Level, a.Level}, Line{l.Time, w.Time(a.Time)}, Line{l.Instance, a.Instance},
 		Line{l.Region, a.Region}, Line{l.Account, a.Account}, Line{l.Product, a.Product},
 		Line{l.Event, strings.TrimSpace(a.Event + " " + a.EventStatus)}, Line{l.Metric, a.Metric},
-		Line{l.Problem, string(a.Problem)}, Line{l.Note, a.Note}, Line{l.Key, a.Key})
+		Line{l.Problem, string(a.Problem)}, Line{l.Note, w.phrase(a.Note)}, Line{l.Key, a.Key})
 }
 
 // ids are what to search logs with.

@@ -75,6 +75,22 @@ func TestDetail(t *testing.T) {
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed, Reason: remedy.ReasonForceNotAllowed, Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed), attempt(false, remedy.OutcomeFailed)}},
 			"i-bp1 needs a human after 2 graceful reboots: it ignores graceful reboots, and " +
 				"forcing it is not allowed."},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed,
+			Reason: remedy.ReasonUnconfirmed, Attempts: []remedy.AttemptView{
+				attempt(false, remedy.OutcomeUnconfirmed),
+				attempt(false, remedy.OutcomeUnconfirmed),
+				attempt(true, remedy.OutcomeUnconfirmed)}},
+			"i-bp1 needs a human after 2 unconfirmed calls for a graceful reboot and 1 " +
+				"unconfirmed call for a forced reboot: nobody knows whether a reboot took place."},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: VerdictOpen, Reason: ReasonOpen,
+			Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed),
+				attempt(false, remedy.OutcomeUnknown), attempt(false, remedy.OutcomeClaimed)}},
+			"i-bp1 is being handled after 1 graceful reboot and 2 unconfirmed calls for a " +
+				"graceful reboot."},
+		{remedy.Result{Verdict: remedy.VerdictRefused, Reason: remedy.ReasonUnreadable,
+			Why: "two instances"},
+			"nothing was restarted: something that decides cannot be read, and unreadable means " +
+				"no (two instances)."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonNotOptedIn, Why: "auto-restart=\"\xff\""},
 			"i-bp1 was not restarted: its owner has not opted it in (auto-restart=\"\")."},
 	} {

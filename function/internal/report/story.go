@@ -53,7 +53,7 @@ func (w *Words) Entry(e *timeline.Entry, clock func(time.Time) string) Said {
 	case timeline.KindRehearsal:
 		return one(s.rehearsal, s.rehearse)
 	case timeline.KindQueue:
-		return one(s.queue, e.Why)
+		return one(s.queue, w.phrase(e.Why))
 	case timeline.KindClaim:
 		said := s.graceful
 		if e.Attempt.Force {
@@ -125,7 +125,7 @@ func (w *Words) describe(e *timeline.Entry) []string {
 		lines = append(lines, strings.Join(where, w.labels.Comma))
 	}
 	if a.Note != "" {
-		lines = append(lines, a.Note)
+		lines = append(lines, w.phrase(a.Note))
 	}
 	return lines
 }
@@ -232,7 +232,7 @@ func (w *Words) status(l *timeline.Look) string {
 // failure says why a reading failed: with the API's code, or where there is none the note.
 func (w *Words) failure(f *timeline.Failed) string {
 	said := or(w.failures[f.Failure], string(f.Failure))
-	if more := or(f.Code, strings.TrimSuffix(f.Note, ".")); more != "" {
+	if more := or(f.Code, w.phrase(strings.TrimSuffix(f.Note, "."))); more != "" {
 		said += w.labels.Colon + more
 	}
 	return said

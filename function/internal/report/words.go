@@ -42,13 +42,17 @@ type Words struct {
 	states    map[string]string // of an alarm
 	failures  map[remedy.Failure]string
 	marks     map[MarkKind]string
-	counts    [4]count // graceful reboots, forced ones, calls not executed, calls rejected
+	nobody    nobody
+	// graceful reboots and forced ones; calls for them of which nobody knows whether they took
+	// effect; calls that were not executed, and rejected ones
+	counts    [6]count
 	units     [4]string
 	space     string // between a number and its unit, and between two units
 	semicolon string // between two phrases
 
-	// phrases are those of package remedy, each with its words in this language. {} stands for a
-	// value, of which the first is {1} in the other one. Of two that fit, the first counts.
+	// phrases are those of the packages that say what a decision rests on (remedy, events, ecs and
+	// evidence), each with its words in this language. {} stands for a value, of which the first is
+	// {1} in the other one; behind a # only numbers fit. Of two that fit, the first counts.
 	phrases [][2]string
 
 	told   chat
@@ -61,6 +65,9 @@ type reason struct {
 	because string // as the end of a detail
 	todo    string // one or two sentences; they stand alone
 }
+
+// nobody is a refusal that is about no instance: there is none of which it could be said.
+type nobody struct{ detail, headline, title string } // {because}
 
 // count is a phrase for one thing, and for several: {n}.
 type count struct{ one, many string }
@@ -81,8 +88,12 @@ func In(lang string) *Words {
 
 // Detail is the result in one sentence: what happened to which instance, and what it rests on.
 func (w *Words) Detail(r *remedy.Result) string {
-	said := fill(w.details[r.Verdict], "subject", w.about(r.InstanceID),
-		"tried", w.attempts(r.Attempts), "because", w.reason(r.Verdict, r.Reason).because)
+	template := w.details[r.Verdict]
+	if r.Verdict == remedy.VerdictRefused && r.InstanceID == "" {
+		template = w.nobody.detail
+	}
+	said := fill(template, "subject", w.about(r.InstanceID),
+		"tried", w.after(r.Attempts), "because", w.reason(r.Verdict, r.Reason).because)
 	if r.Why != "" {
 		said += fill(w.aside, "text", w.phrase(r.Why))
 	}
@@ -107,23 +118,49 @@ func (w *Words) phrase(text string) string {
 		}
 		return fill(w.phrases[i][1], pairs...)
 	}
-	first, rest, several := strings.Cut(text, "; ")
-	if !several {
+	at := unquoted(text, "; ")
+	if at < 0 {
 		return text
 	}
-	return w.phrase(first) + w.semicolon + w.phrase(rest)
+	return w.phrase(text[:at]) + w.semicolon + w.phrase(text[at+len("; "):])
+}
+
+// unquoted is where the separator first stands outside of quotation marks, so that none of it is
+// found in what somebody else wrote; -1: nowhere. In a text whose marks are no pairs they say
+// nothing.
+func unquoted(text, separator string) int {
+	found, quoted := -1, false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case !quoted && found < 0 && strings.HasPrefix(text[i:], separator):
+			found = i
+			i += len(separator) - 1
+		case quoted && text[i] == '\\':
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		}
+	}
+	if quoted {
+		return strings.Index(text, separator)
+	}
+	return found
 }
 
 // match takes the values out of a text that has a phrase's form: each is as short as it can be, and
-// not empty.
+// not empty; all are numbers where the form begins with a #.
 func match(form, text string) (values []string, fits bool) {
+	if numbered, numbers := strings.CutPrefix(form, "#"); numbers {
+		values, fits = match(numbered, text)
+		return values, fits && strings.Trim(strings.Join(values, ""), "0123456789") == ""
+	}
 	before, form, more := strings.Cut(form, "{}")
 	text, fits = strings.CutPrefix(text, before)
 	for fits && more {
 		before, form, more = strings.Cut(form, "{}")
 		end := len(text)
 		if more || before != "" {
-			end = strings.Index(text, before)
+			end = unquoted(text, before)
 			if !more {
 				end = len(text) - len(before)
 				fits = strings.HasSuffix(text, before)
@@ -179,34 +216,48 @@ func (w *Words) reason(verdict remedy.Verdict, why remedy.Reason) reason {
 // Verdict is the verdict in a word or two.
 func (w *Words) Verdict(v remedy.Verdict) string { return or(w.verdicts[v], string(v)) }
 
-// attempts says how often what was tried; empty where nothing was.
-func (w *Words) attempts(all []remedy.AttemptView) string {
+// Tried says how often what was tried: "2 graceful reboots and 1 forced reboot"; empty where
+// nothing was.
+func (w *Words) Tried(all []remedy.AttemptView) string {
+	return strings.Join(w.all(all), w.and)
+}
+
+// all is how often each kind of attempt was made, of those that were.
+func (w *Words) all(attempts []remedy.AttemptView) []string {
 	var said []string
-	for i, n := range counted(all) {
+	for i, n := range counted(attempts) {
 		if n > 0 {
 			said = append(said, w.counts[i].of(n))
 		}
 	}
-	if len(said) == 0 {
-		return ""
+	return said
+}
+
+// after is what was tried, as a sentence goes on with it.
+func (w *Words) after(all []remedy.AttemptView) string {
+	if tried := w.Tried(all); tried != "" {
+		return fill(w.tried, "what", tried)
 	}
-	return fill(w.tried, "what", strings.Join(said, w.and))
+	return ""
 }
 
 // counted is how many attempts there were of each kind that is counted, in the order of
 // Words.counts.
-func counted(all []remedy.AttemptView) (n [4]int) {
+func counted(all []remedy.AttemptView) (n [6]int) {
 	for i := range all {
-		switch a := &all[i]; {
-		case a.Outcome == remedy.OutcomeNotExecuted:
-			n[2]++
-		case a.Outcome == remedy.OutcomeRejected:
-			n[3]++
-		case a.Force:
-			n[1]++
-		default:
-			n[0]++
+		a, how := &all[i], 0
+		if a.Force {
+			how = 1
 		}
+		switch a.Outcome {
+		case remedy.OutcomeNotExecuted:
+			how = 4
+		case remedy.OutcomeRejected:
+			how = 5
+		case remedy.OutcomeUnconfirmed, remedy.OutcomeUnknown, remedy.OutcomeClaimed:
+			how += 2
+		}
+		n[how]++
 	}
 	return n
 }

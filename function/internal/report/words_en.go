@@ -28,7 +28,7 @@ var english = sync.OnceValue(func() *Words {
 		remedy.VerdictPending: "{subject} is not finished, and the next delivery or the timer's " +
 			"sweep goes on: {because}",
 		remedy.VerdictMalformed: "this payload cannot be understood",
-		VerdictOpen:             "{subject} is being looked after{tried}",
+		VerdictOpen:             "{subject} is being handled{tried}",
 	}
 	w.headlines = map[remedy.Verdict]string{
 		remedy.VerdictRestarted: "{subject} was restarted",
@@ -52,9 +52,14 @@ var english = sync.OnceValue(func() *Words {
 		remedy.VerdictMalformed: "malformed",
 		VerdictOpen:             "open",
 	}
-	w.counts = [4]count{
+	w.nobody = nobody{"nothing was restarted: {because}", "Nothing was restarted",
+		"Nothing was restarted"}
+	w.counts = [6]count{
 		{"{n} graceful reboot", "{n} graceful reboots"},
 		{"{n} forced reboot", "{n} forced reboots"},
+		{"{n} unconfirmed call for a graceful reboot",
+			"{n} unconfirmed calls for a graceful reboot"},
+		{"{n} unconfirmed call for a forced reboot", "{n} unconfirmed calls for a forced reboot"},
 		{"{n} call that ECS did not execute", "{n} calls that ECS did not execute"},
 		{"{n} call that ECS rejected", "{n} calls that ECS rejected"},
 	}
@@ -71,7 +76,7 @@ var english = sync.OnceValue(func() *Words {
 			"If that would have been right, set REMEDY_MODE=enforce. Until then this instance " +
 				"still hangs, and restarting it is up to you."}},
 		remedy.VerdictWaiting: {remedy.ReasonFleetConcurrent: {
-			"as many instances as allowed are being restarted right now",
+			"the limit of instances restarted at once leaves it no slot yet",
 			"Nothing yet: its turn comes when another incident ends. If many instances hang at " +
 				"once, look for a common cause before you raise REMEDY_FLEET_CONCURRENT."}},
 		remedy.VerdictIgnored: {
@@ -116,7 +121,7 @@ var english = sync.OnceValue(func() *Words {
 				"again would only hide why",
 				"Find the cause: restarts no longer help. When it is mended, run remedy reset."},
 			remedy.ReasonFleetConcurrent: {
-				"as many instances as allowed are being restarted right now",
+				"the limit of instances restarted at once leaves it no slot",
 				"Look for a common cause: a zone, a release, a dependency. Then restart what is " +
 					"left by hand, or let its next alarm do it."},
 			remedy.ReasonFleetHourly: {
@@ -169,7 +174,7 @@ var english = sync.OnceValue(func() *Words {
 			remedy.ReasonStuck: {"it is stuck between two states",
 				"Wait some minutes and look at its status in the ECS console. If it stays where " +
 					"it is, open a ticket with the request ids."},
-			remedy.ReasonUnconfirmed: {"nobody knows whether the reboot took place",
+			remedy.ReasonUnconfirmed: {"nobody knows whether a reboot took place",
 				"See in the ECS console whether it restarted, by its start time and events. If " +
 					"it still hangs, restart it by hand."},
 			remedy.ReasonForceNotAllowed: {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ecs-remedy/events"
 	"ecs-remedy/function/internal/remedy"
 	"ecs-remedy/function/internal/timeline"
 )
@@ -194,6 +195,10 @@ func TestChineseDetail(t *testing.T) {
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed,
 			Reason: remedy.ReasonLedgerLost}, "i-bp1 " +
 			"仍需人工处理：台账丢失，无法得知已为它发送过什么，因此不再发送请求。"},
+		{remedy.Result{Verdict: remedy.VerdictRefused, Reason: remedy.ReasonUnreadable,
+			Why: `name says "Stopped", but status says "running"`},
+			"没有重启任何实例：某项判断依据无法读取，无法读取即不重启" +
+				`（name 为 "Stopped"，但 status 为 "running"）。`},
 		{remedy.Result{Verdict: remedy.VerdictIgnored, Reason: remedy.ReasonNotAnAlarm},
 			"本次事件无需重启：该事件不是云监控的告警。"},
 	} {
@@ -277,16 +282,26 @@ func TestNotice(t *testing.T) {
 				[]Line{{"What to do", "See in the ECS console why it is locked, and clear that. " +
 					"For arrears, settle the bill."}, {"Instance", "i-bp1"},
 					{"Reason", "locked: It is locked."}}, Line{}}},
+		{"a refusal that is about no instance", LangEnglish,
+			News{Result: &remedy.Result{Verdict: remedy.VerdictRefused,
+				Reason: remedy.ReasonUnreadable}, Kind: "refused"},
+			Notice{"Nothing was restarted", "nothing was restarted: something that decides " +
+				"cannot be read, and unreadable means no.",
+				[]Line{{"What to do", "See in the findings what could not be read. remedy doctor " +
+					"checks permissions, ledger and configuration."},
+					{"Reason", "unreadable: Something that decides cannot be read, and " +
+						"unreadable means no."}}, Line{}}},
 		{"one that waits speaks for the others", LangEnglish,
 			News{Result: &remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictWaiting,
 				Reason: remedy.ReasonFleetConcurrent}, Kind: "waiting", More: 4},
 			Notice{"Waiting for its turn: i-bp1", "i-bp1 waits for its turn, and gets a second " +
-				"result then: as many instances as allowed are being restarted right now.",
+				"result then: the limit of instances restarted at once leaves it no slot yet.",
 				[]Line{{"What to do", "Nothing yet: its turn comes when another incident ends. " +
 					"If many instances hang at once, look for a common cause before you raise " +
 					"REMEDY_FLEET_CONCURRENT."}, {"Instance", "i-bp1"},
-					{"Reason", "fleet-concurrent: As many instances as allowed are being " +
-						"restarted right now."}, {"More", "4 further alarms began to wait"}}, Line{}}},
+					{"Reason", "fleet-concurrent: The limit of instances restarted at once " +
+						"leaves it no slot yet."}, {"More", "4 further alarms began to wait"}},
+				Line{}}},
 	} {
 		if diff := cmp.Diff(row.want, In(row.lang).Notice(row.news)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.why, diff)
@@ -332,6 +347,30 @@ func TestEveryEntryIsWorded(t *testing.T) {
 				strings.ContainsAny(said.Lines[0], "{}") {
 				t.Errorf("%s: %+v reads %+v", w.Lang, e, said)
 			}
+		}
+	}
+}
+
+// TestWordsOfOthersInATimeline: what other packages say is in the reader's words there, too.
+func TestWordsOfOthersInATimeline(t *testing.T) {
+	failed := &timeline.Failed{Failure: remedy.FailureUnavailable,
+		Note: "DescribeInstances: no answer in time"}
+	for _, row := range []struct {
+		why  string
+		e    timeline.Entry
+		want string
+	}{
+		{"where an alarm stands in the queue", timeline.Entry{Kind: timeline.KindQueue,
+			Why: "number 1; 3 of 3 under way, 4 of 20 within the hour, 1 of 50 waiting"},
+			"排在第 1 位；正在处理 3/3 个，一小时内 4/20 个，排队 1/50 个"},
+		{"what is wrong with an alarm", timeline.Entry{Kind: timeline.KindAlarm,
+			Event: &events.Alarm{Name: "a", Note: "no field names an instance"}}, "没有字段指明实例"},
+		{"why a reading failed", timeline.Entry{Kind: timeline.KindLook,
+			Look: &timeline.Look{Failed: failed}}, "无法访问：DescribeInstances：没有及时应答"},
+	} {
+		lines := chinese().Entry(&row.e, chinese().Clock).Lines
+		if got := lines[len(lines)-1]; got != row.want {
+			t.Errorf("%s: %q, want %q", row.why, got, row.want)
 		}
 	}
 }
