@@ -148,6 +148,7 @@ func manyProcesses(t *testing.T, address string, seed int64) (happened bool) {
 	s.env = append(
 		s.env,
 		"REMEDY_LEDGER="+address,
+		"REMEDY_LEASE=2s",
 		"REMEDY_BOOT_GRACE=3s",
 		"REMEDY_COOLDOWN=2500ms",
 		"REMEDY_MAX_INCIDENTS=2",
@@ -396,6 +397,7 @@ func (row frozen) happens(t *testing.T) bool {
 	reboot := []byte("Action=RebootInstance")
 	server := redisServer(t, "")
 	s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 1}))
+	s.env = append(s.env, "REMEDY_LEASE=2s")
 	if row.reboot {
 		s.env = append(
 			s.env,
@@ -553,6 +555,9 @@ func TestLedgerFails(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, request %d", row.why, n), func(t *testing.T) {
 				t.Parallel()
 				s := newSetting(t, optedIn(instance, ecssim.Guest{Agent: ecssim.AgentNone}))
+				// A call may take 2 s. What has no answer is waited for that long, and the heir
+				// waits for the lease.
+				s.env = append(s.env, "REMEDY_LEASE=6s")
 				server := redisServer(t, s.secret(password))
 				s.secret(another)
 				admin := redis.NewClient(
@@ -590,7 +595,7 @@ func TestLedgerFails(t *testing.T) {
 				heir := "REMEDY_LEDGER=redis://:" + another + "@" + server
 				s.start(heir)
 				if answer.Error != nil {
-					again := s.send(fcsim.Event{Payload: payload, Retry: 1, Retries: 20})
+					again := s.send(fcsim.Event{Payload: payload, Retry: 1, Retries: 1000})
 					if results := s.results(s.wait(again)); ended(
 						results,
 					) != "restarted/recovered" {

@@ -140,8 +140,10 @@ func newSetting(t *testing.T, instances ...ecssim.Instance) *setting {
 	}
 	s.ecs = strings.TrimPrefix(address, "http://")
 	s.env = []string{
-		"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:", "REMEDY_ECS_ENDPOINT=" + address, "REMEDY_LEASE=2s", "REMEDY_POLL=50ms",
-		"REMEDY_ATTEMPT_TIMEOUT=600ms", "REMEDY_BOOT_GRACE=5s", "REMEDY_DEADLINE_RESERVE=1s",
+		"REMEDY_MODE=enforce", "REMEDY_LEDGER=mem:", "REMEDY_ECS_ENDPOINT=" + address,
+		// A call may take 10 s, however busy the machine is. Tests about leases have shorter ones.
+		"REMEDY_LEASE=30s", "REMEDY_POLL=50ms", "REMEDY_ATTEMPT_TIMEOUT=600ms",
+		"REMEDY_BOOT_GRACE=5s", "REMEDY_DEADLINE_RESERVE=1s",
 		// The platform sets these when it starts the process; an invocation has its own.
 		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + s.secret("STS.of-the-start"),
 		"ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + s.secret("secret-of-the-start"),
