@@ -119,8 +119,9 @@ func TestErrors(t *testing.T) {
 			[]string{"ignored/not-an-alarm"}},
 		{"ECS drops every connection", ecssim.KindDrop, kernelHang(instance, time.Now()), "Pending",
 			[]string{"dependency-unavailable", instance}},
-		{"a batch has a result for every element", "", "[" + kernelHang(instance, time.Now()) + `,{"hello":"world"},` +
-			kernelHang(instance, time.Now().Add(-time.Hour)) + "]", "",
+		{"a batch has a result for every element", "",
+			"[" + kernelHang(instance, time.Now()) + `,{"hello":"world"},` +
+				kernelHang(instance, time.Now().Add(-time.Hour)) + "]", "",
 			[]string{"restarted/recovered ignored/not-an-alarm refused/stale-alarm"}},
 		{"a batch with an element that cannot be understood", "", `[{"hello":"world"},"{broken"]`,
 			"Malformed", nil},
@@ -325,7 +326,8 @@ func TestBadConfiguration(t *testing.T) {
 		)
 	}
 	lines := strings.Split(strings.TrimSpace(process.Stderr()), "\n")
-	for _, name := range []string{"REMEDY_MODE", "REMEDY_POLL", "REMEDY_LEDGER", "REMEDY_MOOD", "REMEDY_HTTP_TOKEN"} {
+	for _, name := range []string{"REMEDY_MODE", "REMEDY_POLL",
+		"REMEDY_LEDGER", "REMEDY_MOOD", "REMEDY_HTTP_TOKEN"} {
 		if n := len(slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 			return !strings.HasPrefix(line, name) || !strings.Contains(line, "; cure: ")
 		})); n != 1 {

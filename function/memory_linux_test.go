@@ -49,7 +49,8 @@ func TestMemory(t *testing.T) {
 	const malformed = "an error: Malformed"
 	// request is the beginning of one for the HTTP trigger, as far as its headers.
 	request := func(query string) string {
-		return `{"version":"v1","rawPath":"/","queryParameters":{` + query + `},"requestContext":{` +
+		return `{"version":"v1","rawPath":"/","queryParameters":{` + query +
+			`},"requestContext":{` +
 			`"accountId":"` + account + `","http":{"method":"POST","path":"/"}},"headers":{"a":"b"`
 	}
 	for _, row := range []struct {

@@ -129,7 +129,8 @@ func (m misfortune) happens(t *testing.T) {
 		s.wait(s.send(fcsim.Event{Payload: []byte(timer)}))
 		for _, id := range ids {
 			record := book.Record(t.Context(), id)
-			unreadable := record.Failure == remedy.FailureUnreadable // nothing is sent on its account
+			// Nothing is sent on the account of one that cannot be read.
+			unreadable := record.Failure == remedy.FailureUnreadable
 			if !unreadable && (!record.OK() || underWay(record.Value.Open, settings.Policy)) {
 				return false
 			}

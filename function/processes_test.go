@@ -119,7 +119,9 @@ var sorts = []sort{
 	{name: "ends Stopped", guest: ecssim.Guest{NeverComesBack: true}, most: 1},
 	{name: "never boots", guest: ecssim.Guest{NeverBoots: true}, most: anyNumber, force: true},
 	{name: "opted in to graceful reboots", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber,
-		change: func(i *ecssim.Instance) { i.Tags = map[string]string{"auto-restart": "graceful"} }},
+		change: func(i *ecssim.Instance) {
+			i.Tags = map[string]string{"auto-restart": "graceful"}
+		}},
 	{name: "not opted in", change: func(i *ecssim.Instance) { i.Tags = nil }},
 	{name: "locked", change: func(i *ecssim.Instance) { i.Locks = []string{"security"} }},
 	{
@@ -545,7 +547,8 @@ func TestLedgerFails(t *testing.T) {
 		{"no answer, though it took effect",
 			func(_ *testing.T, _ *proxy, l *link, _ *redis.Client) { l.lose() }},
 		{"the password was changed", func(t *testing.T, p *proxy, _ *link, admin *redis.Client) {
-			if err := admin.ConfigSet(context.Background(), "requirepass", another).Err(); err != nil {
+			set := admin.ConfigSet(context.Background(), "requirepass", another)
+			if err := set.Err(); err != nil {
 				t.Error(err)
 			}
 			p.hangUp()

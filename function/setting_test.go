@@ -320,7 +320,8 @@ func ended(results []result) string {
 
 // quick is a guest that restarts within a fraction of a second.
 func quick(g ecssim.Guest) ecssim.Guest {
-	g.Stop, g.Start, g.BootTime, g.Beat = 100*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
+	const while = 100 * time.Millisecond
+	g.Stop, g.Start, g.BootTime, g.Beat = while, while, while, while
 	return g
 }
 
@@ -463,7 +464,9 @@ type point struct {
 	once              sync.Once
 }
 
-func newPoint() *point { return &point{arrived: make(chan struct{}), released: make(chan struct{})} }
+func newPoint() *point {
+	return &point{arrived: make(chan struct{}), released: make(chan struct{})}
+}
 
 // hold holds every answer from now on at the point.
 func (l *link) hold(p *point) {

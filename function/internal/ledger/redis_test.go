@@ -130,8 +130,8 @@ func TestRedisLostAnswers(t *testing.T) {
 			300 * time.Millisecond, ours, noAnswer},
 	} {
 		t.Run(row.why, func(t *testing.T) {
-			// What is waited for in vain has a short limit, so that the test ends soon. Where a busy
-			// machine does nothing else within that either, there is another try with more.
+			// What is waited for in vain has a short limit, so that the test ends soon. Where a
+			// busy machine does nothing else within that either, there is another try with more.
 			for ; !row.happens(t, server); row.limit *= 4 {
 				t.Logf("too little came through within %s", row.limit)
 			}
