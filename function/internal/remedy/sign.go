@@ -53,8 +53,8 @@ func (f *Facts) lostFleet() (why string, lost bool) {
 			fleet.Lost,
 		) + ", and with it perhaps a pause: remedy resume", true
 	case fleet.Revision == 0 && f.Sign.OK() && f.Sign.Value.Revision != 0:
-		return "the fleet's record is missing, though a function wrote here, and with it perhaps a " +
-			"pause: remedy resume", true
+		return "the fleet's record is missing, though a function wrote here, and with it perhaps " +
+			"a pause: remedy resume", true
 	}
 	return "", false
 }
