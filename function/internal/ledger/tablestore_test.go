@@ -402,30 +402,31 @@ func TestTablestoreOverHTTP(t *testing.T) {
 		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, thrice,
 			"no answer in time (limit "},
 	} {
-		var mutex sync.Mutex
-		var asked []string
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			mutex.Lock()
-			asked = append(asked, r.URL.Path)
-			mutex.Unlock()
-			if r.Header.Get("x-ots-ststoken") != "the-token" ||
-				r.Header.Get("x-ots-instancename") != "world" {
-				t.Errorf("%s: the request lacks token or instance: %v", row.why, r.Header)
-			}
-			// Without this the server does not notice that the client hangs up.
-			http.MaxBytesReader(w, r.Body, 1<<20).Read(make([]byte, 1<<20))
-			row.serve(w, r)
-		}))
-		put := func(limit time.Duration) error {
+		put := func(limit time.Duration) (asked []string, err error) {
+			var mutex sync.Mutex
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+				r *http.Request) {
+				mutex.Lock()
+				asked = append(asked, r.URL.Path)
+				mutex.Unlock()
+				if r.Header.Get("x-ots-ststoken") != "the-token" ||
+					r.Header.Get("x-ots-instancename") != "world" {
+					t.Errorf("%s: the request lacks token or instance: %v", row.why, r.Header)
+				}
+				// Without this the server does not notice that the client hangs up.
+				http.MaxBytesReader(w, r.Body, 1<<20).Read(make([]byte, 1<<20))
+				row.serve(w, r)
+			}))
 			options := tablestoreOptions()
 			options.Endpoint, options.Limit = server.URL, limit
 			store, err := ledger.OpenTablestore(options)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer store.Close()
 			_, err = store.Put(t.Context(), "fleet", []byte(`{}`), 0)
-			return err
+			store.Close()
+			server.Close() // all requests have been handled after that
+			return asked, err
 		}
 		// Where nothing is answered the whole limit is waited for. Every request must reach the
 		// server within its part of that: on a busy machine it takes more time.
@@ -433,15 +434,11 @@ func TestTablestoreOverHTTP(t *testing.T) {
 		if row.why == "silence" {
 			limit = 1500 * time.Millisecond
 		}
-		err := put(limit)
+		asked, err := put(limit)
 		for len(asked) < len(row.asked) && limit < patience {
 			limit *= 4
-			mutex.Lock()
-			asked = nil
-			mutex.Unlock()
-			err = put(limit)
+			asked, err = put(limit)
 		}
-		server.Close()
 		if row.why == "silence" && !strings.Contains(err.Error(), row.want+limit.String()+")") {
 			t.Errorf("%s: %v, want the limit, %s", row.why, err, limit)
 		}
