@@ -21,7 +21,7 @@ type history struct {
 	s         *setting
 	policy    remedy.Policy
 	incidents map[string][]remedy.Incident // by instance, in the order of their opening
-	calls     map[string][]ecssim.Call     // RebootInstance, by instance, in the order of their arrival
+	calls     map[string][]ecssim.Call     // RebootInstance, by instance, as they arrived
 }
 
 // historyOf reads the instances' records. An incident that is still open is one that never ended:

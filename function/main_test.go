@@ -119,8 +119,9 @@ func TestErrors(t *testing.T) {
 			[]string{"ignored/not-an-alarm"}},
 		{"ECS drops every connection", ecssim.KindDrop, kernelHang(instance, time.Now()), "Pending",
 			[]string{"dependency-unavailable", instance}},
-		{"a batch has a result for every element", "", "[" + kernelHang(instance, time.Now()) + `,{"hello":"world"},` +
-			kernelHang(instance, time.Now().Add(-time.Hour)) + "]", "",
+		{"a batch has a result for every element", "",
+			"[" + kernelHang(instance, time.Now()) + `,{"hello":"world"},` +
+				kernelHang(instance, time.Now().Add(-time.Hour)) + "]", "",
 			[]string{"restarted/recovered ignored/not-an-alarm refused/stale-alarm"}},
 		{"a batch with an element that cannot be understood", "", `[{"hello":"world"},"{broken"]`,
 			"Malformed", nil},
@@ -167,36 +168,29 @@ func TestPendingIsDeliveredAgain(t *testing.T) {
 		"REMEDY_ATTEMPT_TIMEOUT=4s",
 	)
 	s.platform.Timeout = 3 * time.Second
-	s.platform.Backoff = 500 * time.Millisecond // time enough to freeze the first process
 	first := s.start()
-	i := s.send(fcsim.Event{Payload: []byte(kernelHang(instance, time.Now())), Retries: 8})
-	s.until("the first answer", func() bool { return len(i.Answers()) > 0 })
-	second := s.start()
+	event := fcsim.Event{Payload: []byte(kernelHang(instance, time.Now()))}
+	if e := s.wait(s.send(event)).Error; e == nil || e.Type != "Pending" ||
+		!strings.Contains(e.Message, "out-of-time") {
+		t.Errorf("the first delivery was answered %+v, want an error of type Pending", e)
+	}
+	// The platform's next delivery, once the first process gets none any more.
 	if err := first.Freeze(); err != nil {
 		t.Fatal(err)
 	}
+	s.start()
+	event.Retry, event.Retries = 1, 100
+	i := s.send(event)
 	results := s.results(s.wait(i))
 	answers := i.Answers()
-	if e := answers[0].Error; e == nil || e.Type != "Pending" ||
-		!strings.Contains(e.Message, "out-of-time") {
-		t.Errorf(
-			"the first delivery was answered %+v, want an error of type Pending",
-			answers[0].Error,
-		)
-	}
 	for n, answer := range answers[:len(answers)-1] {
 		if strings.Contains(answer.Error.Message, "lease-held") {
-			t.Errorf("delivery %d found the lease held", n+1)
+			t.Errorf("delivery %d found the lease held", n+2)
 		}
 	}
-	if ended(results) != "restarted/recovered" || s.reboots(instance) != "GG" ||
-		answers[len(answers)-1].By != second {
-		t.Errorf(
-			"ended %s after %q in %d deliveries",
-			ended(results),
-			s.reboots(instance),
-			len(answers),
-		)
+	if ended(results) != "restarted/recovered" || s.reboots(instance) != "GG" {
+		t.Errorf("ended %s after %q in %d deliveries", ended(results), s.reboots(instance),
+			len(answers)+1)
 	}
 }
 
@@ -218,72 +212,93 @@ func TestHTTP(t *testing.T) {
 		}
 		return string(text)
 	}
-	for _, row := range []struct {
-		why    string
-		query  map[string]string
-		body   string
-		guest  ecssim.Guest
-		fault  ecssim.Kind
-		status int
-		ended  string
-		swept  string // after the answer, by a timer event
-	}{
-		{"no token", nil, kernelHang(instance, time.Now()), ecssim.Guest{}, "",
+	right := map[string]string{"token": token}
+	for _, row := range []requested{
+		{"no token", nil, hang, ecssim.Guest{}, "", http.StatusUnauthorized, "", ""},
+		{"a wrong token", map[string]string{"token": token + "x"}, hang, ecssim.Guest{}, "",
 			http.StatusUnauthorized, "", ""},
-		{"a wrong token", map[string]string{"token": token + "x"}, kernelHang(instance,
-			time.Now()), ecssim.Guest{}, "",
-			http.StatusUnauthorized, "", ""},
-		{"the incident ends before the answer is due", map[string]string{"token": token}, kernelHang(instance, time.Now()),
+		{"the incident ends before the answer is due", right, hang,
 			ecssim.Guest{Agent: ecssim.AgentNone}, "", http.StatusOK, "restarted/recovered", ""},
-		{"the incident goes on, and the timer's sweep goes on with it", map[string]string{"token": token},
-			kernelHang(instance, time.Now()), ecssim.Guest{IgnoreGraceful: 2}, "",
-			http.StatusAccepted, "pending/out-of-time", "restarted/recovered"},
-		{"neither JSON nor a form", map[string]string{"token": token}, "hello", ecssim.Guest{}, "",
+		{"the incident goes on, and the timer's sweep goes on with it", right, hang,
+			ecssim.Guest{IgnoreGraceful: 2}, "", http.StatusAccepted, "pending/out-of-time",
+			"restarted/recovered"},
+		{"neither JSON nor a form", right, func() string { return "hello" }, ecssim.Guest{}, "",
 			http.StatusBadRequest, "", ""},
-		{"ECS cannot be reached", map[string]string{"token": token}, kernelHang(instance,
-			time.Now()), ecssim.Guest{}, ecssim.KindDrop,
+		{"ECS cannot be reached", right, hang, ecssim.Guest{}, ecssim.KindDrop,
 			http.StatusServiceUnavailable, "pending/dependency-unavailable", ""},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			t.Parallel()
-			s := newSetting(t, optedIn(instance, row.guest))
-			s.start("REMEDY_HTTP_TOKEN="+s.secret(token), "REMEDY_ATTEMPT_TIMEOUT=2s")
-			if row.fault != "" {
-				s.world.Inject(ecssim.Fault{Kind: row.fault, Times: -1})
-			}
-			began := time.Now()
-			answer := s.invoke(request(row.body, row.query))
-			took := time.Since(began)
-			if answer.Error != nil {
-				t.Fatalf("a request ended in an error of the function: %+v", *answer.Error)
-			}
-			var response struct {
-				StatusCode int
-				Headers    map[string]string
-				Body       string
-			}
-			if err := json.Unmarshal(answer.Body, &response); err != nil ||
-				response.StatusCode != row.status ||
-				response.Headers["Content-Type"] != "application/json" {
-				t.Fatalf("answered %s (%v), want status %d", answer.Body, err, row.status)
-			}
-			if took > 5*time.Second {
-				t.Errorf("it took %v; CloudMonitor hangs up after 5s", took)
-			}
-			if got := ended(s.decode([]byte(response.Body))); got != row.ended {
-				t.Errorf("ended %q, want %q", got, row.ended)
-			}
-			if row.status == http.StatusUnauthorized && len(s.world.Calls()) > 0 {
-				t.Error("a stranger cost a call")
-			}
-			if row.swept == "" {
-				return
-			}
-			if got := ended(s.results(s.invoke(timer))); got != row.swept {
-				t.Errorf("the sweep ended %q, want %q", got, row.swept)
+			for try := 1; !row.happens(t, token, request(row.body(), row.query)); try++ {
+				if try == 5 {
+					t.Fatal("no attempt came so far in its time")
+				}
+				t.Log("this machine was too busy for the attempt; once more")
 			}
 		})
 	}
+}
+
+// requested is a request from an HTTP trigger, and its answer.
+type requested struct {
+	why    string
+	query  map[string]string
+	body   func() string
+	guest  ecssim.Guest
+	fault  ecssim.Kind
+	status int
+	ended  string
+	swept  string // after the answer, by a timer event
+}
+
+// hang is an alarm of now.
+func hang() string { return kernelHang(instance, time.Now()) }
+
+// happens sends the request. It reports false where the machine is so busy that the incident did
+// not come as far as the row says before the answer was due.
+func (row requested) happens(t *testing.T, token, payload string) bool {
+	s := newSetting(t, optedIn(instance, row.guest))
+	process := s.start("REMEDY_HTTP_TOKEN="+s.secret(token), "REMEDY_ATTEMPT_TIMEOUT=2s")
+	if row.fault != "" {
+		s.world.Inject(ecssim.Fault{Kind: row.fault, Times: -1})
+	}
+	s.until("the start of the process", process.Polled)
+	began := time.Now()
+	answer := s.invoke(payload)
+	took := time.Since(began)
+	if answer.Error != nil {
+		t.Fatalf("a request ended in an error of the function: %+v", *answer.Error)
+	}
+	var response struct {
+		StatusCode int
+		Headers    map[string]string
+		Body       string
+	}
+	if err := json.Unmarshal(answer.Body, &response); err != nil ||
+		response.Headers["Content-Type"] != "application/json" {
+		t.Fatalf("answered %s (%v)", answer.Body, err)
+	}
+	if took > 5*time.Second+s.slowness() {
+		t.Errorf("it took %v; CloudMonitor hangs up after 5s", took)
+	}
+	got := ended(s.decode([]byte(response.Body)))
+	if row.status <= http.StatusAccepted && response.StatusCode > row.status &&
+		strings.HasPrefix(got, "pending/") {
+		return false
+	}
+	if response.StatusCode != row.status || got != row.ended {
+		t.Fatalf("answered %s, want status %d and %q", answer.Body, row.status, row.ended)
+	}
+	if row.status == http.StatusUnauthorized && len(s.world.Calls()) > 0 {
+		t.Error("a stranger cost a call")
+	}
+	if row.swept == "" {
+		return true
+	}
+	if got := ended(s.results(s.invoke(timer))); got != row.swept {
+		t.Errorf("the sweep ended %q, want %q", got, row.swept)
+	}
+	return true
 }
 
 // TestBadConfiguration: every problem is a line, the status is 1, and the runtime is never asked
@@ -311,7 +326,8 @@ func TestBadConfiguration(t *testing.T) {
 		)
 	}
 	lines := strings.Split(strings.TrimSpace(process.Stderr()), "\n")
-	for _, name := range []string{"REMEDY_MODE", "REMEDY_POLL", "REMEDY_LEDGER", "REMEDY_MOOD", "REMEDY_HTTP_TOKEN"} {
+	for _, name := range []string{"REMEDY_MODE", "REMEDY_POLL",
+		"REMEDY_LEDGER", "REMEDY_MOOD", "REMEDY_HTTP_TOKEN"} {
 		if n := len(slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 			return !strings.HasPrefix(line, name) || !strings.Contains(line, "; cure: ")
 		})); n != 1 {

@@ -2,8 +2,11 @@ package main_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,37 +45,55 @@ func TestMemory(t *testing.T) {
 		healthy = append(healthy, optedIn(fmt.Sprintf("i-bp1memory%010d", n),
 			ecssim.Guest{Agent: ecssim.AgentAlive}))
 	}
+	const token, ignored = "a-token-of-sixteen-characters", "1 ignored/not-an-alarm"
+	const malformed = "an error: Malformed"
+	// request is the beginning of one for the HTTP trigger, as far as its headers.
+	request := func(query string) string {
+		return `{"version":"v1","rawPath":"/","queryParameters":{` + query +
+			`},"requestContext":{` +
+			`"accountId":"` + account + `","http":{"method":"POST","path":"/"}},"headers":{"a":"b"`
+	}
 	for _, row := range []struct {
 		why     string
 		payload []byte
+		ended   string // what becomes of it: little memory is no merit of what was not handled
 	}{
 		{"elements that are no alarm, as many as fit into a message",
-			[]byte("[{}" + strings.Repeat(",{}", 64<<10/3-2) + "]")},
-		{"5,000 alarms of as many healthy instances", alarms(5000, alarm)},
-		{"5,001", alarms(5001, alarm)},
-		{"as many alarms as fit", alarms(size/(len(alarm(0))+1)-1, alarm)},
+			[]byte("[{}" + strings.Repeat(",{}", 64<<10/3-2) + "]"), ignored},
+		{"5,000 alarms of as many healthy instances", alarms(5000, alarm),
+			"5000 refused/guest-alive"},
+		{"5,001", alarms(5001, alarm), malformed},
+		{"as many alarms as fit", alarms(size/(len(alarm(0))+1)-1, alarm), malformed},
 		{"5,000 alarms about one instance", alarms(5000, func(int) string {
 			return kernelHang("i-bp1memory0000000000", time.Now())
-		})},
-		{"elements that are no alarm", fill("[{}", ",{}", "]")},
-		{"elements that cannot be decoded", fill(`[""`, `,"x"`, "]")},
-		{"lists in lists", fill("", "[", "")},
-		{"objects in objects", fill("", `{"a":`, "")},
-		{"one long text", fill(`{"product":"`, "x", `"}`)},
-		{"escapes", fill(`{"name":"`, `\u0000`, `"}`)},
-		{"no JSON at all", fill("", "\x00\xff", "")},
-		{"a form with many fields", fill("a=1", "&a=1", "")},
-		{"a form of percent signs", fill("alertName=", "%25", "")},
-		{"a base64 text in an envelope", fill(`{"TopicName":"t","Message":"`, "QUJD", `"}`)},
-		{"a request", fill(`{"version":"v1","rawPath":"/","headers":{},"body":"`, "x", `"}`)},
+		}), "1 refused/guest-alive, 4999 refused/in-progress"},
+		{"elements that are no alarm", fill("[{}", ",{}", "]"), ignored},
+		{"elements that cannot be decoded", fill(`[""`, `,"x"`, "]"), malformed},
+		{"lists in lists", fill("", "[", ""), malformed},
+		{"objects in objects", fill("", `{"a":`, ""), malformed},
+		{"one long text", fill(`{"product":"`, "x", `"}`), ignored},
+		{"escapes", fill(`{"name":"`, `\u0000`, `"}`), ignored},
+		{"no JSON at all", fill("", "\x00\xff", ""), malformed},
+		{"a form with many fields", fill("a=1", "&a=1", ""), ignored},
+		{"a form of percent signs", fill("alertName=", "%25", ""), ignored},
+		{"a base64 text in an envelope", fill(`{"TopicName":"t","Message":"`, "QUJD", `"}`),
+			malformed},
+		{"a request of a stranger", fill(request("")+`},"body":"`, "x", `"}`), "HTTP 401"},
+		{"a request", fill(request(`"token":"`+token+`"`)+`},"body":"`, "x", `"}`), "HTTP 400"},
+		{"a request with an alarm that is none",
+			fill(request(`"token":"`+token+`"`)+`},"body":"{\"product\":\"`, "x", `\"}"}`),
+			"HTTP 200"},
 		{"a request with many headers",
-			fill(`{"version":"v1","rawPath":"/","headers":{"a":"b"`, `,"x":"y"`, `},"body":""}`)},
+			fill(request(`"token":"`+token+`"`), `,"x":"y"`, `},"body":""}`), "HTTP 400"},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			s := newSetting(t, healthy...)
 			s.platform.Timeout = 30 * time.Second
-			process := s.start()
-			s.wait(s.send(fcsim.Event{Payload: row.payload}))
+			process := s.start("REMEDY_HTTP_TOKEN=" + s.secret(token))
+			answer := s.wait(s.send(fcsim.Event{Payload: row.payload}))
+			if got := s.became(answer); got != row.ended {
+				t.Errorf("it ended %s, want %s", got, row.ended)
+			}
 			peak := peakOf(t, process.PID())
 			t.Logf("%d KB of payload: %d MB", len(row.payload)>>10, peak>>20)
 			if peak > most {
@@ -80,6 +101,31 @@ func TestMemory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// became is an answer in short: the error's type, the status of an HTTP response, or how many
+// results there are of each kind.
+func (s *setting) became(a fcsim.Answer) string {
+	s.Helper()
+	if a.Error != nil {
+		return "an error: " + a.Error.Type
+	}
+	var response struct{ StatusCode int }
+	if err := json.Unmarshal(a.Body, &response); err != nil {
+		s.Fatalf("%v in the answer %.300s", err, a.Body)
+	}
+	if response.StatusCode > 0 {
+		return fmt.Sprintf("HTTP %d", response.StatusCode)
+	}
+	count := map[string]int{}
+	for _, r := range s.decode(a.Body) {
+		count[r.Verdict+"/"+r.Reason]++
+	}
+	var all []string
+	for _, end := range slices.Sorted(maps.Keys(count)) {
+		all = append(all, fmt.Sprintf("%d %s", count[end], end))
+	}
+	return strings.Join(all, ", ")
 }
 
 // peakOf is the most memory that the process ever held, in bytes.

@@ -85,12 +85,7 @@ func (m misfortune) happens(t *testing.T) {
 	server := redisServer(t, "")
 	address, lease, ignores, instances := server, "6s", 2, 2 // a call may take 2 s
 	if m.slow {
-		address = startProxy(
-			t,
-			server,
-			func(*link, []byte) { <-time.After(1500 * time.Millisecond) },
-		).
-			address
+		address = startSlowProxy(t, server, 1500*time.Millisecond, func(*link, []byte) {}).address
 		lease, ignores, instances = "30s", 1, 1 // a connection takes some commands, too
 	}
 	// The budget allows one incident, so that a second one is a loss's doing.
@@ -134,7 +129,8 @@ func (m misfortune) happens(t *testing.T) {
 		s.wait(s.send(fcsim.Event{Payload: []byte(timer)}))
 		for _, id := range ids {
 			record := book.Record(t.Context(), id)
-			unreadable := record.Failure == remedy.FailureUnreadable // nothing is sent on its account
+			// Nothing is sent on the account of one that cannot be read.
+			unreadable := record.Failure == remedy.FailureUnreadable
 			if !unreadable && (!record.OK() || underWay(record.Value.Open, settings.Policy)) {
 				return false
 			}

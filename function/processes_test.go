@@ -119,7 +119,9 @@ var sorts = []sort{
 	{name: "ends Stopped", guest: ecssim.Guest{NeverComesBack: true}, most: 1},
 	{name: "never boots", guest: ecssim.Guest{NeverBoots: true}, most: anyNumber, force: true},
 	{name: "opted in to graceful reboots", guest: ecssim.Guest{IgnoreGraceful: -1}, most: anyNumber,
-		change: func(i *ecssim.Instance) { i.Tags = map[string]string{"auto-restart": "graceful"} }},
+		change: func(i *ecssim.Instance) {
+			i.Tags = map[string]string{"auto-restart": "graceful"}
+		}},
 	{name: "not opted in", change: func(i *ecssim.Instance) { i.Tags = nil }},
 	{name: "locked", change: func(i *ecssim.Instance) { i.Locks = []string{"security"} }},
 	{
@@ -148,6 +150,7 @@ func manyProcesses(t *testing.T, address string, seed int64) (happened bool) {
 	s.env = append(
 		s.env,
 		"REMEDY_LEDGER="+address,
+		"REMEDY_LEASE=2s",
 		"REMEDY_BOOT_GRACE=3s",
 		"REMEDY_COOLDOWN=2500ms",
 		"REMEDY_MAX_INCIDENTS=2",
@@ -396,6 +399,7 @@ func (row frozen) happens(t *testing.T) bool {
 	reboot := []byte("Action=RebootInstance")
 	server := redisServer(t, "")
 	s := newSetting(t, optedIn(instance, ecssim.Guest{IgnoreGraceful: 1}))
+	s.env = append(s.env, "REMEDY_LEASE=2s")
 	if row.reboot {
 		s.env = append(
 			s.env,
@@ -543,7 +547,8 @@ func TestLedgerFails(t *testing.T) {
 		{"no answer, though it took effect",
 			func(_ *testing.T, _ *proxy, l *link, _ *redis.Client) { l.lose() }},
 		{"the password was changed", func(t *testing.T, p *proxy, _ *link, admin *redis.Client) {
-			if err := admin.ConfigSet(context.Background(), "requirepass", another).Err(); err != nil {
+			set := admin.ConfigSet(context.Background(), "requirepass", another)
+			if err := set.Err(); err != nil {
 				t.Error(err)
 			}
 			p.hangUp()
@@ -553,6 +558,9 @@ func TestLedgerFails(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, request %d", row.why, n), func(t *testing.T) {
 				t.Parallel()
 				s := newSetting(t, optedIn(instance, ecssim.Guest{Agent: ecssim.AgentNone}))
+				// A call may take 2 s. What has no answer is waited for that long, and the heir
+				// waits for the lease.
+				s.env = append(s.env, "REMEDY_LEASE=6s")
 				server := redisServer(t, s.secret(password))
 				s.secret(another)
 				admin := redis.NewClient(
@@ -590,7 +598,7 @@ func TestLedgerFails(t *testing.T) {
 				heir := "REMEDY_LEDGER=redis://:" + another + "@" + server
 				s.start(heir)
 				if answer.Error != nil {
-					again := s.send(fcsim.Event{Payload: payload, Retry: 1, Retries: 20})
+					again := s.send(fcsim.Event{Payload: payload, Retry: 1, Retries: 1000})
 					if results := s.results(s.wait(again)); ended(
 						results,
 					) != "restarted/recovered" {

@@ -1,16 +1,22 @@
 package main_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"ecs-remedy/function/internal/ecssim"
 	"ecs-remedy/function/internal/fcsim"
+	"ecs-remedy/function/internal/remedy"
 )
 
 // verdicts are those that were reported about each instance, in any order: the audit log of all
@@ -36,16 +42,17 @@ func TestTwelveProcesses(t *testing.T) {
 	server := redisServer(t, "")
 	for n, kills := range []int{0, 12} {
 		t.Run(fmt.Sprintf("%d are killed", kills), func(t *testing.T) {
-			twelveProcesses(t, fmt.Sprintf("redis://%s/%d", server, n), kills)
+			twelveProcesses(t, server, n, kills)
 		})
 	}
 }
 
-func twelveProcesses(t *testing.T, address string, kills int) {
+func twelveProcesses(t *testing.T, server string, db, kills int) {
 	s := newSetting(t)
+	turns := watchTurns(t, server, db)
 	s.platform.Concurrency = 1 // a process of its own for each
 	// A call may take 2 s: the machine is a busy one.
-	s.env = append(s.env, "REMEDY_LEDGER="+address, "REMEDY_LEASE=6s")
+	s.env = append(s.env, fmt.Sprintf("REMEDY_LEDGER=redis://%s/%d", server, db), "REMEDY_LEASE=6s")
 	settings, book := s.ledgerOf(time.Now)
 	var ids []string
 	reboot := make(chan string, 1000) // told at every first reboot
@@ -135,17 +142,151 @@ func twelveProcesses(t *testing.T, address string, kills int) {
 	}
 	t.Logf("%d waited; %d reboots in %v", len(waited), len(s.world.Reboots("")),
 		time.Since(begun).Round(time.Millisecond))
-	if kills > 0 {
-		return // whom a killed process judged comes later
-	}
-	// Three have their turns at once, so one may overtake two others by a moment, and no more.
-	turns := slices.Clone(waited)
-	slices.SortFunc(turns, func(a, b string) int {
-		return s.world.Reboots(a)[0].At.Compare(s.world.Reboots(b)[0].At)
+	last := book.Fleet(t.Context()).Value.Revision
+	s.until("the last write of the fleet's record is seen", func() bool {
+		return turns.seen() >= last
 	})
-	for n, id := range waited {
-		if turn := slices.Index(turns, id); turn > n+2 || turn < n-2 {
-			t.Errorf("the turns were %v, and the alarms of %v", turns, waited)
+	had := turns.fair(t, settings.Policy, ids)
+	for _, id := range waited {
+		if !had[id] {
+			t.Errorf("%s waited, and was never seen to have its turn", id)
 		}
 	}
+}
+
+// turns is what was written to the fleet's record, one write after the other.
+type turns struct {
+	mu     sync.Mutex
+	fleets []remedy.Fleet
+}
+
+// watchTurns has the server tell of every write, from now on until the test ends.
+func watchTurns(t *testing.T, server string, db int) *turns {
+	t.Helper()
+	c, err := net.Dial("tcp", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	lines := bufio.NewReader(c)
+	if _, err := io.WriteString(c, "MONITOR\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := lines.ReadString('\n'); err != nil || said != "+OK\r\n" {
+		t.Fatalf("MONITOR was answered %q, %v", said, err)
+	}
+	w := &turns{}
+	// As the script writes it, which is where it takes effect.
+	source := fmt.Sprintf("[%d lua] ", db)
+	go func() {
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				return // the test is over, or it waits in vain and says so
+			}
+			_, command, is := strings.Cut(line, source)
+			if !is {
+				continue
+			}
+			var words []string
+			for command != "" {
+				quoted, err := strconv.QuotedPrefix(command)
+				if err != nil {
+					break
+				}
+				word, err := strconv.Unquote(quoted)
+				if err != nil {
+					break
+				}
+				words = append(words, word)
+				command = strings.TrimSpace(command[len(quoted):])
+			}
+			w.wrote(words)
+		}
+	}()
+	return w
+}
+
+// wrote takes a command, if it is one that writes the fleet's record.
+func (w *turns) wrote(words []string) {
+	if len(words) < 2 || words[0] != "HSET" || words[1] != "ecs-remedy/fleet" {
+		return
+	}
+	var fleet remedy.Fleet
+	for n := 2; n+1 < len(words); n += 2 {
+		switch words[n] {
+		case "revision":
+			fleet.Revision, _ = strconv.ParseUint(words[n+1], 10, 64) // 0 is never the last
+		case "value": // of it only what the fields of the same names hold is looked at
+			if json.Unmarshal([]byte(words[n+1]), &fleet) != nil {
+				return
+			}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fleets = append(w.fleets, fleet)
+}
+
+// seen is the revision of the last write that was seen.
+func (w *turns) seen() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.fleets) == 0 {
+		return 0
+	}
+	return w.fleets[len(w.fleets)-1].Revision
+}
+
+// fair checks every turn that was given: whoever has an older alarm and waits for its turn has a
+// free slot, too, and nobody gets one without waiting while an older alarm waits. It returns who
+// had a turn. The instances are in the order of their alarms.
+func (w *turns) fair(t *testing.T, policy remedy.Policy, ids []string) map[string]bool {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	had := map[string]bool{}
+	before := remedy.Fleet{}
+	for _, after := range w.fleets {
+		now := after.Written
+		// older is how many in the record wait for their turn and are before the instance.
+		older := func(fleet remedy.Fleet, instance string) (n int) {
+			for _, waiter := range fleet.Waiting {
+				if !waiter.Judged(policy, now) &&
+					slices.Index(ids, waiter.Instance) < slices.Index(ids, instance) {
+					n++
+				}
+			}
+			return n
+		}
+		for _, slot := range after.Open {
+			known := slices.ContainsFunc(before.Open, func(s remedy.Slot) bool {
+				return s.Incident == slot.Incident
+			})
+			if n := older(before, slot.Instance); !known && slot.Waiter == nil && n > 0 {
+				t.Errorf("%s does not wait, and %d older alarms do: %+v", slot.Instance, n, after)
+			}
+		}
+		free := policy.FleetConcurrent - len(after.Open)
+		var turns []string
+		for _, waiter := range after.Waiting {
+			if !waiter.Judged(policy, now) {
+				continue
+			}
+			free--
+			at := before.Place(waiter.Instance)
+			if at == 0 || before.Waiting[at-1].By != waiter.By {
+				turns = append(turns, waiter.Instance)
+			}
+		}
+		for _, instance := range turns {
+			had[instance] = true
+			if n := older(after, instance); n > max(free, 0) {
+				t.Errorf("%s has its turn, %d older alarms wait, and %d slots are free: %+v",
+					instance, n, free, after)
+			}
+		}
+		before = after
+	}
+	return had
 }

@@ -307,8 +307,9 @@ func (b *backtestCommand) read(c *console, bar *share, assumed backtest.Assumpti
 	var bad *backtest.BadLine
 	switch {
 	case errors.As(err, &bad):
-		return nil, nil, hinted{err, "an alarm is a payload as CloudMonitor sends it, one a line; " +
-			"--keep-going leaves out what is none"}
+		return nil, nil, hinted{err,
+			"an alarm is a payload as CloudMonitor sends it, one a line; " +
+				"--keep-going leaves out what is none"}
 	case err != nil:
 		return nil, nil, hinted{err, "check the file's name and permissions"}
 	case history.Alarms == 0:

@@ -146,10 +146,16 @@ func (w *shellWorld) sign(t *testing.T) {
 	}
 	defer store.Close() // every write was answered before
 	l := ledger.New(store, settings.Policy, time.Now)
-	for _, write := range remedy.Tend(remedy.Reading[remedy.Fleet]{At: time.Now()},
-		remedy.Reading[remedy.Sign]{At: time.Now()}, settings.Policy, "0123456789ab", time.Now()) {
-		if done := l.Write(t.Context(), remedy.BookEnforce, "",
-			write); done.Wrote != remedy.WroteDone {
+	tending := remedy.Tending{Fleet: remedy.Reading[remedy.Fleet]{At: time.Now()},
+		Sign: remedy.Reading[remedy.Sign]{At: time.Now()}, Version: "0123456789ab"}
+	for {
+		write, wanted := remedy.Tend(&settings.Policy, &tending, time.Now())
+		if !wanted {
+			return
+		}
+		tending.Last = write
+		tending.Written = l.Write(t.Context(), remedy.BookEnforce, "", write)
+		if done := tending.Written; done.Wrote != remedy.WroteDone {
 			t.Fatal(done.Wrote, done.Note)
 		}
 	}

@@ -106,7 +106,8 @@ func readCode(t *testing.T) *code {
 		}
 	}
 	for _, call := range selectors(t, filepath.Join(internal, "ledger"), "api") {
-		if call != "GetRange" { // only the operator's commands list keys, with their own permissions
+		// Only the operator's commands list keys, with their own permissions.
+		if call != "GetRange" {
 			c.ots = append(c.ots, "ots:"+call)
 		}
 	}

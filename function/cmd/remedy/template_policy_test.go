@@ -39,8 +39,9 @@ func rolePolicy(t *testing.T, change func(string) string) ecssim.Policy {
 	return policy
 }
 
-// TestTemplatePolicy runs one whole alarm, one in mode observe and the doctor under exactly the policy
-// that the template gives the function. A grant that is missing or too narrow ends them otherwise.
+// TestTemplatePolicy runs one whole alarm, one in mode observe and the doctor under exactly the
+// policy that the template gives the function. A grant that is missing or too narrow ends them
+// otherwise.
 func TestTemplatePolicy(t *testing.T) {
 	as := func(old, new string) func(string) string {
 		return func(document string) string {
@@ -72,7 +73,8 @@ func TestTemplatePolicy(t *testing.T) {
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			policy := rolePolicy(t, row.change)
-			for mode, want := range map[string]string{"enforce": row.enforce, "observe": row.observe} {
+			for mode, want := range map[string]string{"enforce": row.enforce,
+				"observe": row.observe} {
 				if got := handledUnder(t, policy, mode); got != want {
 					t.Errorf("mode %s: %s, want %s", mode, got, want)
 				}
@@ -95,8 +97,8 @@ func TestTemplatePolicy(t *testing.T) {
 	}
 }
 
-// handledUnder is how the platform's alarm about a hang ends, as the topic delivers it, with an instance
-// that one graceful reboot cures.
+// handledUnder is how the platform's alarm about a hang ends, as the topic delivers it, with an
+// instance that one graceful reboot cures.
 func handledUnder(t *testing.T, policy ecssim.Policy, mode string) string {
 	t.Helper()
 	event, err := drill.Default(time.Now())

@@ -198,7 +198,8 @@ func TestPoisonedRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.store.Store.Put(t.Context(), key, []byte(`{"version":2}`), revision); err != nil {
+		_, err = s.store.Store.Put(t.Context(), key, []byte(`{"version":2}`), revision)
+		if err != nil {
 			t.Fatal(err)
 		}
 		pass(67 * time.Second)
@@ -291,15 +292,17 @@ func TestSlowSibling(t *testing.T) {
 // CloudMonitor waits; and so it does where ECS does not answer either.
 func TestHTTPWithSlowLedger(t *testing.T) {
 	for _, row := range []struct {
-		why   string
-		from  func(t *testing.T, key string, value []byte) bool // the first write that is not answered
+		why string
+		// from is the first write that is not answered.
+		from  func(t *testing.T, key string, value []byte) bool
 		world func(w *ecssim.World)
 	}{
 		{"from the reboot's answer on", func(_ *testing.T, _ string, value []byte) bool {
 			return strings.Contains(string(value), `"answer":"accepted"`)
 		}, func(*ecssim.World) {}},
 		{"at the last write, after ECS stopped answering", released, func(w *ecssim.World) {
-			w.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "DescribeInstances", Skip: 1, Times: -1})
+			w.Inject(ecssim.Fault{Kind: ecssim.KindHang, Action: "DescribeInstances",
+				Skip: 1, Times: -1})
 		}},
 	} {
 		t.Run(row.why, func(t *testing.T) {
@@ -362,7 +365,9 @@ func TestPauseDuringTheGuards(t *testing.T) {
 				begun = true
 				go func() {
 					pass(5 * time.Second)
-					if _, err := s.plain(time.Now).Pause(s.t.Context(), time.Time{}, "stop everything"); err != nil {
+					_, err := s.plain(time.Now).Pause(s.t.Context(), time.Time{},
+						"stop everything")
+					if err != nil {
 						t.Error(err)
 					}
 					paused <- time.Now()

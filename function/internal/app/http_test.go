@@ -29,7 +29,9 @@ func httpEvent(body string, header, query map[string]string) string {
 		query = map[string]string{}
 	}
 	text, _ := json.Marshal(map[string]any{
-		"version": "v1", "rawPath": "/", "body": body, "isBase64Encoded": false, "headers": header, "queryParameters": query,
+		"version": "v1", "rawPath": "/", "body": body,
+		"isBase64Encoded": false, "headers": header,
+		"queryParameters": query,
 		"requestContext": map[string]any{
 			"accountId": account,
 			"http":      map[string]any{"method": "POST", "path": "/"},
@@ -124,7 +126,8 @@ func TestHTTPAnswers(t *testing.T) {
 		{"a verdict at once", func(s *setting) {
 			s.world.Change(instance, ecssim.AtTime(time.Now()),
 				func(i *ecssim.Instance) { i.Locks = []string{"security"} })
-		}, func() string { return kernelHang(instance, time.Now()) }, http.StatusOK, "refused/security-locked", ""},
+		}, func() string { return kernelHang(instance, time.Now()) },
+			http.StatusOK, "refused/security-locked", ""},
 		{"nothing to do", nil,
 			func() string {
 				return threshold(instance, "CPUUtilization", "OK", time.Now(), "triggerLevel", "OK")
@@ -134,17 +137,22 @@ func TestHTTPAnswers(t *testing.T) {
 			http.StatusBadRequest, "", ""},
 		{"ECS cannot be reached: CloudMonitor is to try again", func(s *setting) {
 			s.world.Inject(ecssim.Fault{Kind: ecssim.KindDial, Times: -1})
-		}, func() string { return kernelHang(instance, time.Now()) }, http.StatusServiceUnavailable, "pending/", ""},
+		}, func() string { return kernelHang(instance, time.Now()) },
+			http.StatusServiceUnavailable, "pending/", ""},
 		{"ECS is slow: no attempt is begun that nobody could wait for", func(s *setting) {
 			s.world.Latency = 1600 * time.Millisecond
 		},
-			func() string { return kernelHang(instance, time.Now()) }, http.StatusServiceUnavailable, "pending/out-of-time", ""},
-		{"a batch of nothing but what cannot be understood", nil, func() string { return `["{"]` },
+			func() string { return kernelHang(instance, time.Now()) },
+			http.StatusServiceUnavailable,
+			"pending/out-of-time", ""},
+		{"a batch of nothing but what cannot be understood", nil,
+			func() string { return `["{"]` },
 			http.StatusBadRequest, "malformed/malformed", ""},
 		{"ECS is a little slow: there is still time for the first attempt", func(s *setting) {
 			s.world.Latency = 1400 * time.Millisecond
 		},
-			func() string { return kernelHang(instance, time.Now()) }, http.StatusAccepted, "pending/out-of-time", "G"},
+			func() string { return kernelHang(instance, time.Now()) },
+			http.StatusAccepted, "pending/out-of-time", "G"},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

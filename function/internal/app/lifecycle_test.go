@@ -407,7 +407,8 @@ func TestWhileUnderWay(t *testing.T) {
 				time.Now(), "triggerLevel", "OK")), "ignored/resolved")
 		}, "restarted/recovered", "GG"},
 		{"everything is paused", func(s *setting) {
-			if _, err := s.ledgerOf().Pause(s.t.Context(), time.Time{}, "a change freeze"); err != nil {
+			_, err := s.ledgerOf().Pause(s.t.Context(), time.Time{}, "a change freeze")
+			if err != nil {
 				s.t.Fatal(err)
 			}
 		}, "failed/paused", "G"},
@@ -773,7 +774,8 @@ func TestAuditLine(t *testing.T) {
 func TestPauseOutlivesItsTable(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newSetting(t, nil)
-		if _, err := s.ledgerOf().Pause(t.Context(), time.Time{}, "until further notice"); err != nil {
+		_, err := s.ledgerOf().Pause(t.Context(), time.Time{}, "until further notice")
+		if err != nil {
 			t.Fatal(err)
 		}
 		revision := func() uint64 { return s.ledgerOf().Fleet(t.Context()).Value.Revision }
@@ -801,21 +803,31 @@ func TestLastLook(t *testing.T) {
 		want  ending
 	}{
 		{"the forced reboot was over between two looks, and only the heartbeat tells",
-			ecssim.Guest{IgnoreGraceful: 2, Stop: time.Second, SkipsStarting: true, StartTimeUnchanged: true}, nil,
+			ecssim.Guest{IgnoreGraceful: 2, Stop: time.Second, SkipsStarting: true,
+				StartTimeUnchanged: true}, nil,
 			ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GGF"}},
-		{"ECS cannot be read from the end of the forced attempt to the incident's limit", ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
+		{"ECS cannot be read from the end of the forced attempt to the incident's limit",
+			ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
 			func(s *setting) {
-				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstances", Skip: 180, Times: -1})
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstances",
+					Skip: 180, Times: -1})
 			}, ending{remedy.VerdictFailed, remedy.ReasonUnreadable, "GGF"}},
-		{"nobody saw what became of the forced attempt: it counts for nothing, and the ladder is climbed once more", ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
+		{"nobody saw what became of the forced attempt: it counts for nothing, " +
+			"and the ladder is climbed once more",
+			ecssim.Guest{IgnoreGraceful: -1, IgnoreForced: -1},
 			func(s *setting) {
-				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstances", Skip: 183, Times: 60})
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "DescribeInstances",
+					Skip: 183, Times: 60})
 			}, ending{remedy.VerdictFailed, remedy.ReasonNotRecovered, "GGFGF"}},
-		{"an empty list right after ECS called it not Running is a slip of the moment", ecssim.Guest{},
+		{"an empty list right after ECS called it not Running is a slip of the moment",
+			ecssim.Guest{},
 			func(s *setting) {
-				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance", Status: 403, Code: "IncorrectInstanceStatus"})
-				s.world.Inject(ecssim.Fault{Kind: ecssim.KindBody, Action: "DescribeInstances", Skip: 1,
-					Body: `{"RequestId":"R","TotalCount":0,"PageNumber":1,"PageSize":10,"Instances":{"Instance":[]}}`})
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindFail, Action: "RebootInstance",
+					Status: 403, Code: "IncorrectInstanceStatus"})
+				s.world.Inject(ecssim.Fault{Kind: ecssim.KindBody, Action: "DescribeInstances",
+					Skip: 1,
+					Body: `{"RequestId":"R","TotalCount":0,"PageNumber":1,"PageSize":10,` +
+						`"Instances":{"Instance":[]}}`})
 			}, ending{remedy.VerdictRestarted, remedy.ReasonRecovered, "GG"}},
 	} {
 		t.Run(row.why, func(t *testing.T) {

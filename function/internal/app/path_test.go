@@ -253,7 +253,8 @@ func TestOpening(t *testing.T) {
 		{why: "a strong alarm about a guest that never reported", change: func(i *ecssim.Instance) {
 			i.Guest.Agent = ecssim.AgentNone
 		},
-			alarm: func(now time.Time) string { return kernelHang(instance, now) }, want: restarted},
+			alarm: func(now time.Time) string { return kernelHang(instance, now) },
+			want:  restarted},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			t.Parallel()

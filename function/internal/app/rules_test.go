@@ -1,14 +1,23 @@
 package app_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const module = "ecs-remedy"
@@ -214,6 +223,178 @@ func TestHouseRulesCanFail(t *testing.T) {
 				row.imports,
 				row.links,
 			)
+		}
+	}
+}
+
+// columns is how wide a line of Go may be; a tab is tabWidth of them, and any other rune one.
+const columns, tabWidth = 100, 4
+
+// slips lists what breaks the rules for a file of Go.
+//
+// No line is wider than columns, but for those that belong to a raw string of several lines, a
+// line break in which would be part of its value, those with the tag of a field, and those of a
+// generated file.
+//
+// Nothing calls time.Sleep, tests or not: it cannot be given up, and a test that sleeps is slow or
+// fails on a busy machine, or both.
+func slips(name string, source []byte) (found []string, err error) {
+	files := gotoken.NewFileSet()
+	file, err := parser.ParseFile(files, name, source, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	fixed := map[int]bool{} // the lines that cannot be wrapped
+	line := func(at gotoken.Pos) int { return files.PositionFor(at, false).Line }
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.BasicLit:
+			if from, to := line(n.Pos()), line(n.End()); from < to {
+				for i := from; i <= to; i++ {
+					fixed[i] = true
+				}
+			}
+		case *ast.Field:
+			if n.Tag != nil {
+				fixed[line(n.Tag.Pos())] = true
+			}
+		case *ast.SelectorExpr:
+			if of, is := n.X.(*ast.Ident); is && of.Name == "time" && n.Sel.Name == "Sleep" {
+				found = append(found, fmt.Sprintf("%s:%d sleeps", name, line(n.Pos())))
+			}
+		}
+		return true
+	})
+	if ast.IsGenerated(file) {
+		return found, nil
+	}
+	number := 0
+	for text := range bytes.Lines(source) {
+		number++
+		text = bytes.TrimRight(text, "\r\n")
+		wide := utf8.RuneCount(text) + (tabWidth-1)*bytes.Count(text, []byte("\t"))
+		if wide > columns && !fixed[number] {
+			found = append(found, fmt.Sprintf("%s:%d has %d columns", name, number, wide))
+		}
+	}
+	return found, nil
+}
+
+// passesTime reports whether a file waits for time to pass, and whether it knows virtual time.
+func passesTime(name string, source []byte) (waits, virtual bool, err error) {
+	file, err := parser.ParseFile(gotoken.NewFileSet(), name, source, parser.SkipObjectResolution)
+	if err != nil {
+		return false, false, err
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if call, is := n.(*ast.SelectorExpr); is {
+			of, is := call.X.(*ast.Ident)
+			waits = waits || is && of.Name == "time" && slices.Contains(
+				[]string{"After", "NewTicker", "NewTimer", "Tick"}, call.Sel.Name)
+		}
+		return true
+	})
+	virtual = slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool {
+		return i.Path.Value == `"testing/synctest"`
+	})
+	return waits, virtual, nil
+}
+
+// realTime is the folder of the tests of processes: these are not in the bubble of a test, so real
+// time is the pace of their world.
+const realTime = "function"
+
+// TestSourceRules reads every file of Go in the repository: see slips. And wherever tests wait for
+// time to pass, the tests of that package have virtual time for it, but for those of processes.
+func TestSourceRules(t *testing.T) {
+	const root = "../../.."
+	read := 0
+	waits, virtual := map[string]string{}, map[string]bool{} // by folder
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := entry.Name()
+		if entry.IsDir() && name != root && strings.HasPrefix(base, ".") {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || filepath.Ext(base) != ".go" {
+			return nil
+		}
+		read++
+		source, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		inside = filepath.ToSlash(inside)
+		found, err := slips(inside, source)
+		for _, slip := range found {
+			t.Error(slip)
+		}
+		if err != nil || !strings.HasSuffix(base, "_test.go") {
+			return err
+		}
+		waiting, knows, err := passesTime(inside, source)
+		if folder := path.Dir(inside); waiting {
+			waits[folder] = inside
+		}
+		virtual[path.Dir(inside)] = virtual[path.Dir(inside)] || knows
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read < 100 {
+		t.Fatalf("there are %d files only", read)
+	}
+	for folder, name := range waits {
+		if !virtual[folder] && folder != realTime {
+			t.Errorf("%s waits, and no test of its package has virtual time", name)
+		}
+	}
+}
+
+// TestSourceRulesCanFail: each rule is broken on purpose, and noticed; what it excepts is not.
+func TestSourceRulesCanFail(t *testing.T) {
+	x := func(n int) string { return strings.Repeat("x", n) }
+	for _, row := range []struct{ why, text, want string }{
+		{"as wide as it may be", "// " + x(97), ""},
+		{"one column more", "// " + x(98), "a.go:2 has 101 columns"},
+		{"a tab is four columns", "//\t" + x(95), "a.go:2 has 101 columns"},
+		{"a rune is one, whatever its bytes", "// " + strings.Repeat("用", 97), ""},
+		{"a raw string in one line can be wrapped", "var a = `" + x(92) + "`",
+			"a.go:2 has 102 columns"},
+		{"one of two lines cannot", "var a = `" + x(100) + "\n" + x(101) + "`", ""},
+		{"what comes after it can", "var a = `" + x(100) + "\n`\n// " + x(98),
+			"a.go:4 has 101 columns"},
+		{"the tag of a field cannot", "type a struct {\n\tA int `json:\"" + x(100) + "\"`\n}", ""},
+		{"a generated file is as it is made",
+			"// Code generated by qtc. DO NOT EDIT.\n\n// " + x(98), ""},
+		{"a sleep", "import \"time\"\n\nfunc a() { time.Sleep(1) }", "a.go:4 sleeps"},
+	} {
+		source := "package a\n" + row.text + "\n"
+		if strings.HasPrefix(row.text, "// Code generated") {
+			source = row.text + "\npackage a\n"
+		}
+		found, err := slips("a.go", []byte(source))
+		if got := strings.Join(found, "; "); err != nil || got != row.want {
+			t.Errorf("%s: %q (%v), want %q", row.why, got, err, row.want)
+		}
+	}
+	for text, want := range map[string][2]bool{
+		"import \"time\"\n\nfunc a() { <-time.After(1) }":         {true, false},
+		"import \"time\"\n\nvar a = time.NewTicker(1)":            {true, false},
+		"import \"time\"\n\nvar a = time.AfterFunc(1, nil)":       {false, false}, // a limit
+		"import \"testing/synctest\"\n\nvar a = synctest.Wait":    {false, true},
+		"import \"time\"\n\nvar a = time.Now().After(time.Now())": {false, false},
+	} {
+		waits, virtual, err := passesTime("a_test.go", []byte("package a\n"+text))
+		if got := [2]bool{waits, virtual}; err != nil || got != want {
+			t.Errorf("%q: %v (%v), want %v", text, got, err, want)
 		}
 	}
 }

@@ -170,20 +170,24 @@ func (t *telling) finish(ctx context.Context, sweeps bool) {
 		return
 	}
 	defer t.f.sender.Close()
+	defer t.defect()
 	if sweeps {
 		t.Untold(t.notifier.Flush(ctx)...)
 	}
 }
 
+// defect, deferred, makes a panic a line in the log: what was to be told of is done, and must not
+// be asked for again.
+func (t *telling) defect() {
+	if p := recover(); p != nil {
+		t.Untold(fmt.Errorf("a defect of this program: %T", p))
+	}
+}
+
 // tell writes the pages of the incidents that have ended since it was called last, and tells
-// people. A panic is a line in the log: what was to be told of is done, and must not be asked for
-// again.
+// people.
 func (t *telling) tell(ctx context.Context) {
-	defer func() {
-		if p := recover(); p != nil {
-			t.Untold(fmt.Errorf("a defect of this program: %T", p))
-		}
-	}()
+	defer t.defect()
 	t.mu.Lock()
 	results := t.results
 	t.results = nil

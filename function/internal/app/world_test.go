@@ -136,8 +136,10 @@ func (s *setting) deliverTo(f *app.Function, about app.Invocation, payload strin
 		s.t.Fatalf("the answer is %T", answer)
 	}
 	for _, r := range response.Results {
-		if asked := err != nil && (pending != nil && r.Verdict == remedy.VerdictPending || malformed != nil && r.Verdict == remedy.VerdictMalformed); !asked &&
-			(r.Verdict == remedy.VerdictPending || r.Verdict == remedy.VerdictMalformed && pending == nil) {
+		isPending := r.Verdict == remedy.VerdictPending
+		isMalformed := r.Verdict == remedy.VerdictMalformed
+		asked := err != nil && (pending != nil && isPending || malformed != nil && isMalformed)
+		if !asked && (isPending || isMalformed && pending == nil) {
 			s.t.Errorf("verdict %s came without the error that belongs to it", r.Verdict)
 		}
 	}
@@ -169,7 +171,8 @@ func (s *setting) lawful(results []remedy.Result) {
 	var calls []lawtest.Call
 	for _, c := range s.world.Calls() {
 		switch {
-		case c.Action == "StopInstance" || c.Action == "StartInstance" || c.Action == "RebootInstances":
+		case c.Action == "StopInstance" || c.Action == "StartInstance" ||
+			c.Action == "RebootInstances":
 			s.t.Errorf("%s was called", c.Action)
 		case c.Action == "DescribeInstances" && c.Params.Get("InstanceIds") == "":
 			s.t.Error("DescribeInstances listed the whole region")
@@ -192,7 +195,8 @@ func (s *setting) lawful(results []remedy.Result) {
 		s.t.Fatal(err)
 	}
 	written := s.written() + string(text)
-	for _, secret := range []string{"simulated-secret", "simulated-token", "STS.simulated", "Signature="} {
+	for _, secret := range []string{"simulated-secret", "simulated-token",
+		"STS.simulated", "Signature="} {
 		if strings.Contains(written, secret) {
 			s.t.Errorf("a secret was written: %s", secret)
 		}

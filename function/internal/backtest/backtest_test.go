@@ -189,10 +189,12 @@ func TestAuditLines(t *testing.T) {
 		{"a metric", []string{metric}, map[string]int{"restarted/recovered": 1}},
 		{"within a field of an export", []string{string(export)},
 			map[string]int{"restarted/recovered": 1}},
-		{"a missing metric", []string{auditOf("threshold", "r", "insufficient-data", "k", "x", "y")},
+		{"a missing metric",
+			[]string{auditOf("threshold", "r", "insufficient-data", "k", "x", "y")},
 			map[string]int{"restarted/recovered": 1}},
 		{"an event", []string{auditOf("system-event",
-			"Instance:InstanceFailure.PerformanceImpact:Executing", "firing", "k", "failed", "stuck")},
+			"Instance:InstanceFailure.PerformanceImpact:Executing", "firing",
+			"k", "failed", "stuck")},
 			map[string]int{"restarted/recovered": 1}},
 		{"an event of EventBridge, whose name has no status", []string{auditOf("eventbridge",
 			"ecs:Instance:InstanceFailure.PerformanceImpact", "firing", "k", "failed", "stuck")},
@@ -456,7 +458,8 @@ func TestGenerate(t *testing.T) {
 	if len(lines) != n {
 		t.Fatalf("%d lines", len(lines))
 	}
-	seen, states, formats, late := map[string]int{}, map[events.State]int{}, map[events.Format]int{}, 0
+	seen, states := map[string]int{}, map[events.State]int{}
+	formats, late := map[events.Format]int{}, 0
 	minutes := map[time.Time]int{}
 	for _, line := range lines {
 		seen[line]++

@@ -20,8 +20,9 @@ type hang struct {
 
 func (h *Handler) newHang(invocation Invocation) *hang {
 	return &hang{Handler: h, facts: remedy.Facts{
-		Owner: h.Name(), Account: invocation.Account, Region: invocation.Region, Book: h.Policy.Book(),
-		Redelivered: invocation.Retry > 0, StopAt: h.stopAt(invocation), ClaimBy: invocation.ClaimBy,
+		Owner: h.Name(), Account: invocation.Account, Region: invocation.Region,
+		Book: h.Policy.Book(), Redelivered: invocation.Retry > 0,
+		StopAt: h.stopAt(invocation), ClaimBy: invocation.ClaimBy,
 	}}
 }
 

@@ -18,7 +18,8 @@ import (
 
 // The laws, by the words that a broken one is named with.
 const (
-	S1       = "S1: no reboot without an earlier claim by the owner of the lease, none after sendBefore"
+	S1 = "S1: no reboot without an earlier claim by the owner of the lease, none after " +
+		"sendBefore"
 	S2       = "S2: at most one unsettled attempt per instance"
 	S3       = "S3: no force unless two graceful attempts were accepted and seen to fail"
 	S4       = "S4: no reboot on readings that are old, or that forbid it"

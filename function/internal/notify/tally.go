@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -14,8 +15,8 @@ import (
 // be called concurrently.
 type Tally struct {
 	mutex sync.Mutex
-	busy  bool     // somebody leads, or is told to
-	queue []*entry // who waits
+	busy  bool     // the first of the queue leads, or is told to
+	queue []*entry // who waits or leads; who gives up leaves it, whoever writes for it by then
 }
 
 // entry is what one invocation has to count.
@@ -45,7 +46,7 @@ func (t *Tally) count(ctx context.Context, groups map[remedy.Reason][]Notice,
 	case <-ctx.Done():
 		t.mutex.Lock()
 		defer t.mutex.Unlock()
-		t.queue = slices.DeleteFunc(t.queue, func(e *entry) bool { return e == mine })
+		t.leave(mine)
 		if len(mine.lead) > 0 { // it became its turn at this moment
 			t.pass()
 		}
@@ -53,14 +54,16 @@ func (t *Tally) count(ctx context.Context, groups map[remedy.Reason][]Notice,
 	}
 }
 
+// errBrokenOff is what the others get of a write that panicked.
+var errBrokenOff = errors.New("the write that it went along with was broken off")
+
 // writeAll writes for all who wait. If the leader's time is over in the middle of it, the others go
 // on without it.
 func (t *Tally) writeAll(ctx context.Context, mine *entry,
 	write func(context.Context, map[remedy.Reason][]Notice) ([]Notice, error)) (
 	due []Notice, err error) {
 	t.mutex.Lock()
-	all := t.queue
-	t.queue = nil
+	all := slices.Clone(t.queue)
 	t.mutex.Unlock()
 	together := map[remedy.Reason][]Notice{}
 	for _, e := range all {
@@ -68,19 +71,29 @@ func (t *Tally) writeAll(ctx context.Context, mine *entry,
 			together[reason] = append(together[reason], group...)
 		}
 	}
-	due, err = write(ctx, together)
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	others := slices.DeleteFunc(all, func(e *entry) bool { return e == mine })
-	if err != nil && ctx.Err() != nil {
-		t.queue = append(others, t.queue...)
-	} else {
-		for _, e := range others {
-			e.served <- err
+	err = errBrokenOff
+	defer func() { // whatever the ledger does
+		t.mutex.Lock()
+		defer t.mutex.Unlock()
+		t.leave(mine)
+		if err == nil || ctx.Err() == nil {
+			t.queue = slices.DeleteFunc(t.queue, func(e *entry) bool {
+				served := slices.Contains(all, e)
+				if served {
+					e.served <- err
+				}
+				return served
+			})
 		}
-	}
-	t.pass()
+		t.pass()
+	}()
+	due, err = write(ctx, together)
 	return due, err
+}
+
+// leave takes an entry out of the queue. The mutex must be held.
+func (t *Tally) leave(mine *entry) {
+	t.queue = slices.DeleteFunc(t.queue, func(e *entry) bool { return e == mine })
 }
 
 // pass makes the first who waits the leader, if there is one. The mutex must be held.

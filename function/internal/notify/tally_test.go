@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ecs-remedy/function/internal/remedy"
 )
 
 // TestTallyInTime: one invocation writes for those that come meanwhile, 1 ms apart, and who runs
@@ -103,6 +105,109 @@ func TestTallyFails(t *testing.T) {
 		group.Wait()
 		if failed != 5 || len(w.group.heard()) > 0 {
 			t.Errorf("%d of 5 failed", failed)
+		}
+	})
+}
+
+// TestTallyGoesOn: in whatever order those who count give up, waiting or writing, and however a
+// write ends, nobody is kept longer than its own time, and whoever comes next is served at once.
+// Four come 1 ms apart, each with a time of its own; the tables are of all combinations.
+func TestTallyGoesOn(t *testing.T) {
+	down := errors.New("down")
+	for _, write := range []struct {
+		why string
+		do  func(context.Context) error
+	}{
+		{"the ledger hangs", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}},
+		{"it takes a second and a half", func(ctx context.Context) error {
+			select {
+			case <-time.After(1500 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}},
+		{"it is down after a second and a half", func(ctx context.Context) error {
+			select {
+			case <-time.After(1500 * time.Millisecond):
+				return down
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}},
+		{"it panics after half a second", func(context.Context) error {
+			<-time.After(500 * time.Millisecond)
+			panic("a defect")
+		}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			const choices = 5 // seconds
+			for n := range choices * choices * choices * choices {
+				left := [4]time.Duration{}
+				for i := range left {
+					left[i] = time.Duration(n%choices+1) * time.Second
+					n /= choices
+				}
+				var tally Tally
+				var group sync.WaitGroup
+				for i, left := range left {
+					<-time.After(time.Duration(i) * time.Millisecond)
+					begun := time.Now()
+					group.Go(func() {
+						defer func() { recover() }() // of the ledger that panics
+						defer func() {
+							if took := time.Since(begun); took > left {
+								t.Errorf("%s, %v: one was kept for %v", write.why, left, took)
+							}
+						}()
+						ctx, cancel := context.WithTimeout(t.Context(), left)
+						defer cancel()
+						tally.count(ctx, nil, func(ctx context.Context,
+							_ map[remedy.Reason][]Notice) ([]Notice, error) {
+							return nil, write.do(ctx)
+						})
+					})
+				}
+				group.Wait()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				begun := time.Now()
+				_, err := tally.count(ctx, nil, func(context.Context,
+					map[remedy.Reason][]Notice) ([]Notice, error) {
+					return nil, nil
+				})
+				cancel()
+				if took := time.Since(begun); err != nil || took > 0 {
+					t.Fatalf("%s, %v: the next one gets %v after %v", write.why, left, err, took)
+				}
+			}
+		})
+	}
+}
+
+// TestTallyBreaksOff: those whose groups a write takes along hear of it where it panics.
+func TestTallyBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tally Tally
+		panics := func(context.Context, map[remedy.Reason][]Notice) ([]Notice, error) {
+			<-time.After(time.Second)
+			panic("a defect")
+		}
+		var errs [3]error
+		var group sync.WaitGroup
+		for i := range errs {
+			group.Go(func() {
+				defer func() { recover() }() // of who writes
+				_, errs[i] = tally.count(t.Context(), nil, panics)
+			})
+			synctest.Wait()
+		}
+		group.Wait()
+		// The first wrote for itself, the second for the third as well.
+		if errs != [3]error{nil, nil, errBrokenOff} {
+			t.Errorf("they got %v", errs)
 		}
 	})
 }

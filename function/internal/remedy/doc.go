@@ -9,7 +9,8 @@
 // it, and asks again, until there is an answer. The search of the tests is the same loop, cut into
 // moves.
 //
-//	Read    a set of sources, in parallel: the instance's record, the fleet's record, live ones of ECS
+//	Read    a set of sources, in parallel: the instance's record, the fleet's record, live ones
+//	        of ECS
 //	Write   one record, at the revision that it was decided on: done, conflict, or not known
 //	Send    the RebootInstance whose claim the ledger holds
 //	Wait    until a time; what was read before is dropped
@@ -24,7 +25,8 @@
 //
 //	next.go      an alarm's way in: from the alarm alone, by the records, by the guards
 //	guards.go    the guards, one function each
-//	protocol.go  who owns an incident, what is written before what, leases, conflicts, lost answers
+//	protocol.go  who owns an incident, what is written before what, leases, conflicts, lost
+//	             answers
 //	waiting.go   which alarms wait for a slot, whose turn it is, and what is told before what
 //	ladder.go    which attempt comes next
 //	watch.go     what became of an attempt

@@ -78,7 +78,8 @@ func TestEvidenceBeforeTheFirstAttempt(t *testing.T) {
 			func(c *candidate) { c.Lease, c.Poll = 6*time.Second, time.Second }, 1, 2 * time.Second,
 			"kept 1-screenshot.png and 1-console.txt"},
 		{"what is left until the last moment of a claim, less the time for the claim",
-			at(2 * time.Second), 1, 1500 * time.Millisecond, "kept 1-screenshot.png and 1-console.txt"},
+			at(2 * time.Second), 1, 1500 * time.Millisecond,
+			"kept 1-screenshot.png and 1-console.txt"},
 		{"a moment is left", at(500*time.Millisecond + time.Nanosecond), 1, time.Nanosecond,
 			"kept 1-screenshot.png and 1-console.txt"},
 		{"none is left", at(500 * time.Millisecond), 0, 0, "nothing was kept: there was no time"},
@@ -284,7 +285,8 @@ func TestEvidenceOfEveryStage(t *testing.T) {
 		earlier Reading[Evidence]
 		place   string
 	}{
-		{"an earlier stage", earlier(IncidentID(InstanceID, Start), EvidenceBefore), "dir:///kept/"},
+		{"an earlier stage", earlier(IncidentID(InstanceID, Start), EvidenceBefore),
+			"dir:///kept/"},
 		{"another incident", earlier("i-other/20261121T000000Z", EvidenceForce), "dir:///kept/"},
 	} {
 		c := incident(1, isFailed)

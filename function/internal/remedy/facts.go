@@ -148,7 +148,7 @@ type Facts struct {
 	Redelivered bool   // the platform delivers this event again, after an error or a time-out
 	Superseded  bool   // a resolved alarm of the same rule and instance is in this batch
 	Leader      Leader // another alarm of this batch about the same instance, which comes first
-	Crowd       bool   // one of many instances of an event: what is read for all at once comes first
+	Crowd       bool   // one of many instances of an event: what is read for all comes first
 	Swept       bool   // no alarm: the timer looks after the incident that Slot names
 	Slot        Slot
 	// Waiter is the alarm that waited and is judged again, as it was when it was taken up; nil: the

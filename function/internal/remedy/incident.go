@@ -15,9 +15,9 @@ type Answer string
 const (
 	AnswerNone        Answer = ""
 	AnswerAccepted    Answer = "accepted"     // ECS took it
-	AnswerUnknown     Answer = "unknown"      // sent perhaps, executed perhaps: watched, never sent again
+	AnswerUnknown     Answer = "unknown"      // perhaps sent and executed: watched, not sent again
 	AnswerRejected    Answer = "rejected"     // ECS refused it
-	AnswerNotExecuted Answer = "not-executed" // ECS provably did nothing: the attempt does not count
+	AnswerNotExecuted Answer = "not-executed" // ECS provably did nothing: it counts for nothing
 )
 
 // Fate is what became of an attempt. The strings are stored: never change one's meaning.

@@ -207,7 +207,8 @@ func (m *machine) stuck() bool {
 // looked for once more, and that the incident has its slot.
 func (m *machine) rung(r *ruling) Step {
 	f, previous := m.f, m.counted()
-	if unwatched := previous != nil && previous.Fate == FateUnconfirmed && !previous.watched(m.p); unwatched {
+	unconfirmed := previous != nil && previous.Fate == FateUnconfirmed
+	if unconfirmed && !previous.watched(m.p) {
 		if state, _ := f.pulse(m.p); state != pulseSilent {
 			return m.fail(ReasonUnconfirmed, "nobody watched attempt "+strconv.Itoa(previous.N)+
 				" all the time, and no heartbeat tells")
@@ -219,7 +220,7 @@ func (m *machine) rung(r *ruling) Step {
 			graceful++
 		}
 	}
-	force := graceful >= 2 && (previous == nil || previous.Fate != FateUnconfirmed)
+	force := graceful >= 2 && !unconfirmed
 	if force {
 		if forceRule(r, previous); r.reason != "" {
 			if m.stuck() {

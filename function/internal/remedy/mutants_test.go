@@ -52,7 +52,8 @@ func TestMutants(t *testing.T) {
 		return
 	}
 	binary := buildMutants(t, files)
-	if out, failed, err := runMutant(binary, 0, "^(TestScenarios|TestTakeover)$"); failed || err != nil {
+	out, failed, err := runMutant(binary, 0, "^(TestScenarios|TestTakeover)$")
+	if failed || err != nil {
 		t.Fatalf("no mutant, and it fails: %v\n%s", err, out)
 	}
 	lines := make([]string, len(mutants))
@@ -104,7 +105,8 @@ func mutated(t *testing.T) map[string][]byte {
 		m := &mutants[i]
 		change := [3]string{m.file, m.was, m.is}
 		if m.rule == "" || m.keeps == "" || m.killer == "" || m.was == m.is || twice[change] {
-			t.Errorf("%s: %q is incomplete, changes nothing, or stands twice in the table", m.file, m.rule)
+			t.Errorf("%s: %q is incomplete, changes nothing, or stands twice in the table", m.file,
+				m.rule)
 		}
 		twice[change] = true
 		files[m.file] = nil
@@ -140,7 +142,8 @@ func withMutants(t *testing.T, file, source string) []byte {
 			continue
 		}
 		if n := strings.Count(source, m.was); n != 1 {
-			t.Errorf("%s: %s: its text stands %d times in the file, want 1:\n%s", file, m.rule, n, m.was)
+			t.Errorf("%s: %s: its text stands %d times in the file, want 1:\n%s",
+				file, m.rule, n, m.was)
 			continue
 		}
 		at := strings.Index(source, m.was)
@@ -751,7 +754,8 @@ var mutants = []mutant{
 		return answer`,
 		"^TestStaleOpening$"},
 	{"no claim on old readings", lawtest.S4, "protocol.go",
-		"return m.f.Instance.before(oldest) || m.f.Vitals.before(oldest) || m.f.Platform.before(oldest)",
+		"return m.f.Instance.before(oldest) || m.f.Vitals.before(oldest) ||" +
+			" m.f.Platform.before(oldest)",
 		"return oldest.IsZero()", "^TestStaleReadings$"},
 	{"of the instance", lawtest.S4, "protocol.go",
 		"return m.f.Instance.before(oldest) || m.f.Vitals", "return m.f.Vitals",
@@ -865,11 +869,13 @@ var mutants = []mutant{
 		"case a.Answer == AnswerAccepted:", "^TestLadderStep$/^unknown,_watched$"},
 	{"and not sent again", lawtest.S7, "ladder.go",
 		"case a.Fate == FateFailed, a.Fate == FateUnconfirmed, a.Answer == AnswerNotExecuted:",
-		"case a.Fate == FateFailed, a.Fate == FateUnconfirmed, a.Answer == AnswerNotExecuted, a.Answer == AnswerUnknown:",
+		"case a.Fate == FateFailed, a.Fate == FateUnconfirmed, " +
+			"a.Answer == AnswerNotExecuted, a.Answer == AnswerUnknown:",
 		"^TestLadderStep$/^unknown,_watched$"},
 	{"an accepted one is watched first", lawtest.S2, "ladder.go",
 		"case a.Fate == FateFailed, a.Fate == FateUnconfirmed, a.Answer == AnswerNotExecuted:",
-		"case a.Fate == FateFailed, a.Fate == FateUnconfirmed, a.Answer == AnswerNotExecuted, a.Answer == AnswerAccepted:",
+		"case a.Fate == FateFailed, a.Fate == FateUnconfirmed, " +
+			"a.Answer == AnswerNotExecuted, a.Answer == AnswerAccepted:",
 		"^TestOpenIncident$/^lease_over$"},
 	{"what ECS did not execute is sent anew", "the ladder", "ladder.go",
 		"a.Fate == FateUnconfirmed, a.Answer == AnswerNotExecuted:",
@@ -1030,18 +1036,18 @@ var mutants = []mutant{
 		"return previous != nil && previous.Fate == FateFailed",
 		"^TestLadderStep$/^Stopping_late$"},
 	{"an attempt that nobody watched needs a silent heartbeat", "unconfirmed", "ladder.go",
-		"unwatched := previous != nil && previous.Fate == FateUnconfirmed && !previous.watched(m.p); unwatched {",
-		"unwatched := false; unwatched {", "^TestLadderStep$/^a_gap,_no_heartbeat_known$"},
+		"if unconfirmed && !previous.watched(m.p) {", "if false {",
+		"^TestLadderStep$/^a_gap,_no_heartbeat_known$"},
 	{"one that was watched does not", "unconfirmed", "ladder.go",
-		"previous.Fate == FateUnconfirmed && !previous.watched(m.p); unwatched {",
-		"previous.Fate == FateUnconfirmed; unwatched {", "^TestLadderStep$/^unknown,_watched$"},
+		"if unconfirmed && !previous.watched(m.p) {", "if unconfirmed {",
+		"^TestLadderStep$/^unknown,_watched$"},
 	{"no force before two graceful failures", lawtest.S3, "ladder.go",
 		"force := graceful >= 2 &&", "force := graceful >= 1 &&",
 		"^TestLadderStep$/^at_the_end$"},
 	{"force follows after two", "the ladder", "ladder.go", "force := graceful >= 2 &&",
 		"force := graceful >= 3 &&", "^TestLadderStep$/^no_gap$"},
 	{"not right after one that is not confirmed", lawtest.S3, "ladder.go",
-		"force := graceful >= 2 && (previous == nil || previous.Fate != FateUnconfirmed)",
+		"force := graceful >= 2 && !unconfirmed",
 		"force := graceful >= 2", "^TestLadderStep$/^two_failures_and_an_unknown_one$"},
 	{"force needs its own permission", "S3 and the owner's tag", "ladder.go",
 		`if forceRule(r, previous); r.reason != "" {`, "if forceRule(r, previous); false {",
@@ -1783,7 +1789,8 @@ var mutants = []mutant{
 		".Weak || a.Weak || a.State == events.StateInsufficientData", ".Weak || a.Weak",
 		"^TestOpening$/^no_data,_never_reported$"},
 	{"CloudMonitor's silent agent is weak", "a weak alarm needs a second signal", "curable.go",
-		"return curable(a.Product, a.Event).Weak || a.Weak || a.State == events.StateInsufficientData",
+		"return curable(a.Product, a.Event).Weak || a.Weak || " +
+			"a.State == events.StateInsufficientData",
 		"return a.Weak || a.State == events.StateInsufficientData",
 		"^TestOpening$/^weak,_never_reported$"},
 
@@ -2405,7 +2412,8 @@ var mutants = []mutant{
 		"!fits && r.f.Waiter == nil {", "false && !fits {",
 		"^TestWaits$/^nor_an_alarm_that_is_too_long$"},
 	{"what waits is not asked for again", "others are no error", "next.go",
-		"if f.Waiter != nil && step.Do == DoAnswer && step.Verdict == VerdictPending && !m.underWay() {",
+		"if f.Waiter != nil && step.Do == DoAnswer && " +
+			"step.Verdict == VerdictPending && !m.underWay() {",
 		"if false {", "^TestTurn$/^out_of_reach:_it_waits_on$"},
 	{"but an incident that has begun is reported", "the contract", "next.go",
 		"step.Verdict == VerdictPending && !m.underWay() {", "step.Verdict == VerdictPending {",
@@ -2555,7 +2563,8 @@ var mutants = []mutant{
 			!a.Time.After(e.Alarm.Time) {`,
 		"e.Alarm.Rule == a.Rule {", "^TestOpening$/^a_newer_one$"},
 	{"evidence is asked for once a stage", "evidence is never in the way", "evidence.go",
-		"	if f.asked(incident, stage) {\n		return Step", "	if false {\n		return Step",
+		"	if f.asked(incident, stage) {\n		return Step",
+		"	if false {\n		return Step",
 		"^TestEvidenceBeforeTheFirstAttempt$"},
 	{"where none is wanted, none is missed", "the contract", "evidence.go",
 		"if m.p.EvidenceLimit == 0 {", "if false {", "^TestEvidenceBeforeTheFirstAttempt$"},

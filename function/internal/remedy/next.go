@@ -250,7 +250,8 @@ func (l Leader) leads() bool {
 func (m *machine) resolve(open *Incident) Step {
 	f, a := m.f, &m.f.Alarm
 	if open != nil && open.ResolvedAt.IsZero() && open.Alarm.Rule == a.Rule &&
-		open.Account == a.Account && !a.Time.Before(open.Alarm.Time) && a.Time.Sub(f.Now) <= MaxSkew {
+		open.Account == a.Account && !a.Time.Before(open.Alarm.Time) &&
+		a.Time.Sub(f.Now) <= MaxSkew {
 		return m.write(Write{Record: ptr(f.Record.Value.resolved(f.Now))})
 	}
 	ignored := answer(VerdictIgnored, ReasonResolved, "state "+a.RawState)

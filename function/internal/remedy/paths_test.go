@@ -139,7 +139,8 @@ func TestLadder(t *testing.T) {
 				"nothing more is sent",
 		},
 		{"comes back mute", is(guest{mute: true}), VerdictFailed, ReasonNotRecovered, "G", "worked",
-			"it restarted and does not report: it may be checking its disks, so nothing more is sent"},
+			"it restarted and does not report: it may be checking its disks, " +
+				"so nothing more is sent"},
 		{
 			"reports at the end of the grace",
 			is(guest{boot: 4 * time.Minute}),
@@ -180,7 +181,8 @@ func TestLadder(t *testing.T) {
 				reply("void"),
 				outOfReach(during, 3*time.Minute, SourceInstance, FailureUnavailable),
 			),
-			VerdictFailed, ReasonUnconfirmed, "G", "unconfirmed", "no heartbeat tells whether it still hangs"},
+			VerdictFailed, ReasonUnconfirmed, "G", "unconfirmed",
+			"no heartbeat tells whether it still hangs"},
 
 		// Stuck.
 		{
@@ -484,7 +486,8 @@ func TestLadder(t *testing.T) {
 		},
 		{"tag reduced", all(ignoring, at(second,
 			func(w *world) { w.machine.Tags = map[string]string{"auto-restart": "graceful"} })),
-			VerdictFailed, ReasonForceNotAllowed, "GG", "failed failed", "the tag is read again for force"},
+			VerdictFailed, ReasonForceNotAllowed, "GG", "failed failed",
+			"the tag is read again for force"},
 		{
 			"force never",
 			all(ignoring, never),
@@ -759,12 +762,16 @@ func TestTakeover(t *testing.T) {
 		outcomes string
 		why      string
 	}{
-		{"opened, no slot", func(w *world, _ *process) bool { return w.record.Open != nil }, false, "G",
+		{"opened, no slot", func(w *world, _ *process) bool { return w.record.Open != nil }, false,
+			"G",
 			"worked", "an opening is void when its lease is over"},
-		{"reserved, not claimed", func(w *world, _ *process) bool { return len(w.fleet.Open) > 0 }, false,
+		{"reserved, not claimed", func(w *world, _ *process) bool { return len(w.fleet.Open) > 0 },
+			false,
 			"G", "worked", "its slot is given back, and the alarm is judged afresh"},
-		{"claimed, not sent", claimed, false, "G", "unconfirmed worked", "the claim counts as unknown"},
-		{"claimed, not sent, swept", claimed, true, "G", "unconfirmed worked", "the sweep does the same"},
+		{"claimed, not sent", claimed, false, "G", "unconfirmed worked",
+			"the claim counts as unknown"},
+		{"claimed, not sent, swept", claimed, true, "G", "unconfirmed worked",
+			"the sweep does the same"},
 		{"sent, answer lost", sent, false, "G", "worked", "it restarted: nothing is sent again"},
 		{"sent, answer lost, swept", sent, true, "G", "worked", "the sweep does the same"},
 	} {

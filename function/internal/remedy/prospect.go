@@ -4,7 +4,9 @@ import "ecs-remedy/events"
 
 // Prospect is what an instance would get if its guest fell silent now.
 type Prospect struct {
-	Step  Step  // Observed where everything lets a reboot through; otherwise why not, with a finding of every rule
+	// Step is Observed where everything lets a reboot through; otherwise it says why not, with a
+	// finding of every rule.
+	Step  Step
 	Grant Grant // how far its owner and the policy let the ladder go
 }
 

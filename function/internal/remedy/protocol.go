@@ -10,7 +10,8 @@ import (
 // This file is the protocol around an incident: who owns it, what is written before what, when a
 // lease is renewed, and what a conflict, a lost answer or a freeze means. The order of writes is
 //
-//	the opening in the instance's record -> the slot in the fleet's record -> the first claim -> send
+//	the opening in the instance's record -> the slot in the fleet's record -> the first claim
+//	 -> send
 //	the end in the instance's record -> the slot is given back -> the answer
 //
 // so that a crash between any two leaves something that the next who looks understands: an opening

@@ -22,13 +22,17 @@ var update = flag.Bool(
 // TestScenarios runs the files of testdata: blocks of commands, one a line, then a line of dashes,
 // then what happened. Times in the output are counted from the alarm. The commands:
 //
-//	policy force=never max-attempts=3 poll=20s second-check=none mode=off limit=10m   changes the policy
-//	guest ignores=2 ignores-force=1 sticks=Stopping sticks-forced shrugs mute agentless delay=6m   how it takes a reboot
-//	answers accepted lost void throttled conflict status locked …    what the API says to the coming calls; "-": the truth
-//	refuses                        the API refuses reboots of an instance that is Stopping or Starting
-//	other 3m lock=security         somebody else does something then: lock, tag, status, platform, beat, pause, resolve
-//	outage 1m 2m machine missing   a source (ledger fleet machine heartbeat platform) cannot be read: unavailable, forbidden,
-//	                               missing or unreadable
+//	policy force=never limit=10m   changes the policy; others of its names are max-attempts=3,
+//	                               poll=20s, second-check=none and mode=off
+//	guest ignores=2 delay=6m       how it takes a reboot; others are ignores-force=1,
+//	                               sticks=Stopping, sticks-forced, shrugs, mute and agentless
+//	answers accepted lost void …   what the API says to the coming calls, throttled, conflict,
+//	                               status and locked among them; "-": the truth
+//	refuses                        the API refuses reboots of one that is Stopping or Starting
+//	other 3m lock=security         somebody else does something then: lock, tag, status, platform,
+//	                               beat, pause, resolve
+//	outage 1m 2m machine missing   a source (ledger fleet machine heartbeat platform) cannot be
+//	                               read: unavailable, forbidden, missing or unreadable
 //	alarm [hang|metric|agent]      an invocation gets the alarm
 //	sweep                          an invocation gets the timer
 //	moves 5                        so many moves of the last invocation
@@ -36,9 +40,10 @@ var update = flag.Bool(
 //	crash                          it dies
 //	wait 2m                        time passes
 //	ledger                         shows the instance's record
-//	search GUEST, SECOND           begins as the search does: two processes, first and second, in the
-//	                               search's policy; then come the commands of searched.command, as the
-//	                               search prints them when a law is broken
+//	search GUEST, SECOND           begins as the search does: two processes, first and second, in
+//	                               the search's policy; then come the commands of
+//	                               searched.command, as the search prints them when a law is
+//	                               broken
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -247,15 +252,17 @@ func (s *scenario) other(args []string) error {
 	}
 	key, value, _ := strings.Cut(args[1], "=")
 	does := map[string]func(*world){
-		"lock":     func(w *world) { w.machine.Locks = []string{value} },
-		"tag":      func(w *world) { w.machine.Tags = map[string]string{"auto-restart": value} },
-		"status":   func(w *world) { w.machine.Status, w.machine.turns = value, nil },
-		"platform": func(w *world) { w.machine.platform = []PlatformEvent{{Type: value, Status: "Executing"}} },
-		"beat":     func(w *world) { w.machine.beatFrom = w.now },
-		"pause":    func(w *world) { w.pause(value) },
-		"resolve":  (*world).resolve,
-		"close":    (*world).close,
-		"lose":     (*world).lose,
+		"lock":   func(w *world) { w.machine.Locks = []string{value} },
+		"tag":    func(w *world) { w.machine.Tags = map[string]string{"auto-restart": value} },
+		"status": func(w *world) { w.machine.Status, w.machine.turns = value, nil },
+		"platform": func(w *world) {
+			w.machine.platform = []PlatformEvent{{Type: value, Status: "Executing"}}
+		},
+		"beat":    func(w *world) { w.machine.beatFrom = w.now },
+		"pause":   func(w *world) { w.pause(value) },
+		"resolve": (*world).resolve,
+		"close":   (*world).close,
+		"lose":    (*world).lose,
 	}
 	if does[key] == nil {
 		return fmt.Errorf("nobody does %q", key)

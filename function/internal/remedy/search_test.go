@@ -55,14 +55,16 @@ type searched struct {
 
 // command carries out one command of a search's scenario file:
 //
-//	move NAME [FAULT]   the process's next effect; a fault is one of a read (down), of a write (lost:
-//	                    done, and the answer is lost; void: not done, no answer) or of a send
+//	move NAME [FAULT]   the process's next effect; a fault is one of a read (down), of a write
+//	                    (lost: done, and the answer is lost; void: not done, no answer) or of a
+//	                    send
 //	together NAME OTHER [newest] [FAULT]
-//	                    the change of the fleet's record that it is about to make, and the other's,
-//	                    in one write; it may know the newest record by then
+//	                    the change of the fleet's record that it is about to make, and the
+//	                    other's, in one write; it may know the newest record by then
 //	along NAME CHANGE   its change, in one write with one of another instance: take or free
 //	crash NAME          it dies
-//	freeze NAME [11s]   it stands still for so long, or for two leases, with what it was about to do
+//	freeze NAME [11s]   it stands still for so long, or for two leases, with what it was about
+//	                    to do
 //	somebody CHANGE     see changes
 //	lose                the ledger loses everything
 //	timer               the sweep comes by

@@ -58,7 +58,9 @@ func (s *Step) Opens() bool {
 }
 
 // Ends reports whether the step writes an incident's end.
-func (s *Step) Ends() bool { return s.Do == DoWrite && s.Seen.Ending != nil && s.Write.Record != nil }
+func (s *Step) Ends() bool {
+	return s.Do == DoWrite && s.Seen.Ending != nil && s.Write.Record != nil
+}
 
 // Waits reports whether the alarm waits for a slot: the step writes that down, or says so again.
 func (s *Step) Waits() bool { return s.Verdict == VerdictWaiting }

@@ -15,7 +15,7 @@ import (
 // judged again. An alarm that waits was let through by every guard but the fleet's limit, so the
 // queue holds only what could be restarted. Its turn goes
 //
-//	the lease on it in the fleet's record -> judged like any alarm -> the answer -> out of the queue
+//	the lease on it in the fleet's record -> judged like any alarm -> the answer -> out of it
 //	... -> the opening in the instance's record -> it moves into its slot, in one write -> claim
 //	... -> the end in the instance's record -> the answer -> the slot is given back
 //

@@ -19,16 +19,18 @@ import (
 // guest is how the instance takes a reboot. The zero guest restarts within 30 seconds and reports
 // again.
 type guest struct {
-	ignores, ignoresForce int           // so many reboots do nothing at all
-	shrugs                bool          // what it ignores shows as Stopping for 20 seconds, and then as Running
-	sticks                string        // the status in which a graceful reboot leaves it for ever
-	sticksForced          bool          // and a forced one, too
-	delay                 time.Duration // until a reboot shows
-	boot                  time.Duration // how long it is Starting; 0: 20 seconds
-	shutdown              time.Duration // how long it is Stopping; 0: 10 seconds. A forced one cuts it short
-	mute                  bool          // restarts, but does not report again
-	same                  bool          // and its StartTime stays as it was
-	agentless             bool          // never reported
+	ignores, ignoresForce int // so many reboots do nothing at all
+	// shrugs: what it ignores shows as Stopping for 20 seconds, and then as Running.
+	shrugs       bool
+	sticks       string        // the status in which a graceful reboot leaves it for ever
+	sticksForced bool          // and a forced one, too
+	delay        time.Duration // until a reboot shows
+	boot         time.Duration // how long it is Starting; 0: 20 seconds
+	// shutdown is how long it is Stopping; 0: 10 seconds. A forced one cuts it short.
+	shutdown  time.Duration
+	mute      bool // restarts, but does not report again
+	same      bool // and its StartTime stays as it was
+	agentless bool // never reported
 }
 
 // turn is a change of the instance's status to come. A start ends with a new StartTime and a

@@ -131,7 +131,8 @@ var consoleMarks = []report.Mark{{Line: 5, Kind: report.MarkOutOfMemory},
 func pages(t *testing.T) []told {
 	t.Helper()
 	restarted := drilled(t, "ignores-graceful", hung(t))
-	restarted[0].Place = "oss://evidence-1234567890123456/remedy/" + restarted[0].Result.Incident + "/"
+	restarted[0].Place = "oss://evidence-1234567890123456/remedy/" +
+		restarted[0].Result.Incident + "/"
 	restarted[0].Exhibits = []report.Exhibit{
 		{Name: "1-screenshot.jpg", Stage: 1, Picture: picture(t, false)},
 		{Name: "1-console.txt", Stage: 1, Log: consoleLog, Marks: consoleMarks},
@@ -150,14 +151,16 @@ func pages(t *testing.T) []told {
 			"i-bp1drill00000000hung was restarted and recovered after 2 graceful reboots and 1 " +
 				"forced reboot", "What to do", "Check its services", "FORCED reboot", "Heartbeat",
 			"kernel panic", "hung task", "out of memory", "The last 200 of 2000 lines.",
-			"Throttling.User", "EC500000-2014-4526-8000-", "Instance:InstanceFailure.PerformanceImpact",
+			"Throttling.User", "EC500000-2014-4526-8000-",
+			"Instance:InstanceFailure.PerformanceImpact",
 			"Simulated: no real instance was touched.", "oss://evidence-1234567890123456/remedy/"},
 			[]string{"web-hung 已重启", "经 2 次正常重启、1 次强制重启后已重启并恢复正常", "处理建议", "内核崩溃",
 				"任务挂起", "共 2000 行，显示最后 200 行。", "强制重启：先登记到台账"}},
 		{"failed", dead, []string{"web-hung needs a human", "it did not recover", "over VNC"},
 			[]string{"web-hung 需要人工处理", "该实例没有恢复", "VNC"}},
-		{"refused", alive, []string{"web-hung was not restarted", "its guest is alive", "✗ Heartbeat",
-			"none: nothing was sent"}, []string{"web-hung 未被重启", "该实例的操作系统仍在响应", "✗ 心跳"}},
+		{"refused", alive,
+			[]string{"web-hung was not restarted", "its guest is alive", "✗ Heartbeat",
+				"none: nothing was sent"}, []string{"web-hung 未被重启", "该实例的操作系统仍在响应", "✗ 心跳"}},
 		{"observed", observed, []string{"would have been restarted", "REMEDY_MODE=enforce"},
 			[]string{"本应被重启"}},
 		{"paused", off, []string{"restarting is switched off or paused"}, []string{"自动重启已关闭或暂停"}},
@@ -287,7 +290,8 @@ func TestHostileTextStaysText(t *testing.T) {
 	if err := report.In(report.LangEnglish).Page(&page, time.Now(), stories...); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(page.Bytes(), []byte("\u202e")) || bytes.Contains(page.Bytes(), []byte{0x1b}) {
+	if bytes.Contains(page.Bytes(), []byte("\u202e")) ||
+		bytes.Contains(page.Bytes(), []byte{0x1b}) {
 		t.Error("a letter that turns text round, or an escape, is in the page")
 	}
 	v := browsertest.Show(t, browser, page.Bytes(), "footer")

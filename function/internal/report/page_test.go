@@ -108,7 +108,8 @@ func TestVisible(t *testing.T) {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)
 		}
 	}
-	if got := visible(strings.Repeat("x", longest-1) + "用"); got != strings.Repeat("x", longest-1)+"…" {
+	most := strings.Repeat("x", longest-1)
+	if got := visible(most + "用"); got != most+"…" {
 		t.Errorf("a letter is cut in two: …%q", got[len(got)-8:])
 	}
 }
@@ -193,7 +194,8 @@ func TestGather(t *testing.T) {
 	whole := map[string]string{"1-screenshot.jpg": "1", "1-console.txt": "one\ntwo\n",
 		"2-screenshot.png": "2", "2-console.txt": "", "3-screenshot.png": "3", "3-console.txt": "x",
 		"incident.html": "<p>", "4-console.txt": "", "../1-console.txt": "", "1-console.txt.gz": "",
-		"incident.json": `{"incident": "i-bp1/20261123T074201Z", "findings": [{"rule": "mode", "ok": true, "saw": "enforce"}]}`}
+		"incident.json": `{"incident": "i-bp1/20261123T074201Z", ` +
+			`"findings": [{"rule": "mode", "ok": true, "saw": "enforce"}]}`}
 	without := func(names ...string) map[string]string {
 		some := map[string]string{}
 		for name, content := range whole {
@@ -216,7 +218,8 @@ func TestGather(t *testing.T) {
 		{"one cannot be read", shelf{files: whole, broken: map[string]error{
 			"3-screenshot.png": errors.New("forbidden")}}, 5, 1,
 			[]string{"3-screenshot.png could not be read: forbidden"}},
-		{"the list cannot be read", shelf{broken: map[string]error{"": errors.New("no bucket")}}, 0, 0,
+		{"the list cannot be read",
+			shelf{broken: map[string]error{"": errors.New("no bucket")}}, 0, 0,
 			[]string{"What there is could not be listed: no bucket"}},
 		{"a result of another incident", shelf{files: func() map[string]string {
 			some := without("incident.json")
@@ -259,7 +262,8 @@ func TestGather(t *testing.T) {
 // none.
 func TestMarksOutsideTheLog(t *testing.T) {
 	page := written(t, Story{Exhibits: []Exhibit{{Log: "one\ntwo", Marks: []Mark{
-		{0, MarkPanic}, {2, MarkPanic}, {2, MarkHungTask}, {3, MarkPanic}, {1, "another"}, {-1, MarkPanic}}}}})
+		{0, MarkPanic}, {2, MarkPanic}, {2, MarkHungTask},
+		{3, MarkPanic}, {1, "another"}, {-1, MarkPanic}}}}})
 	if n := strings.Count(page, `<mark class="panic"><b>`); n != 1 {
 		t.Errorf("%d lines are marked", n)
 	}
@@ -271,7 +275,8 @@ func TestMarksOutsideTheLog(t *testing.T) {
 // TestOpenIncident: one that has no verdict yet says so.
 func TestOpenIncident(t *testing.T) {
 	incident := remedy.Incident{ID: "i-bp1/20261123T074201Z", Instance: "i-bp1", OpenedAt: morning,
-		Attempts: []remedy.Attempt{{N: 1, ClaimedAt: morning, SendBefore: morning.Add(time.Second)}}}
+		Attempts: []remedy.Attempt{{N: 1, ClaimedAt: morning,
+			SendBefore: morning.Add(time.Second)}}}
 	page := written(t, Story{Result: timeline.Result(&incident), Entries: timeline.Of(&incident)})
 	for _, want := range []string{"i-bp1 is being looked after", "Its incident is still open.",
 		"claimed, no answer yet"} {

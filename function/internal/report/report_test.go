@@ -40,7 +40,8 @@ func TestEveryReasonIsWorded(t *testing.T) {
 					Reason: remedy.Reason(reason)}
 				meaning, todo := words.Reason(verdict, result.Reason)
 				for _, text := range []string{words.Detail(result), meaning, todo} {
-					if text == "" || strings.ContainsAny(text, "{}") || strings.Contains(text, ": .") ||
+					if text == "" || strings.ContainsAny(text, "{}") ||
+						strings.Contains(text, ": .") ||
 						strings.Contains(text, "：。") ||
 						!strings.HasSuffix(text, words.stop) {
 						t.Errorf("%s: %s/%s reads %q", lang, verdict, reason, text)
@@ -63,16 +64,26 @@ func TestDetail(t *testing.T) {
 		result remedy.Result
 		want   string
 	}{
-		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRestarted, Reason: remedy.ReasonRecovered, Why: "it restarted, and its guest reported at 2026-11-23T02:00:00Z",
-			Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed), attempt(false, remedy.OutcomeNotExecuted), attempt(false, remedy.OutcomeFailed), attempt(true, remedy.OutcomeWorked)}},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRestarted,
+			Reason: remedy.ReasonRecovered,
+			Why: "it restarted, and its guest reported at " +
+				"2026-11-23T02:00:00Z",
+			Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed),
+				attempt(false, remedy.OutcomeNotExecuted),
+				attempt(false, remedy.OutcomeFailed),
+				attempt(true, remedy.OutcomeWorked)}},
 			"i-bp1 was restarted and recovered after 2 graceful reboots and 1 forced reboot and " +
 				"1 call that ECS did not execute (it restarted, and its guest reported at " +
 				"2026-11-23T02:00:00Z)."},
-		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonSecurityLocked, Why: "security"},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused,
+			Reason: remedy.ReasonSecurityLocked, Why: "security"},
 			"i-bp1 was not restarted: it is locked for security reasons (security)."},
 		{remedy.Result{Verdict: remedy.VerdictIgnored, Reason: remedy.ReasonNotAnAlarm},
 			"this event needs no restart: it is not an alarm of CloudMonitor."},
-		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed, Reason: remedy.ReasonForceNotAllowed, Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed), attempt(false, remedy.OutcomeFailed)}},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed,
+			Reason: remedy.ReasonForceNotAllowed,
+			Attempts: []remedy.AttemptView{attempt(false, remedy.OutcomeFailed),
+				attempt(false, remedy.OutcomeFailed)}},
 			"i-bp1 needs a human after 2 graceful reboots: it ignores graceful reboots, and " +
 				"forcing it is not allowed."},
 		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictFailed,
@@ -91,7 +102,8 @@ func TestDetail(t *testing.T) {
 			Why: "two instances"},
 			"nothing was restarted: something that decides cannot be read, and unreadable means " +
 				"no (two instances)."},
-		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused, Reason: remedy.ReasonNotOptedIn, Why: "auto-restart=\"\xff\""},
+		{remedy.Result{InstanceID: "i-bp1", Verdict: remedy.VerdictRefused,
+			Reason: remedy.ReasonNotOptedIn, Why: "auto-restart=\"\xff\""},
 			"i-bp1 was not restarted: its owner has not opted it in (auto-restart=\"\")."},
 	} {
 		if got := Detail(&row.result); got != row.want {

@@ -91,7 +91,8 @@ func TestChineseIsChinese(t *testing.T) {
 		}
 		plain := placeholder.ReplaceAllString(text, "")
 		letters := strings.IndexFunc(plain, unicode.IsLetter) >= 0
-		if letters && strings.IndexFunc(plain, func(r rune) bool { return unicode.Is(unicode.Han, r) }) < 0 {
+		han := func(r rune) bool { return unicode.Is(unicode.Han, r) }
+		if letters && !strings.ContainsFunc(plain, han) {
 			t.Errorf("%s is not Chinese: %q", place, text)
 		}
 		if found := mark.FindString(text); found != "" {
@@ -180,7 +181,8 @@ func TestEveryConstantIsWorded(t *testing.T) {
 
 // TestChineseDetail reads the sentences as a whole.
 func TestChineseDetail(t *testing.T) {
-	attempts := []remedy.AttemptView{{Outcome: remedy.OutcomeFailed}, {Outcome: remedy.OutcomeFailed},
+	attempts := []remedy.AttemptView{{Outcome: remedy.OutcomeFailed},
+		{Outcome: remedy.OutcomeFailed},
 		{Force: true, Outcome: remedy.OutcomeWorked}}
 	for _, row := range []struct {
 		result remedy.Result
@@ -254,7 +256,8 @@ func TestNotice(t *testing.T) {
 		news News
 		want Notice
 	}{
-		{"a restart says how long it took, whether it was forced, and where the page is", LangEnglish,
+		{"a restart says how long it took, whether it was forced, and where the page is",
+			LangEnglish,
 			News{Result: restarted, Kind: "restarted", Name: "web-01", Took: 11 * time.Minute,
 				Page: "oss://bucket/page.html"},
 			Notice{"Restarted: web-01", "i-bp1 was restarted and recovered after 1 forced reboot.",
