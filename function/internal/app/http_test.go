@@ -218,7 +218,8 @@ func TestHTTPBatch(t *testing.T) {
 				payload := batch(kernelHang(instance, time.Now()), "{")
 				answer, body := s.request(s.function,
 					httpEvent(payload, nil, map[string]string{"token": token}))
-				if answer.StatusCode != row.want || !slices.Equal(verdicts(body.Results), row.ends) {
+				ends := verdicts(body.Results)
+				if answer.StatusCode != row.want || !slices.Equal(ends, row.ends) {
 					t.Errorf("%d: %s", answer.StatusCode, answer.Body)
 				}
 			})
@@ -272,7 +273,8 @@ func TestHTTPInTime(t *testing.T) {
 		for n := 1; n <= 9; n++ { // the call from which on the ledger hangs
 			for _, only := range []bool{true, false} { // that call, or every one since
 				for _, alarms := range []int{1, 4} { // some of them about instances without slots
-					why := fmt.Sprintf("%d alarms, call %d of %q, only that: %v", alarms, n, key, only)
+					why := fmt.Sprintf("%d alarms, call %d of %q, only that: %v", alarms, n, key,
+						only)
 					bubble(t, func(t *testing.T) {
 						s := newSetting(t, env)
 						h := s.hangs(key, n, only)

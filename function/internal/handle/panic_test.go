@@ -404,7 +404,8 @@ func TestNobodyToTell(t *testing.T) {
 	f := &fragile{told: &told{}}
 	for _, at := range []string{"Report", "Unswept"} {
 		f.at = at
-		response, err := (&handle.Handler{Reporter: f}).Handle(t.Context(), about(), []byte("hello"))
+		h := &handle.Handler{Reporter: f}
+		response, err := h.Handle(t.Context(), about(), []byte("hello"))
 		var malformed *handle.Malformed
 		if !errors.As(err, &malformed) || len(response.Results) != 1 {
 			t.Errorf("%s, malformed: %v, %+v", at, err, response)
