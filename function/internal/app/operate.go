@@ -66,8 +66,7 @@ type Books struct {
 }
 
 // OpenLedger opens the configured ledger under the operator's clock. Its error is that of
-// [Unopened]. Whoever opens it closes its
-// Store.
+// [Unopened]. Whoever opens it closes its Store.
 func OpenLedger(c config.Config, credentials ecs.Credentials) (Books, error) {
 	store, err := OpenStore(c, credentials)
 	if err != nil {
